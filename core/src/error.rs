@@ -1,0 +1,136 @@
+//! What can be wrong with a configuration, an input or a state. Each error names what, the value, and what is allowed.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+macro_rules! field_error {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            /// Where, in the names of the JSON form: `circuit.open_ms`, `limits[1].capacity`; empty for the whole.
+            pub field: String,
+            /// What stands there, as text, cut at 80 characters.
+            pub value: String,
+            /// What is allowed there.
+            pub allowed: String,
+        }
+
+        impl $name {
+            /// An error about `field`, which holds `value` where only `allowed` may stand.
+            pub fn new(field: &str, value: &dyn fmt::Display, allowed: &str) -> Self {
+                Self { field: field.to_string(), value: short(value), allowed: allowed.to_string() }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if !self.field.is_empty() {
+                    write!(f, "`{}`: ", self.field)?;
+                }
+                write!(f, "got {}, expected {}", self.value, self.allowed)
+            }
+        }
+
+        impl core::error::Error for $name {}
+    };
+}
+
+field_error! {
+    /// A configuration that is no policy. Nothing was built.
+    ConfigError
+}
+field_error! {
+    /// An input that is none: a bad permit, a cost out of range, an unknown command. Nothing changed.
+    InputError
+}
+
+/// A value as an error shows it: at most 80 characters.
+fn short(value: &dyn fmt::Display) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((at, _)) => text.get(..at).unwrap_or_default().to_string() + "…",
+        None => text,
+    }
+}
+
+/// Bytes that are no state, or none that this release may read. Nothing was changed; keep the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The bytes end before the structure does, or go on after it.
+    Length {
+        /// Where in the bytes the structure ends or breaks.
+        offset: usize,
+        /// How many bytes there are.
+        len: usize,
+    },
+    /// The first bytes are not a state's.
+    NotAState,
+    /// A newer release wrote it. Upgrade this one; do not overwrite the state.
+    NewerVersion {
+        /// The version that was found.
+        found: u8,
+        /// The newest that this release reads.
+        supported: u8,
+    },
+    /// A section that must be understood and is not.
+    UnknownSection {
+        /// Its kind.
+        kind: u8,
+    },
+    /// A value that no state holds.
+    Invalid {
+        /// Which field, as in the JSON form of the state.
+        field: &'static str,
+        /// Where in the bytes its section begins.
+        offset: usize,
+    },
+    /// The lent memory is too small, not aligned to 8 bytes, or was never started as a state.
+    Memory {
+        /// How many 8-byte words are needed.
+        needed_words: usize,
+        /// How many there are.
+        words: usize,
+    },
+}
+
+impl StateError {
+    /// A stable name for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Length { .. } => "state_length",
+            Self::NotAState => "not_a_state",
+            Self::NewerVersion { .. } => "newer_version",
+            Self::UnknownSection { .. } => "unknown_section",
+            Self::Invalid { .. } => "invalid_state",
+            Self::Memory { .. } => "state_memory",
+        }
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { offset, len } => {
+                write!(f, "state bytes break at offset {offset} of {len}: cut short or with something after their end")
+            }
+            Self::NotAState => f.write_str("not a stanchion state: the first bytes are none of ours"),
+            Self::NewerVersion { found, supported } => {
+                write!(f, "state of version {found}, this release reads up to {supported}: upgrade it, keep the bytes")
+            }
+            Self::UnknownSection { kind } => {
+                write!(f, "state has a critical section of kind {kind} that this release does not know: upgrade it")
+            }
+            Self::Invalid { field, offset } => {
+                write!(f, "state field `{field}` in the section at offset {offset} has a value that no state holds")
+            }
+            Self::Memory { needed_words, words } => {
+                write!(f, "memory of {words} words where the state needs {needed_words}, or memory never started")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StateError {}

@@ -1,0 +1,43 @@
+//! Stanchion decides whether a call may go ahead.
+//!
+//! A [`Policy`] holds a circuit breaker, up to 16 rate limits, a server's block and a bulkhead, and decides them
+//! **as one**: nothing is taken from any gate unless all of them admit. It is a set of total functions over plain
+//! data, `policy + state + input + now -> answer + next state`, without a clock, a random source, a thread or I/O.
+//! The [`State`] is yours: keep it in memory, in a file that processes share, or in any store with
+//! compare-and-swap.
+#![no_std]
+#![doc(test(attr(deny(warnings))))]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod answer;
+mod config;
+mod error;
+mod hash;
+mod input;
+mod num;
+mod permit;
+mod policy;
+mod snapshot;
+mod state;
+mod summary;
+mod time;
+
+pub use answer::{
+    Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step,
+};
+pub use config::PolicyConfig;
+pub use error::{ConfigError, InputError, StateError};
+pub use hash::{holder_hash, name_hash};
+pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
+pub use permit::Permit;
+pub use policy::Policy;
+pub use snapshot::{
+    CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
+    ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
+};
+pub use state::{Explanation, Live, State, StateMut, parse_retry_after};
+pub use summary::Summary;
+pub use time::Timestamp;

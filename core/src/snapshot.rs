@@ -1,0 +1,273 @@
+//! A state as plain data: what the bytes say, what JSON shows, and what adoption and repair work on.
+//!
+//! The bytes, little-endian; instants are 7 bytes, 0 for none; sections in ascending kind:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 2 | magic `0x53 0x74` ("St") |
+//! | 2 | 1 | major version, 1 |
+//! | 3 | 1 | number of sections |
+//! | 4 | 1 | flags, 0 |
+//! | 5 | 4 | fingerprint of the policy |
+//! | 9 | 7 | `last_at` |
+//!
+//! A section is its kind (1 byte), flags (1 byte: bit 0 critical, the others the kind's own), the length of its body
+//! (LEB128, the shortest form, at most 3 bytes), and the body. Our own kinds are all critical:
+//!
+//! | kind | body |
+//! |---|---|
+//! | 1 circuit | generation 3, refunds_from 3, counts_from 3, next_lease_id 3; and, where there is a circuit: phase (bits 0-1) and reason (bits 4-7) 1, growth 1, since_at 7, then closed: touched_at 7, consecutive_failures 4, one 0; open: open_us 6, until_us (from since_at) 6; half-open: touched_at 7, successes 2, failures 2, one 0. 12 or 33 bytes; always there |
+//! | 2 limit | name_hash 4, level 7 (two's complement), units_per_token 6, units_per_us 4, capacity 4: 25 bytes; flag bit 1: `charge: call`, bit 2: `initial: empty`; one for each limit, by ascending name_hash |
+//! | 3 block | until_at 7 |
+//! | 4 mode | mode 1 (1 forced open, 2 disabled, 3 metrics only), until_at 7 |
+//! | 5 failures | the instants of the failures in the window, 7 each, ascending |
+//! | 6 window of calls | size 2, number of calls 2, then two bits a call from the oldest (bit 0 failed, bit 1 slow), the last byte filled with 0 |
+//! | 7 window of time | slot_us 6, slots 1, then for each slot that is not empty, ascending: index (instant / slot_us) 7, calls 4, failures 4, slow 4 |
+//! | 8 probes | first_probe_at 7, then by ascending id: id 3, expires_at 7 |
+//! | 9 leases | by ascending id: id 3, expires_at 7; with flag bit 1 (some lease has one) holder 8; with flag bit 2 (some count is not 1) count 2 |
+//!
+//! Kinds 10 to 31 are kept for this release's line, 32 to 63 for later policies, 64 to 127 are refused, 128 to 255
+//! are the hosts'. Unknown sections that are not critical are carried byte for byte, at most 1 KiB of them with their
+//! heads. Sections 3 to 9 are absent when they would be empty.
+
+use alloc::vec::Vec;
+
+/// The phase of a circuit, as it is stored: time may have moved it since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Phase {
+    /// Calls go through and are counted.
+    #[default]
+    Closed,
+    /// Calls are refused until the open time has passed.
+    Open,
+    /// A few probes decide.
+    HalfOpen,
+}
+
+/// Why a circuit opened last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[repr(u8)]
+pub enum Reason {
+    /// It never opened.
+    #[default]
+    None = 0,
+    /// `consecutive_failures` was reached.
+    ConsecutiveFailures = 1,
+    /// `failures_in_window` was reached.
+    FailuresInWindow = 2,
+    /// `failure_rate_percent` was reached.
+    FailureRate = 3,
+    /// `slow_call_rate_percent` was reached.
+    SlowCallRate = 4,
+    /// A probe failed, or too many did.
+    ProbeFailed = 5,
+    /// `half_open_max_ms` passed without a verdict.
+    HalfOpenTimeout = 6,
+    /// It was tripped by command.
+    Tripped = 7,
+}
+
+/// What lies over a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[repr(u8)]
+pub enum Mode {
+    /// Everything is refused.
+    ForcedOpen = 1,
+    /// Everything is admitted, nothing is counted.
+    Disabled = 2,
+    /// Everything is admitted and counted, nothing trips.
+    MetricsOnly = 3,
+}
+
+/// A whole state. Instants are µs since the epoch, 0 for none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Of the policy that wrote it.
+    pub fingerprint: u32,
+    /// The instant of the last change; levels are as of then.
+    #[cfg_attr(feature = "serde", serde(rename = "last_at_us"))]
+    pub last_at: u64,
+    /// Of the permits given out now: 24 bits, never 0.
+    pub generation: u32,
+    /// Permits below give nothing back.
+    pub refunds_from: u32,
+    /// Results below move no circuit.
+    pub counts_from: u32,
+    /// The id of the next lease: 24 bits, never 0.
+    pub next_lease_id: u32,
+    /// The circuit, where the policy (or one before it) has one.
+    pub circuit: Option<CircuitSnapshot>,
+    /// What lies over it.
+    pub mode: Option<ModeSnapshot>,
+    /// The limits by ascending name hash, carried ones too.
+    pub limits: Vec<LimitSnapshot>,
+    /// No calls before; 0 for none.
+    #[cfg_attr(feature = "serde", serde(rename = "block_until_us"))]
+    pub block_until: u64,
+    /// The instants of the failures that may count, ascending.
+    #[cfg_attr(feature = "serde", serde(rename = "failures_at_us"))]
+    pub failures_at: Vec<u64>,
+    /// The calls that the rates are taken over.
+    pub window: Option<WindowSnapshot>,
+    /// The probes of a half-open circuit.
+    pub probes: Option<ProbesSnapshot>,
+    /// The slots of the bulkhead that are taken, by ascending id.
+    pub leases: Vec<LeaseSnapshot>,
+    /// Sections that this release does not know and carries, by ascending kind.
+    pub carried: Vec<CarriedSection>,
+}
+
+/// The circuit of a [`Snapshot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitSnapshot {
+    /// Its phase.
+    pub phase: Phase,
+    /// Why it opened last.
+    pub reason: Reason,
+    /// How often it opened since growth was reset.
+    pub growth: u8,
+    /// Since when it is in this phase.
+    #[cfg_attr(feature = "serde", serde(rename = "since_us"))]
+    pub since_at: u64,
+    /// Closed and half-open: the last counted result, closing or opening; `forget_ms` runs from here. Open: 0.
+    #[cfg_attr(feature = "serde", serde(rename = "touched_us"))]
+    pub touched_at: u64,
+    /// Closed: failures in a row. Else 0.
+    pub consecutive_failures: u32,
+    /// Open: the open time as it was chosen, in µs. Else 0.
+    pub open_us: u64,
+    /// Open: the end of the open time. Else 0.
+    #[cfg_attr(feature = "serde", serde(rename = "until_us"))]
+    pub until_at: u64,
+    /// Half-open: probes that succeeded. Else 0.
+    pub successes: u32,
+    /// Half-open: probes that failed. Else 0.
+    pub failures: u32,
+}
+
+/// The mode of a [`Snapshot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ModeSnapshot {
+    /// Which.
+    pub mode: Mode,
+    /// When it ends by itself; 0 for never.
+    #[cfg_attr(feature = "serde", serde(rename = "until_us"))]
+    pub until_at: u64,
+}
+
+/// One limit of a [`Snapshot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct LimitSnapshot {
+    /// The pinned hash of its name.
+    pub name_hash: u32,
+    /// What is there, in units, as of `last_at`; below 0 it is debt. Magnitude below 2^53.
+    pub level: i64,
+    /// Units in a token; at least 1, below 2^42 + 1.
+    pub units_per_token: u64,
+    /// Units that come back each µs; at least 1, below 2^32.
+    pub units_per_us: u64,
+    /// In tokens; at least 1. `capacity × units_per_token` is below 2^53.
+    pub capacity: u32,
+    /// Each call takes one token, whatever it costs.
+    pub is_per_call: bool,
+    /// A new one starts empty.
+    pub starts_empty: bool,
+}
+
+/// The window of a [`Snapshot`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum WindowSnapshot {
+    /// The last calls.
+    Calls {
+        /// How many it holds at most: 1 to 1,024.
+        size: u32,
+        /// For each call from the oldest: bit 0 failed, bit 1 slow.
+        calls: Vec<u8>,
+    },
+    /// Sums by slots of time.
+    Time {
+        /// How long a slot is.
+        slot_us: u64,
+        /// How many there are: 1 to 64.
+        slots: u32,
+        /// Those that hold something, by ascending index.
+        sums: Vec<SlotSnapshot>,
+    },
+}
+
+/// The sums of one slot of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct SlotSnapshot {
+    /// `instant / slot_us`.
+    pub index: u64,
+    /// Calls that ended in it; at least 1.
+    pub calls: u32,
+    /// Of them failed.
+    pub failures: u32,
+    /// Of them slow.
+    pub slow: u32,
+}
+
+/// The probes of a [`Snapshot`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ProbesSnapshot {
+    /// When the first probe of this half-open time was let through; `half_open_max_ms` runs from here.
+    #[cfg_attr(feature = "serde", serde(rename = "first_us"))]
+    pub first_at: u64,
+    /// Those that are out, by ascending id: their ids and ends. At most 64.
+    pub live: Vec<ProbeSnapshot>,
+}
+
+/// One probe that is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct ProbeSnapshot {
+    /// The lease's id.
+    pub id: u32,
+    /// When its place is free again.
+    #[cfg_attr(feature = "serde", serde(rename = "expires_us"))]
+    pub expires_at: u64,
+}
+
+/// One slot of the bulkhead that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct LeaseSnapshot {
+    /// The lease's id.
+    pub id: u32,
+    /// When the slot is free again.
+    #[cfg_attr(feature = "serde", serde(rename = "expires_us"))]
+    pub expires_at: u64,
+    /// Who holds it; 0 for nobody in particular.
+    pub holder: u64,
+    /// How many calls share it (re-entrant bulkheads); at least 1, at most 4,095.
+    pub count: u32,
+}
+
+/// A section that is carried byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct CarriedSection {
+    /// Its kind.
+    pub kind: u8,
+    /// Its flags; bit 0 is not set.
+    pub flags: u8,
+    /// Its body.
+    pub body: Vec<u8>,
+}
