@@ -1,0 +1,26 @@
+//! One state file that processes of any language share.
+//!
+//! A [`Store`] is one file of many keys. Each key holds one state of the `stanchion` engine (or bytes of yours). An
+//! operation locks the file, reads the key's state in place, decides, writes in place and unlocks; what changes nothing
+//! is not written. A process that is killed at any instant leaves the old state or the new one. The format is told in
+//! `FORMAT.md`.
+//!
+//! Local file systems of Unix systems only: network file systems do not keep the locks that this relies on.
+#![doc(test(attr(deny(warnings))))]
+
+#[cfg(not(unix))]
+compile_error!("stanchion-store needs a Unix system: it relies on flock, positioned I/O and file modes");
+
+mod error;
+mod handle;
+mod options;
+mod store;
+mod stored;
+mod transaction;
+
+pub use error::{ErrorKind, StoreError};
+pub use handle::{KeyHandle, Turn};
+pub use options::{Durability, Options};
+pub use store::{KeyInfo, Record, Store};
+pub use stored::{Stored, Verdict};
+pub use transaction::{Transaction, Write};

@@ -1,0 +1,85 @@
+//! What the store answers: the engine's answer, and how it came about.
+
+use std::time::Duration;
+
+use stanchion::{Events, Permit, Rejection, Step};
+
+use crate::error::StoreError;
+
+/// An answer, with what the store adds to it.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the answer decides"]
+pub struct Stored<T> {
+    /// The answer.
+    pub answer: T,
+    /// Whether the state changed, and so was written.
+    pub changed: bool,
+    /// What happened in the step.
+    pub events: Events,
+    /// The write sequence of the key after this step: 1 for its first state, one more with each write. Two answers
+    /// that changed the state stand in the order of their sequences. 0 where the store had no part in the answer.
+    pub sequence: u64,
+    /// How long was waited for the lock.
+    pub waited: Duration,
+    /// Why the answer was given without the store, by the policy's `on_store_error`; `None` for a proper one.
+    pub degraded: Option<StoreError>,
+}
+
+impl<T> Stored<T> {
+    pub(crate) fn decided(step: Step<T>, sequence: u64, waited: Duration) -> Self {
+        Self { answer: step.answer, changed: step.changed, events: step.events, sequence, waited, degraded: None }
+    }
+
+    pub(crate) fn degraded(answer: T, why: StoreError, waited: Duration) -> Self {
+        Self { answer, changed: false, events: Events::NONE, sequence: 0, waited, degraded: Some(why) }
+    }
+
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Stored<U> {
+        Stored {
+            answer: f(self.answer),
+            changed: self.changed,
+            events: self.events,
+            sequence: self.sequence,
+            waited: self.waited,
+            degraded: self.degraded,
+        }
+    }
+}
+
+/// The store's answer to an acquire.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "an admitted call holds a permit that wants to be settled"]
+pub enum Verdict {
+    /// The call may go ahead.
+    ///
+    /// Where the answer is degraded by `on_store_error: admit`, the permit is the one of generation 0: 16 zero bytes,
+    /// whose settle changes nothing and touches no file. By `local` it is one of this handle's own share: settle it
+    /// through the same handle.
+    Admitted {
+        /// To be given back by `settle` or `cancel`.
+        permit: Permit,
+        /// In shadow mode: what would have been answered.
+        would_reject: Option<Rejection>,
+    },
+    /// The gates refuse. Nothing was taken from any of them.
+    Rejected(Rejection),
+    /// No gate was asked: the store is away and the policy says `on_store_error: reject`. The reason stands in
+    /// [`Stored::degraded`].
+    Unavailable,
+}
+
+impl Verdict {
+    /// Whether the call may go ahead.
+    pub const fn is_admitted(&self) -> bool {
+        matches!(self, Self::Admitted { .. })
+    }
+}
+
+impl From<stanchion::Decision> for Verdict {
+    fn from(decision: stanchion::Decision) -> Self {
+        match decision {
+            stanchion::Decision::Admitted { permit, would_reject } => Self::Admitted { permit, would_reject },
+            stanchion::Decision::Rejected(rejection) => Self::Rejected(rejection),
+        }
+    }
+}
