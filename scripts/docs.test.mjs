@@ -1,0 +1,44 @@
+// Each check is shown to find a planted fault before it is trusted to find none.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { brokenLinks, embedded, embeds, excerpt, read, root, traces, trackedFiles } from './docs.mjs';
+
+const files = trackedFiles();
+const documents = files.filter((path) => path.endsWith('.md'));
+// Lock files name where each package came from: the registry's host stands there by their format.
+const ofTools = /(^|\/)(package-lock\.json|Cargo\.lock|go\.sum)$/;
+
+test('relative links lead somewhere', () => {
+  const texts = { 'a/b.md': '# One thing\n[x](../c.md) [y](#one-thing) [z](#other) [w](https://example.org)\n' };
+  const found = brokenLinks('a/b.md', texts['a/b.md'], (path) => texts[path], (path) => path in texts);
+  assert.deepEqual(found, ['a/b.md: link to ../c.md, which is not there', 'a/b.md: link to #other, which has no such heading']);
+
+  const isThere = (path) => existsSync(join(root, path));
+  assert.ok(documents.length > 0);
+  assert.deepEqual(documents.flatMap((path) => brokenLinks(path, read(path), read, isThere)), []);
+});
+
+test('embedded examples are the files that the tests run', () => {
+  const page = '<!-- embed: x.rs -->\n```rust\nold\n```\n<!-- /embed -->\n';
+  const file = 'head\n  // readme:start\n  let a = 1;\n    b();\n  // readme:end\n';
+  assert.equal(excerpt(file), 'let a = 1;\n  b();');
+  assert.equal(embedded(page, () => file), page.replace('old', 'let a = 1;\n  b();'));
+
+  for (const path of documents) {
+    assert.equal(read(path), embedded(read(path), read), `${path} shows an older example: run node scripts/docs.mjs --write`);
+  }
+});
+
+test('the README shows the same example in every language', () => {
+  const languages = embeds(read('README.md')).map((path) => path.slice(path.lastIndexOf('.')));
+  for (const language of ['.rs', '.ts', '.c', '.go']) assert.ok(languages.includes(language), `no ${language} example`);
+});
+
+test('no tracked file names a path of this machine or the host of a registry', () => {
+  assert.equal(traces('x', `see /${'root'}/x and https://${'registry'}.example.org`).length, 1);
+
+  const found = files.filter((path) => !ofTools.test(path)).flatMap((path) => traces(path, read(path)));
+  assert.deepEqual(found, []);
+});
