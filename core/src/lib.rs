@@ -13,6 +13,7 @@ extern crate alloc;
 extern crate std;
 
 mod answer;
+mod codec;
 mod config;
 mod error;
 mod hash;

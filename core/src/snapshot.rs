@@ -1,6 +1,8 @@
 //! A state as plain data: what the bytes say, what JSON shows, and what adoption and repair work on.
 //!
-//! The bytes, little-endian; instants are 7 bytes, 0 for none; sections in ascending kind:
+//! # The bytes
+//!
+//! Numbers are little-endian and as wide as the table says; instants are 7 bytes, below 2^52, 0 for none. The header:
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
@@ -9,26 +11,35 @@
 //! | 3 | 1 | number of sections |
 //! | 4 | 1 | flags, 0 |
 //! | 5 | 4 | fingerprint of the policy |
-//! | 9 | 7 | `last_at` |
+//! | 9 | 7 | `last_at`, never none |
 //!
-//! A section is its kind (1 byte), flags (1 byte: bit 0 critical, the others the kind's own), the length of its body
-//! (LEB128, the shortest form, at most 3 bytes), and the body. Our own kinds are all critical:
+//! A section is its kind (1 byte), flags (1 byte: bit 0 critical, the others the kind's own, else 0), the length of its
+//! body (LEB128, the shortest form, at most 3 bytes), and the body. Kinds ascend; only limits come more than once. Our
+//! own kinds are all critical. Each is absent when it would be empty, but the first, which is always there:
 //!
 //! | kind | body |
 //! |---|---|
-//! | 1 circuit | generation 3, refunds_from 3, counts_from 3, next_lease_id 3; and, where there is a circuit: phase (bits 0-1) and reason (bits 4-7) 1, growth 1, since_at 7, then closed: touched_at 7, consecutive_failures 4, one 0; open: open_us 6, until_us (from since_at) 6; half-open: touched_at 7, successes 2, failures 2, one 0. 12 or 33 bytes; always there |
-//! | 2 limit | name_hash 4, level 7 (two's complement), units_per_token 6, units_per_us 4, capacity 4: 25 bytes; flag bit 1: `charge: call`, bit 2: `initial: empty`; one for each limit, by ascending name_hash |
-//! | 3 block | until_at 7 |
-//! | 4 mode | mode 1 (1 forced open, 2 disabled, 3 metrics only), until_at 7 |
-//! | 5 failures | the instants of the failures in the window, 7 each, ascending |
-//! | 6 window of calls | size 2, number of calls 2, then two bits a call from the oldest (bit 0 failed, bit 1 slow), the last byte filled with 0 |
-//! | 7 window of time | slot_us 6, slots 1, then for each slot that is not empty, ascending: index (instant / slot_us) 7, calls 4, failures 4, slow 4 |
-//! | 8 probes | first_probe_at 7, then by ascending id: id 3, expires_at 7 |
-//! | 9 leases | by ascending id: id 3, expires_at 7; with flag bit 1 (some lease has one) holder 8; with flag bit 2 (some count is not 1) count 2 |
+//! | 1 circuit | `generation` 3 and not 0, `refunds_from` 3, `counts_from` 3, `next_lease_id` 3 and not 0; then, where there is a circuit, 21 more: phase (bits 0 to 3: 0 closed, 1 open, 2 half-open) and reason (bits 4 to 7) 1, `growth` 1, `since_at` 7, and the 12 of its phase |
+//! | – closed | `touched_at` 7, `consecutive_failures` 4, one 0 |
+//! | – open | `open_us` 6 and not 0, `until_at − since_at` 6 |
+//! | – half-open | `touched_at` 7, `successes` 2, `failures` 2 (together at most 1,024), one 0 |
+//! | 2 limit | `name_hash` 4, `level` 7 (two's complement), `units_per_token` 6, `units_per_us` 4, `capacity` 4; flag bit 1: `charge: call`, bit 2: `initial: empty`. One for each limit, at most 32, by ascending `name_hash` |
+//! | 3 block | `block_until` 7 |
+//! | 4 mode | mode 1 (1 forced open, 2 disabled, 3 metrics only), `until_at` 7 (only forced open ends by itself) |
+//! | 5 failures | the instants of the failures in the window, 7 each, ascending (two may be equal), at most 64 |
+//! | 6 window of calls | `size` 2 (1 to 1,024), number of calls 2, then two bits a call from the oldest (bit 0 failed, bit 1 slow) from the lowest bit of a byte on, the last byte filled with 0 |
+//! | 7 window of time | `slot_us` 6, `slots` 1 (1 to 64), then for each slot that is not empty, ascending: `index` 7 (all within `slots` of the first), `calls` 4, `failures` 4, `slow` 4 |
+//! | 8 probes | `first_at` 7, then by ascending id, at most 64: `id` 3, `expires_at` 7 |
+//! | 9 leases | by ascending id, at most 65,535: `id` 3, `expires_at` 7; with flag bit 1 (set where some lease has one) `holder` 8; with flag bit 2 (set where some count is not 1) `count` 2 |
 //!
-//! Kinds 10 to 31 are kept for this release's line, 32 to 63 for later policies, 64 to 127 are refused, 128 to 255
-//! are the hosts'. Unknown sections that are not critical are carried byte for byte, at most 1 KiB of them with their
-//! heads. Sections 3 to 9 are absent when they would be empty.
+//! Modes, failures and windows are there only where there is a circuit, probes only where it is half-open; there are
+//! never two windows.
+//!
+//! Kinds 10 to 31 are kept for this release's line, 32 to 63 for later policies, 128 to 255 are the hosts'. Such
+//! sections are carried byte for byte where they are not critical, at most 1 KiB of them with their heads, and refused
+//! where they are. Kinds 0 and 64 to 127 are refused.
+//!
+//! A breaker of consecutive failures and one limit take 16 + 36 + 28 = 80 bytes.
 
 use alloc::vec::Vec;
 
