@@ -50,7 +50,7 @@ field_error! {
 fn short(value: &dyn fmt::Display) -> String {
     let text = value.to_string();
     match text.char_indices().nth(80) {
-        Some((at, _)) => text.get(..at).unwrap_or_default().to_string() + "…",
+        Some((at, _)) => [text.get(..at).unwrap_or_default(), "…"].concat(),
         None => text,
     }
 }

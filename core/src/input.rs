@@ -1,5 +1,6 @@
 //! What a host tells the engine.
 
+use alloc::boxed::Box;
 use core::num::NonZeroU64;
 use core::time::Duration;
 
@@ -186,7 +187,7 @@ pub enum Command {
         /// The generation under which the calls were admitted.
         generation: u32,
         /// What came of them.
-        summary: Summary,
+        summary: Box<Summary>,
     },
 }
 

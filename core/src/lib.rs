@@ -12,19 +12,32 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod adopt;
 mod answer;
+mod bulkhead;
+mod circuit;
 mod codec;
+mod command;
 mod config;
+mod engine;
 mod error;
 mod hash;
 mod input;
+mod limit;
+mod live;
+mod load;
 mod num;
+mod outlook;
 mod permit;
+mod placeholder;
 mod policy;
+mod query;
+mod repair;
 mod snapshot;
 mod state;
 mod summary;
 mod time;
+mod window;
 
 pub use answer::{
     Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step,
@@ -34,11 +47,12 @@ pub use error::{ConfigError, InputError, StateError};
 pub use hash::{holder_hash, name_hash};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 pub use permit::Permit;
+pub use placeholder::{Explanation, parse_retry_after};
 pub use policy::Policy;
 pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
 };
-pub use state::{Explanation, Live, State, StateMut, parse_retry_after};
+pub use state::{Live, State, StateMut};
 pub use summary::Summary;
-pub use time::Timestamp;
+pub use time::{Timestamp, wait_ms};

@@ -9,6 +9,12 @@ use crate::num::low32;
 const MASK_24: u32 = (1 << 24) - 1;
 const MASK_48: u64 = (1 << 48) - 1;
 
+/// The `i`-th 32-bit word from the lowest.
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "the low 32 bits are meant")]
+const fn word(all: u128, i: u32) -> u32 {
+    (all >> (i << 5)) as u32
+}
+
 /// What an admitted call holds, to be given back by `settle` or `cancel` exactly once.
 ///
 /// 16 bytes of plain data, which may be passed to another process: the instant of the decision modulo 2^48 µs, the
@@ -67,15 +73,8 @@ impl Permit {
 
     /// A permit from its 16 bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
-        Self {
-            words: [
-                u32::from_le_bytes([a, b, c, d]),
-                u32::from_le_bytes([e, f, g, h]),
-                u32::from_le_bytes([i, j, k, l]),
-                u32::from_le_bytes([m, n, o, p]),
-            ],
-        }
+        let all = u128::from_le_bytes(bytes);
+        Self { words: [word(all, 0), word(all, 1), word(all, 2), word(all, 3)] }
     }
 
     /// The instant of the decision, modulo 2^48 µs (about 8.9 years).

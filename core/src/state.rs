@@ -1,158 +1,344 @@
-//! placeholder: a state in its live form
-use crate::{ConfigError, *};
-use alloc::{string::String, vec::Vec};
+//! A state that is owned, and one in memory that is lent.
 
-/// A state.
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::answer::{Event, Events};
+use crate::circuit::next_generation;
+use crate::error::StateError;
+use crate::limit;
+use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, SHAPE, View, tag};
+use crate::load::{load, park, shape, unload, words_for};
+use crate::num::{index, low32};
+use crate::policy::Policy;
+use crate::snapshot::{CircuitSnapshot, Snapshot};
+use crate::time::Timestamp;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::State {}
+    impl Sealed for super::StateMut<'_> {}
+}
+
+/// Either form of a live state: [`State`] owns its memory, [`StateMut`] borrows it.
+pub trait Live: sealed::Sealed {
+    #[doc(hidden)]
+    fn words(&self) -> &[u64];
+    #[doc(hidden)]
+    fn words_mut(&mut self) -> &mut [u64];
+    /// Makes room for so many words; what was there may be lost. Whether there is room now.
+    #[doc(hidden)]
+    fn make_room(&mut self, words: usize) -> bool;
+
+    /// The portable bytes: canonical, so equal states have equal bytes.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        bytes
+    }
+
+    /// Appends the portable bytes to `out`.
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.snapshot().encode(out);
+    }
+
+    /// The state as plain data.
+    fn snapshot(&self) -> Snapshot {
+        View::new(self.words()).map(unload).unwrap_or_default()
+    }
+}
+
+/// A live state that owns its memory, which is allocated once.
+///
+/// It is worked on by the steps of a [`Policy`]; its portable form are the bytes of [`State::to_bytes`].
+///
+/// ```
+/// use stanchion::{Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let state = policy.new_state(now);
+/// let bytes = state.to_bytes();
+/// assert_eq!(policy.decode(&bytes).unwrap().to_bytes(), bytes);
+/// ```
 #[derive(Debug, Clone)]
 pub struct State {
     words: Vec<u64>,
 }
 
-#[allow(missing_docs, unused_variables, clippy::all)]
 impl State {
-    /// Portable bytes, canonical; appends to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        unimplemented!()
+    pub(crate) fn from_words(words: Vec<u64>) -> Self {
+        Self { words }
     }
-    /// A new vector with the portable bytes.
+
+    /// The portable bytes: canonical, so equal states have equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        unimplemented!()
+        Live::to_bytes(self)
     }
+
+    /// Appends the portable bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        Live::encode(self, out);
+    }
+
+    /// The state as plain data.
     pub fn snapshot(&self) -> Snapshot {
-        unimplemented!()
+        Live::snapshot(self)
     }
 }
 
-/// A state in memory that the caller lends: 8-byte words. Same steps as with `State`, no allocation on the hot path.
-#[allow(missing_docs)]
+impl Live for State {
+    #[inline]
+    fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    #[inline]
+    fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
+    fn make_room(&mut self, words: usize) -> bool {
+        if self.words.len() < words {
+            self.words = vec![0; words];
+        }
+        true
+    }
+}
+
+/// A live state in memory that the caller lends: 64-bit words, worked on in place. For C and WebAssembly.
+///
+/// ```
+/// use stanchion::{Acquire, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut memory = vec![0; policy.state_words()];
+/// let mut state = policy.new_state_in(&mut memory, now).unwrap();
+/// let _ = policy.acquire(&mut state, Acquire::new(), now);
+/// let mut again = policy.open(&mut memory).unwrap();
+/// assert!(policy.acquire(&mut again, Acquire::new(), now).changed);
+/// ```
 #[derive(Debug)]
 pub struct StateMut<'a> {
     words: &'a mut [u64],
 }
-impl<'a> StateMut<'a> {
-    /// Checks that the memory holds a started state (magic and size).
-    pub fn open(words: &'a mut [u64]) -> Result<Self, StateError> {
-        unimplemented!()
-    }
-    /// as State::to_bytes
-    pub fn to_bytes(&self) -> Vec<u8> {
-        unimplemented!()
-    }
-}
 
-/// Either of the two: what the steps work on. (sealed)
-pub trait Live {
-    #[doc(hidden)]
-    fn words(&self) -> &[u64];
-}
-impl Live for State {
-    fn words(&self) -> &[u64] {
-        &self.words
-    }
-}
 impl Live for StateMut<'_> {
+    #[inline]
     fn words(&self) -> &[u64] {
         self.words
     }
+
+    #[inline]
+    fn words_mut(&mut self) -> &mut [u64] {
+        self.words
+    }
+
+    fn make_room(&mut self, words: usize) -> bool {
+        self.words.len() >= words
+    }
 }
 
-#[allow(missing_docs, unused_variables, clippy::all)]
 impl Policy {
-    pub fn from_json(json: &str) -> Result<Policy, ConfigError> {
-        unimplemented!()
-    }
-    pub fn name(&self) -> &str {
-        unimplemented!()
-    }
-    /// name of a gate: "circuit", "block", "limit:<name>", "bulkhead"
-    pub fn gate_name(&self, gate: Gate) -> String {
-        unimplemented!()
-    }
-
+    /// A new state as of `now`: closed, nothing taken, limits as `initial` says. Its first step reports a change, so that a
+    /// host keeps it.
     pub fn new_state(&self, now: Timestamp) -> State {
-        unimplemented!()
+        let mut words = vec![0; self.state_words()];
+        self.start(&mut words, now);
+        State { words }
     }
-    /// 8-byte words that a new state needs / that a state from these bytes needs
+
+    /// How many 64-bit words a state of this policy needs.
     pub fn state_words(&self) -> usize {
-        unimplemented!()
+        shape(self, None).words()
     }
+
+    /// How many words the state in these bytes needs under this policy, which may adopt it first.
+    ///
+    /// # Errors
+    /// The bytes are no state, or one of a newer release.
     pub fn state_words_for(&self, bytes: &[u8]) -> Result<usize, StateError> {
-        unimplemented!()
+        let snapshot = Snapshot::decode(bytes)?;
+        Ok(words_for(self, &snapshot, bytes.len()))
     }
+
+    /// Starts a new state in lent memory, as [`Policy::new_state`] does.
+    ///
+    /// # Errors
+    /// [`StateError::Memory`] where there are fewer than [`Policy::state_words`].
     pub fn new_state_in<'a>(&self, words: &'a mut [u64], now: Timestamp) -> Result<StateMut<'a>, StateError> {
-        unimplemented!()
+        has_room(words, self.state_words())?;
+        self.start(words, now);
+        Ok(StateMut { words })
     }
+
+    /// The state in lent memory, as a step left it there. One that an older configuration left is adopted at its first
+    /// input.
+    ///
+    /// # Errors
+    /// [`StateError::Memory`] where no state was started there, or where it must be adopted and has no room for that.
+    pub fn open<'a>(&self, words: &'a mut [u64]) -> Result<StateMut<'a>, StateError> {
+        let started = View::new(words).filter(|view| view.head[0] == tag(view.fingerprint()));
+        let needed = started.map_or(self.state_words(), |view| index(view.head[SHAPE] >> 48).max(HEAD));
+        if started.is_none() || words.len() < needed {
+            return Err(StateError::Memory { needed_words: needed, words: words.len() });
+        }
+        if started.is_some_and(|view| view.fingerprint() != self.fingerprint) {
+            let snapshot = View::new(words).map(unload).unwrap_or_default();
+            has_room(words, words_for(self, &snapshot, 0))?;
+        }
+        Ok(StateMut { words })
+    }
+
+    /// The state in these bytes. One of another configuration is adopted at its first input.
+    ///
+    /// # Errors
+    /// The bytes are no state, are damaged, or come from a newer release. Keep them: nothing was changed.
     pub fn decode(&self, bytes: &[u8]) -> Result<State, StateError> {
-        unimplemented!()
+        let mut state = State { words: Vec::new() };
+        self.decode_into(&mut state, bytes)?;
+        Ok(state)
     }
-    /// reuses the state's memory; on error the state is as before
+
+    /// As [`Policy::decode`], in the memory of a state that is there.
+    ///
+    /// # Errors
+    /// As [`Policy::decode`]; the state is then as it was.
     pub fn decode_into(&self, state: &mut State, bytes: &[u8]) -> Result<(), StateError> {
-        unimplemented!()
+        let snapshot = Snapshot::decode(bytes)?;
+        self.check(&snapshot)?;
+        let needed = words_for(self, &snapshot, bytes.len());
+        state.words.resize(needed, 0);
+        self.put(&snapshot, bytes, &mut state.words);
+        Ok(())
     }
+
+    /// As [`Policy::decode`], in lent memory.
+    ///
+    /// # Errors
+    /// As [`Policy::decode`], and [`StateError::Memory`] where there are fewer words than
+    /// [`Policy::state_words_for`] says; the memory is then as it was.
     pub fn decode_in<'a>(&self, words: &'a mut [u64], bytes: &[u8]) -> Result<StateMut<'a>, StateError> {
-        unimplemented!()
+        let snapshot = Snapshot::decode(bytes)?;
+        self.check(&snapshot)?;
+        has_room(words, words_for(self, &snapshot, bytes.len()))?;
+        self.put(&snapshot, bytes, words);
+        Ok(StateMut { words })
     }
 
-    pub fn acquire(&self, state: &mut impl Live, wish: Acquire, now: Timestamp) -> Step<Decision> {
-        unimplemented!()
+    fn put(&self, snapshot: &Snapshot, bytes: &[u8], words: &mut [u64]) {
+        if snapshot.fingerprint == self.fingerprint {
+            load(self, snapshot, words);
+        } else {
+            park(snapshot, bytes, words);
+        }
     }
-    pub fn settle(&self, state: &mut impl Live, permit: Permit, end: Settle, now: Timestamp) -> Step<Settled> {
-        unimplemented!()
+
+    /// A state of this policy's fingerprint has this policy's gates.
+    fn check(&self, snapshot: &Snapshot) -> Result<(), StateError> {
+        if snapshot.fingerprint != self.fingerprint {
+            return Ok(());
+        }
+        let has_limits = self.limits.iter().all(|rules| {
+            let own = rules.words(0);
+            snapshot.limits.iter().any(|limit| {
+                let [_, stored @ ..] = limit::words(limit);
+                let [_, own @ ..] = own;
+                stored == own
+            })
+        });
+        if !has_limits {
+            return Err(StateError::Invalid { field: "limits", offset: 0 });
+        }
+        if self.circuit.is_some() && snapshot.circuit.is_none() {
+            return Err(StateError::Invalid { field: "circuit", offset: 0 });
+        }
+        Ok(())
     }
-    pub fn cancel(&self, state: &mut impl Live, permit: Permit, now: Timestamp) -> Step<Settled> {
-        unimplemented!()
+
+    fn start(&self, words: &mut [u64], now: Timestamp) {
+        load(self, &self.initial(now), words);
+        if let Some(mem) = Mem::new(words) {
+            mem.head[LAST] |= FRESH;
+        }
     }
-    pub fn renew(&self, state: &mut impl Live, permit: &Permit, now: Timestamp) -> Step<Renewed> {
-        unimplemented!()
+
+    /// A new state. Generation and lease ids follow the instant, so that permits of a lost state hardly match.
+    fn initial(&self, now: Timestamp) -> Snapshot {
+        let now = now.as_micros();
+        let generation = low32(now >> 20) & 0xFF_FFFF;
+        let generation = if generation == 0 { 1 } else { generation };
+        let mut limits: Vec<_> =
+            self.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
+        limits.sort_unstable_by_key(|limit| limit.name_hash);
+        Snapshot {
+            fingerprint: self.fingerprint,
+            last_at: now,
+            generation,
+            refunds_from: generation,
+            // So that results of calls that outlived a forgotten state count.
+            counts_from: skip_zero(generation.wrapping_sub(1 << 22) & 0xFF_FFFF),
+            next_lease_id: skip_zero(low32(now) & 0xFF_FFFF),
+            circuit: self.circuit.map(|_| CircuitSnapshot::closed_at(now)),
+            limits,
+            ..Snapshot::default()
+        }
     }
-    pub fn command(&self, state: &mut impl Live, command: &Command, now: Timestamp) -> Step<Commanded> {
-        unimplemented!()
-    }
-    pub fn apply(&self, state: &mut impl Live, input: Input, now: Timestamp) -> Step<Answer> {
-        unimplemented!()
-    }
-    pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
-        unimplemented!()
-    }
-    pub fn next_change_at(&self, state: &impl Live, now: Timestamp) -> Option<Timestamp> {
-        unimplemented!()
-    }
-    pub fn vacuous_at(&self, state: &impl Live) -> Option<Timestamp> {
-        unimplemented!()
-    }
-    pub fn explain(&self, state: &impl Live, now: Timestamp) -> Explanation {
-        unimplemented!()
+
+    /// Starts, repairs and adopts: what must come before the step that `now` brings. `None` where lent memory has no room
+    /// for it.
+    #[cold]
+    pub(crate) fn take_care(&self, state: &mut impl Live, now: u64) -> Option<Events> {
+        let mut events = Events::NONE;
+        let view = View::new(state.words())?;
+        let (last, is_parked) = (view.last_at(), view.head[LAST] & PARKED != 0);
+        let has_stepped = last > now.saturating_add(self.clock_tolerance_us);
+        let is_foreign = view.fingerprint() != self.fingerprint || is_parked;
+        if has_stepped || is_foreign {
+            let mut snapshot = unload(view);
+            if has_stepped {
+                crate::repair::repair(self, &mut snapshot, now);
+                events.push(Event::ClockStepped);
+            }
+            if is_foreign {
+                events.push(Event::Adopted);
+                let t = now.max(snapshot.last_at);
+                if crate::adopt::adopt(self, &mut snapshot, t) {
+                    events.push(Event::LimitDropped);
+                }
+            }
+            if !state.make_room(shape(self, Some(&snapshot)).words()) {
+                return None;
+            }
+            load(self, &snapshot, state.words_mut());
+        }
+        if let Some(mem) = Mem::new(state.words_mut()) {
+            mem.head[LAST] &= !FRESH;
+        }
+        Some(events)
     }
 }
 
-/// What an operator needs; Display is the human text, `to_json` (feature serde) the JSON.
-#[derive(Debug, Clone)]
-pub struct Explanation {}
-#[cfg(feature = "serde")]
-#[allow(missing_docs)]
-impl Explanation {
-    pub fn to_json(&self) -> String {
-        unimplemented!()
-    }
-}
-#[cfg(feature = "serde")]
-#[allow(missing_docs, unused_variables)]
-impl Command {
-    /// `{"block":{"until_us":1}}` or `{"block":{"for_ms":1}}`(from now), `{"unblock":{}}`, `{"trip":{}}`, `{"reset":{}}`, `{"force_open":{"until_us":null}}`, `{"disable":{}}`, `{"metrics_only":{}}`, `{"lift_mode":{}}`, `{"report":{"outcome":"failure","duration_us":5}}`, `{"release_holder":{"holder":"name"}}`, `{"settle_many":{"generation":1,"calls":[0,1,3]}}`
-    pub fn from_json(json: &str, now: Timestamp) -> Result<Command, InputError> {
-        unimplemented!()
-    }
+fn skip_zero(x: u32) -> u32 {
+    if x == 0 { next_generation(x) } else { x }
 }
 
-#[cfg(feature = "serde")]
-#[allow(missing_docs)]
-impl Snapshot {
-    pub fn to_json(&self) -> String {
-        unimplemented!()
+fn has_room(words: &[u64], needed_words: usize) -> Result<(), StateError> {
+    if words.len() < needed_words {
+        return Err(StateError::Memory { needed_words, words: words.len() });
     }
+    Ok(())
 }
-/// strict Retry-After header: delta-seconds or HTTP date in its three forms, whole ms... None for anything else
-#[allow(unused_variables)]
-pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
-    unimplemented!()
+
+impl Mem<'_> {
+    /// Replaces the state by words that are no longer than it.
+    pub(crate) fn overwrite(&mut self, words: &[u64]) {
+        if let Some((head, body)) = words.split_first_chunk::<HEAD>() {
+            *self.head = *head;
+            for (to, from) in self.body.iter_mut().zip(body) {
+                *to = *from;
+            }
+        }
+    }
 }

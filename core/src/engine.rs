@@ -1,0 +1,637 @@
+//! The steps: what happens on an acquire, a settle, a cancel and a renewal.
+//!
+//! Each step first looks (nothing is written), then decides, then commits. A commit begins with `advance`: all that time has
+//! brought due is stored, so that one history has one encoding. What changes nothing commits nothing.
+
+use crate::answer::{Answer, Decision, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step};
+use crate::bulkhead::{find_holder, find_live, has_room, lease_at};
+use crate::circuit::Circuit;
+use crate::input::{Acquire, Input, Outcome, Settle};
+use crate::limit;
+use crate::live::{
+    BLOCK, COUNTS, FRESH, GENERATION, INSTANT, LAST, Mem, PARKED, SHAPE, TALLY, View, WAKE, field, tag, with_field,
+};
+use crate::num::{bits, level, low8, low32, wide};
+use crate::outlook::Outlook;
+use crate::permit::Permit;
+use crate::policy::{CircuitRules, Policy};
+use crate::snapshot::{Mode, Phase, Reason};
+use crate::state::Live;
+use crate::time::Timestamp;
+
+/// A step under way: the policy, the state's memory and state time.
+pub(crate) struct Entered<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) mem: Mem<'a>,
+    /// State time: `max(now, last_at)`.
+    pub(crate) t: u64,
+    pub(crate) changed: bool,
+    pub(crate) events: Events,
+}
+
+/// What a result does to the circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Nothing,
+    Count { has_failed: bool, is_slow: bool },
+    Probe { has_failed: bool },
+    CloseLate,
+    ExtendLate { until_at: u64 },
+}
+
+/// How a permit ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Settled(Settle),
+    Cancelled,
+}
+
+impl Policy {
+    /// Asks whether a call may go ahead. A refusal takes nothing from any gate.
+    ///
+    /// A clock that stepped back by more than `clock_tolerance_ms` is repaired first; a state of another policy is adopted.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Decision, Policy, Settle, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// assert!(matches!(policy.acquire(&mut state, Acquire::new(), now).answer, Decision::Rejected(_)));
+    /// let _ = policy.settle(&mut state, permit, Settle::success(), now);
+    /// ```
+    #[inline]
+    pub fn acquire(&self, state: &mut impl Live, wish: Acquire, now: Timestamp) -> Step<Decision> {
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(UNFIT_DECISION) };
+        let answer = match step.acquire_quietly(&wish) {
+            Some(permit) => Decision::Admitted { permit, would_reject: None },
+            None => step.acquire_with_care(wish, now.as_micros()),
+        };
+        step.ends(answer)
+    }
+
+    /// Tells how a call ended: its slot and its probe come back, the circuit learns, and `actual_cost` corrects the limits.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Acquire, Decision, Policy, Settle, Settled, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 1}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// let later = now.saturating_add(Duration::from_millis(20));
+    /// let step = policy.settle(&mut state, permit, Settle::failure(), later);
+    /// assert_eq!(step.answer, Settled::Counted);
+    /// assert!(step.changed && matches!(policy.acquire(&mut state, Acquire::new(), later).answer, Decision::Rejected(_)));
+    /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
+    #[inline]
+    pub fn settle(&self, state: &mut impl Live, permit: Permit, end: Settle, now: Timestamp) -> Step<Settled> {
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Settled::Stale) };
+        let answer = match step.settle_quietly(&permit, &end) {
+            Some(answer) => answer,
+            None => step.finish(&permit, End::Settled(end)),
+        };
+        step.ends(answer)
+    }
+
+    /// The call never began: slot, probe and all tokens that have not refilled meanwhile come back.
+    #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
+    pub fn cancel(&self, state: &mut impl Live, permit: Permit, now: Timestamp) -> Step<Settled> {
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Settled::Stale) };
+        let answer = step.finish(&permit, End::Cancelled);
+        step.ends(answer)
+    }
+
+    /// Extends the lease of a call that goes on: the slot to `lease_ms`, the probe to `probe_lease_ms` from now, never nearer
+    /// than they were.
+    pub fn renew(&self, state: &mut impl Live, permit: &Permit, now: Timestamp) -> Step<Renewed> {
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Renewed::LeaseLost) };
+        let answer = step.renew(permit.lease_id());
+        step.ends(answer)
+    }
+
+    /// Any input: a history is a list of inputs with their instants, a replay is a fold over it.
+    pub fn apply(&self, state: &mut impl Live, input: Input, now: Timestamp) -> Step<Answer> {
+        match input {
+            Input::Acquire(wish) => self.acquire(state, wish, now).map(Answer::Decision),
+            Input::Settle(permit, end) => self.settle(state, permit, end, now).map(Answer::Settled),
+            Input::Cancel(permit) => self.cancel(state, permit, now).map(Answer::Settled),
+            Input::Renew(permit) => self.renew(state, &permit, now).map(Answer::Renewed),
+            Input::Command(command) => self.command(state, &command, now).map(Answer::Commanded),
+        }
+    }
+
+    /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
+    pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
+        let rejection =
+            self.look(state, now, |view, t| Outlook { policy: self, view, wish: *wish, t }.rejection(now.as_micros()));
+        rejection.map_or(Peek::Admits, Peek::Rejects)
+    }
+
+    /// Looks at a state as it would be at `now`, adopted and repaired where that is due.
+    pub(crate) fn look<T>(&self, state: &impl Live, now: Timestamp, look: impl FnOnce(View<'_>, u64) -> T) -> T {
+        let now = now.as_micros();
+        let copy;
+        let mut words = state.words();
+        if self.needs_care(words, now) {
+            let mut owned = crate::State::from_words(words.to_vec());
+            let _ = self.take_care(&mut owned, now);
+            copy = owned;
+            words = copy.words();
+        }
+        let blank = [0; crate::live::HEAD];
+        let view = View::new(words).unwrap_or(View { head: &blank, body: &[] });
+        look(view, now.max(view.last_at()))
+    }
+
+    #[inline]
+    pub(crate) fn enter<'a>(&'a self, state: &'a mut impl Live, now: u64) -> Option<Entered<'a>> {
+        let (mut changed, mut events) = (false, Events::NONE);
+        if self.needs_care(state.words(), now) {
+            events = self.take_care(state, now)?;
+            changed = true;
+        }
+        let mem = Mem::new(state.words_mut())?;
+        let t = now.max(mem.view().last_at());
+        Some(Entered { policy: self, mem, t, changed, events })
+    }
+
+    /// Whether a state must be started, adopted or repaired first.
+    #[inline]
+    fn needs_care(&self, words: &[u64], now: u64) -> bool {
+        let [head_tag, last, ..] = words else { return true };
+        *head_tag != tag(self.fingerprint)
+            || last & (FRESH | PARKED) != 0
+            || last & INSTANT > now.wrapping_add(self.clock_tolerance_us)
+    }
+}
+
+const UNFIT_DECISION: Decision =
+    Decision::Rejected(Rejection { by: Gate::Circuit, gates: GateSet::EMPTY, retry_after: RetryAfter::Never });
+
+/// The answer where lent memory has no room to adopt what is in it: nothing is admitted, nothing changes. `Policy::open`
+/// rules it out.
+fn unfit<T>(answer: T) -> Step<T> {
+    Step { answer, changed: false, events: Events::NONE }
+}
+
+impl<T> Step<T> {
+    fn map<U>(self, f: impl FnOnce(T) -> U) -> Step<U> {
+        Step { answer: f(self.answer), changed: self.changed, events: self.events }
+    }
+}
+
+impl Entered<'_> {
+    #[inline]
+    pub(crate) fn ends<T>(self, answer: T) -> Step<T> {
+        Step { answer, changed: self.changed, events: self.events }
+    }
+
+    pub(crate) fn rules(&self) -> Option<&CircuitRules> {
+        self.policy.circuit.as_ref()
+    }
+
+    /// Whether nothing is due but levels and leases, the circuit is closed, and neither mode nor block nor carried limits are
+    /// there: what nearly every call finds.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.mem.head[LAST] & !INSTANT == 0 && self.t < self.mem.head[WAKE] && low8(self.mem.head[SHAPE] >> 8) == 0
+    }
+
+    /// Refills the policy's limits to `t`, and makes `t` the last instant. Only while no block is there.
+    #[inline]
+    fn advance_quietly(&mut self) {
+        let elapsed_us = self.t.wrapping_sub(self.mem.head[LAST]);
+        for (rules, [units, ..]) in self.policy.limits.iter().zip(self.mem.limits_mut()) {
+            *units = bits(rules.refilled(level(*units), elapsed_us));
+        }
+        self.mem.drop_expired_leases(self.t);
+        self.mem.head[LAST] = self.t;
+        self.changed = true;
+    }
+
+    /// The way of nearly every acquire: `None` where it is not one of those, with nothing written.
+    #[inline]
+    fn acquire_quietly(&mut self, wish: &Acquire) -> Option<Permit> {
+        if !self.is_quiet() {
+            return None;
+        }
+        let view = self.mem.view();
+        let elapsed_us = self.t.wrapping_sub(self.mem.head[LAST]);
+        for (rules, [units, ..]) in self.policy.limits.iter().zip(view.limits()) {
+            if !rules.admits(rules.refilled(level(*units), elapsed_us), wish.cost) {
+                return None;
+            }
+        }
+        let mut lease_id = 0;
+        if let Some(rules) = self.policy.bulkhead {
+            let shares = rules.is_reentrant && wish.holder.is_some();
+            if shares || !has_room(view, rules.max_concurrent, self.t) {
+                return None;
+            }
+            self.advance_quietly();
+            lease_id = self.mem.next_lease_id();
+            let holder = wish.holder.map_or(0, crate::input::Holder::raw);
+            self.mem.take_lease(lease_id, self.until(rules.lease_us), holder, 1);
+        } else if !self.policy.limits.is_empty() {
+            self.advance_quietly();
+        }
+        self.take_tokens(wish.cost);
+        let generation = low32(field(self.mem.head[GENERATION], 0, 24));
+        Some(Permit::new(self.t, wish.cost, generation, lease_id))
+    }
+
+    #[inline]
+    fn take_tokens(&mut self, cost: u32) {
+        for (rules, [units, ..]) in self.policy.limits.iter().zip(self.mem.limits_mut()) {
+            *units = bits(level(*units).wrapping_sub(rules.units(rules.tokens(cost))));
+        }
+    }
+
+    /// An end so far from now, within what an instant can say.
+    #[inline]
+    fn until(&self, after_us: u64) -> u64 {
+        self.t.saturating_add(after_us).min(INSTANT)
+    }
+
+    #[cold]
+    fn acquire_with_care(&mut self, wish: Acquire, now: u64) -> Decision {
+        let outlook = Outlook { policy: self.policy, view: self.mem.view(), wish, t: self.t };
+        match outlook.rejection(now) {
+            None => Decision::Admitted { permit: self.admit(&wish), would_reject: None },
+            Some(rejection) if self.policy.is_shadow => {
+                Decision::Admitted { permit: Permit::SHADOW, would_reject: Some(rejection) }
+            }
+            Some(rejection) => Decision::Rejected(rejection),
+        }
+    }
+
+    /// Takes from every gate what an admitted call takes.
+    fn admit(&mut self, wish: &Acquire) -> Permit {
+        let mut circuit = self.circuit_now();
+        let probes = self
+            .rules()
+            .copied()
+            .filter(|_| circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen);
+        if probes.is_none() && self.policy.bulkhead.is_none() && self.policy.limits.is_empty() {
+            // What is only due by time is not a change.
+            return Permit::new(self.t, wish.cost, circuit.generation, 0);
+        }
+        circuit = self.advance();
+        self.take_tokens(wish.cost);
+        let shared = self.share_slot(wish);
+        let mut lease_id = shared.unwrap_or(0);
+        if lease_id == 0 && (probes.is_some() || self.policy.bulkhead.is_some()) {
+            lease_id = self.mem.next_lease_id();
+            if let Some(rules) = self.policy.bulkhead {
+                let holder = wish.holder.map_or(0, crate::input::Holder::raw);
+                self.mem.take_lease(lease_id, self.until(rules.lease_us), holder, 1);
+            }
+        }
+        if let Some(rules) = probes {
+            self.take_probe(&mut circuit, lease_id, rules.probe_lease_us);
+        }
+        Permit::new(self.t, wish.cost, circuit.generation, lease_id)
+    }
+
+    /// A re-entrant holder's slot, taken once more; `None` where it has none.
+    fn share_slot(&mut self, wish: &Acquire) -> Option<u32> {
+        let rules = self.policy.bulkhead.filter(|rules| rules.is_reentrant)?;
+        let (_, lease) = find_holder(self.mem.view(), wish.holder?.raw(), self.t)?;
+        self.mem.extend_lease(lease.id, self.until(rules.lease_us).max(lease.expires_at), 1);
+        Some(lease.id)
+    }
+
+    fn take_probe(&mut self, circuit: &mut Circuit, lease_id: u32, probe_lease_us: u64) {
+        if circuit.first_probe_at == 0 {
+            circuit.first_probe_at = self.t;
+        }
+        let until = self.until(probe_lease_us);
+        let count = low8(self.mem.head[COUNTS] >> 48);
+        if let Some(place) = self.mem.probe_places().get_mut(usize::from(count)) {
+            *place = [u64::from(lease_id), until];
+            self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, u64::from(count).wrapping_add(1));
+        }
+        self.put(circuit);
+    }
+
+    /// The circuit as it reads at `t`; nothing is written.
+    pub(crate) fn circuit_now(&self) -> Circuit {
+        let mut circuit = Circuit::load(self.mem.head);
+        if self.t >= self.mem.head[WAKE] {
+            let mut unheard = Events::NONE;
+            circuit.settle_due(self.rules(), self.policy.seed, self.mem.view().probes(), self.t, &mut unheard);
+        }
+        circuit
+    }
+
+    /// Stores all that time has brought due at `t`, and makes `t` the last instant. Every commit begins with it.
+    pub(crate) fn advance(&mut self) -> Circuit {
+        let mut circuit = Circuit::load(self.mem.head);
+        let policy = self.policy;
+        circuit.settle_due(
+            self.policy.circuit.as_ref(),
+            policy.seed,
+            self.mem.view().probes(),
+            self.t,
+            &mut self.events,
+        );
+        let elapsed_us = self.t.saturating_sub(self.mem.view().refills_from());
+        let own = policy.limits.len();
+        for (i, words) in self.mem.limits_mut().iter_mut().enumerate() {
+            match policy.limits.get(i) {
+                Some(rules) => words[0] = bits(rules.refilled(level(words[0]), elapsed_us)),
+                None => refill_carried(words, elapsed_us),
+            }
+        }
+        debug_assert!(own <= self.mem.view().limits().len(), "a state has all limits of its policy");
+        if self.mem.head[BLOCK] <= self.t {
+            self.mem.set_block(0);
+        }
+        self.mem.drop_expired_leases(self.t);
+        self.mem.set_last_at(self.t);
+        self.changed = true;
+        self.keep_probes(&circuit, |_, end, t| end > t);
+        self.put(&mut circuit);
+        circuit
+    }
+
+    /// Writes the circuit back, and clears what it says is void.
+    pub(crate) fn put(&mut self, circuit: &mut Circuit) {
+        if self.policy.circuit.is_some() {
+            if circuit.clears_counts {
+                self.mem.clear_counts();
+            }
+            if circuit.drops_probes {
+                self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, 0);
+            }
+        }
+        circuit.clears_counts = false;
+        circuit.drops_probes = false;
+        circuit.store(self.mem.head, self.policy.circuit.as_ref());
+    }
+
+    /// Keeps the probes that `keep` says (id, end, `t`).
+    pub(crate) fn keep_probes(&mut self, circuit: &Circuit, keep: impl Fn(u64, u64, u64) -> bool) {
+        if self.policy.circuit.is_none() || circuit.drops_probes {
+            return;
+        }
+        let (stored, t) = (usize::from(low8(self.mem.head[COUNTS] >> 48)), self.t);
+        let mut kept = 0_usize;
+        let places = self.mem.probe_places();
+        for i in 0..stored {
+            let Some(&[id, end]) = places.get(i) else { break };
+            if keep(id, end, t) {
+                if let Some(place) = places.get_mut(kept) {
+                    *place = [id, end];
+                }
+                kept = kept.wrapping_add(1);
+            }
+        }
+        self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, wide(kept));
+    }
+
+    /// The way of nearly every settle: a success that nothing counts, its slot given back.
+    #[inline]
+    fn settle_quietly(&mut self, permit: &Permit, end: &Settle) -> Option<Settled> {
+        let counts_nothing = self.rules().is_none_or(|rules| rules.window.is_none() && self.mem.head[TALLY] == 0);
+        let is_plain = match end.outcome {
+            Outcome::Success => counts_nothing,
+            Outcome::Ignored => true,
+            Outcome::Failure => false,
+        };
+        if !is_plain || end.actual_cost.is_some() || permit.generation() == 0 || !self.is_quiet() {
+            return None;
+        }
+        let id = permit.lease_id();
+        if id != 0 {
+            if find_live(self.mem.view(), id, self.t).is_none() {
+                return Some(Settled::LeaseLost);
+            }
+            self.advance_quietly();
+            self.mem.return_lease(id);
+        }
+        let (generation, counts) = (self.mem.head[GENERATION], self.mem.head[COUNTS]);
+        let (now, from) = (low32(field(generation, 0, 24)), low32(field(counts, 0, 24)));
+        Some(settled(counts_between(permit.generation(), from, now)))
+    }
+
+    /// Ends a permit: gives back what it holds, corrects what it cost, and tells the circuit.
+    #[cold]
+    fn finish(&mut self, permit: &Permit, end: End) -> Settled {
+        if permit.generation() == 0 {
+            return Settled::Stale;
+        }
+        let circuit = self.circuit_now();
+        let id = permit.lease_id();
+        let has_slot = id != 0 && find_live(self.mem.view(), id, self.t).is_some();
+        let has_probe = self.has_probe(&circuit, id);
+        let is_gone = id != 0 && !has_slot && !has_probe;
+        let (effect, answer) = match end {
+            End::Settled(end) => {
+                let counts = circuit.counts(permit.generation());
+                let is_lost_probe = self.is_probing(&circuit) && counts && !has_probe;
+                let answer = if is_gone || (is_lost_probe && id != 0) {
+                    Settled::LeaseLost
+                } else {
+                    settled(counts && !is_lost_probe)
+                };
+                let effect = if counts { self.effect(&circuit, &end, has_probe) } else { Effect::Nothing };
+                (effect, answer)
+            }
+            End::Cancelled if is_gone => (Effect::Nothing, Settled::LeaseLost),
+            End::Cancelled => (Effect::Nothing, settled(circuit.refunds(permit.generation()))),
+        };
+        let moves_tokens = !is_gone && self.corrects(permit, end, circuit.refunds(permit.generation()), false);
+        if has_slot || has_probe || moves_tokens || effect != Effect::Nothing {
+            let circuit = self.advance();
+            if moves_tokens {
+                self.corrects(permit, end, circuit.refunds(permit.generation()), true);
+            }
+            self.free(id, &circuit);
+            self.take_effect(circuit, effect);
+        }
+        answer
+    }
+
+    fn has_probe(&self, circuit: &Circuit, id: u32) -> bool {
+        id != 0
+            && self.policy.circuit.is_some()
+            && !circuit.drops_probes
+            && self.mem.view().probes().iter().any(|[probe, end]| *probe == u64::from(id) && *end > self.t)
+    }
+
+    fn is_probing(&self, circuit: &Circuit) -> bool {
+        self.policy.circuit.is_some() && circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen
+    }
+
+    /// Gives slot and probe of a lease back, where they are there.
+    fn free(&mut self, id: u32, circuit: &Circuit) {
+        if id != 0 {
+            self.mem.return_lease(id);
+            self.keep_probes(circuit, |probe, _, _| probe != u64::from(id));
+        }
+    }
+
+    /// Whether refund or debt of this end moves any level at `t`; and, when told to, moves it.
+    fn corrects(&mut self, permit: &Permit, end: End, refunds: bool, moves: bool) -> bool {
+        let elapsed_us = self.t.saturating_sub(self.mem.view().refills_from());
+        let (t, mut corrects) = (self.t, false);
+        for (rules, [units, ..]) in self.policy.limits.iter().zip(self.mem.limits_mut()) {
+            // After `advance` nothing has elapsed, and this is the level as it stands.
+            let before = rules.refilled(level(*units), elapsed_us);
+            let after = match end {
+                End::Cancelled if refunds => rules.refunded(before, rules.tokens(permit.cost()), permit, t),
+                End::Settled(Settle { actual_cost: Some(actual), .. }) if !rules.is_per_call => {
+                    let (cost, over) = (permit.cost(), actual.saturating_sub(permit.cost()));
+                    match cost.saturating_sub(actual) {
+                        0 => rules.owed(before, over),
+                        unspent if refunds => rules.refunded(before, unspent, permit, t),
+                        _ => before,
+                    }
+                }
+                _ => before,
+            };
+            corrects |= after != before;
+            if moves {
+                *units = bits(after);
+            }
+        }
+        corrects
+    }
+
+    /// What a result of the present generation does to the circuit.
+    pub(crate) fn effect(&self, circuit: &Circuit, end: &Settle, has_probe: bool) -> Effect {
+        let Some(rules) = self.rules().filter(|_| circuit.exists) else { return Effect::Nothing };
+        let has_failed = match end.outcome {
+            Outcome::Ignored => return Effect::Nothing,
+            Outcome::Success => false,
+            Outcome::Failure => true,
+        };
+        let is_slow = end.duration.is_some_and(|took| crate::time::duration_us(took) >= rules.slow_call_us);
+        match (circuit.phase, circuit.mode) {
+            (Phase::Closed, None | Some(Mode::MetricsOnly)) => {
+                let counts_failures = rules.consecutive_failures > 0 || rules.failures_in_window.is_some();
+                let counts = if has_failed { counts_failures } else { circuit.consecutive > 0 };
+                if counts || rules.window.is_some() { Effect::Count { has_failed, is_slow } } else { Effect::Nothing }
+            }
+            (Phase::HalfOpen, None) if has_probe => Effect::Probe { has_failed },
+            (Phase::Open, None) if has_failed && rules.late_failure_extends => {
+                match circuit.extended_until(rules, self.t) {
+                    until_at if until_at > circuit.until_at => Effect::ExtendLate { until_at },
+                    _ => Effect::Nothing,
+                }
+            }
+            (Phase::Open, None) if !has_failed && rules.late_success_closes => Effect::CloseLate,
+            _ => Effect::Nothing,
+        }
+    }
+
+    /// Makes it so.
+    pub(crate) fn take_effect(&mut self, mut circuit: Circuit, effect: Effect) {
+        let Some(rules) = self.policy.circuit.as_ref() else { return };
+        let (seed, t) = (self.policy.seed, self.t);
+        match effect {
+            Effect::Nothing => return,
+            Effect::Count { has_failed, is_slow } => {
+                let reason = self.count(&mut circuit, rules, has_failed, is_slow);
+                self.trip_by(&mut circuit, rules, reason);
+            }
+            Effect::Probe { has_failed } => circuit.judge_probe(rules, seed, has_failed, t, &mut self.events),
+            Effect::CloseLate => circuit.close(rules, t, &mut self.events),
+            Effect::ExtendLate { until_at } => {
+                circuit.until_at = until_at;
+                self.events.push(crate::answer::Event::Extended);
+            }
+        }
+        self.put(&mut circuit);
+    }
+
+    /// Opens a closed circuit for that reason, unless it only counts.
+    pub(crate) fn trip_by(&mut self, circuit: &mut Circuit, rules: &CircuitRules, reason: Option<Reason>) {
+        if let Some(reason) = reason.filter(|_| circuit.mode.is_none()) {
+            circuit.open(rules, self.policy.seed, self.t, reason, &mut self.events);
+        }
+    }
+
+    /// Adds one result to the counts of a closed circuit; the first trip whose threshold it reaches.
+    fn count(
+        &mut self,
+        circuit: &mut Circuit,
+        rules: &CircuitRules,
+        has_failed: bool,
+        is_slow: bool,
+    ) -> Option<Reason> {
+        circuit.touched_at = self.t;
+        let mut reason = None;
+        if !has_failed {
+            circuit.consecutive = 0;
+        } else if rules.consecutive_failures > 0 {
+            circuit.consecutive = circuit.consecutive.saturating_add(1);
+            if circuit.consecutive >= rules.consecutive_failures {
+                reason = Some(Reason::ConsecutiveFailures);
+            }
+        }
+        if let Some(rule) = rules.failures_in_window.filter(|_| has_failed)
+            && self.mem.add_failure(rule, self.t)
+        {
+            reason = reason.or(Some(Reason::FailuresInWindow));
+        }
+        if let Some(window) = rules.window {
+            self.mem.add_call(window, has_failed, is_slow, self.t);
+            reason = reason.or(self.mem.totals().reached(rules));
+        }
+        reason
+    }
+
+    fn renew(&mut self, id: u32) -> Renewed {
+        if id == 0 {
+            return Renewed::NotLeased;
+        }
+        let circuit = self.circuit_now();
+        let view = self.mem.view();
+        let slot = find_live(view, id, self.t).and_then(|at| lease_at(view, at)).map(|lease| lease.expires_at);
+        let probe = Some(id)
+            .filter(|id| self.has_probe(&circuit, *id))
+            .and_then(|id| view.probes().iter().find(|[probe, _]| *probe == u64::from(id)).map(|[_, end]| *end));
+        let slot_until = slot.map(|end| end.max(self.policy.bulkhead.map_or(0, |rules| self.until(rules.lease_us))));
+        let probe_until = probe.map(|end| end.max(self.rules().map_or(0, |rules| self.until(rules.probe_lease_us))));
+        let Some(until) = slot_until.into_iter().chain(probe_until).min().and_then(Timestamp::from_micros) else {
+            return Renewed::LeaseLost;
+        };
+        if slot_until != slot || probe_until != probe {
+            self.advance();
+            if let Some(end) = slot_until {
+                self.mem.extend_lease(id, end, 0);
+            }
+            if let (Some(end), Some(place)) =
+                (probe_until, self.mem.probe_places().iter_mut().find(|[probe, _]| *probe == u64::from(id)))
+            {
+                place[1] = end;
+            }
+        }
+        Renewed::Until(until)
+    }
+}
+
+/// Refills a limit that the policy lacks; once it says nothing any more its place is empty.
+fn refill_carried(words: &mut [u64; crate::live::LIMIT_WORDS], elapsed_us: u64) {
+    let mut carried = limit::from_words(words);
+    carried.refill(elapsed_us);
+    if carried.can_be_dropped() {
+        carried.name_hash = 0;
+    }
+    *words = limit::words(&carried);
+}
+
+fn settled(counts: bool) -> Settled {
+    if counts { Settled::Counted } else { Settled::Stale }
+}
+
+#[inline]
+fn counts_between(generation: u32, from: u32, now: u32) -> bool {
+    !crate::circuit::is_before(generation, from) && !crate::circuit::is_before(now, generation)
+}

@@ -1,0 +1,155 @@
+//! Whether and when a call is admitted: the check of an acquire, apart from its commit.
+//!
+//! Each gate answers two questions about an instant `x` not before `t`, if nothing else happens: does it refuse then,
+//! and what is a later instant before which it goes on refusing. `retry_after` follows by asking again until nobody refuses;
+//! so it is exact even where a gate is not monotone (a half-open circuit that will open again).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::answer::{Events, Gate, GateSet, Rejection, RetryAfter};
+use crate::bulkhead::{MAX_SHARING, find_holder, frees_at, has_room};
+use crate::circuit::Circuit;
+use crate::input::Acquire;
+use crate::live::{BLOCK, View};
+use crate::num::{index, level};
+use crate::policy::{BulkheadRules, CircuitRules, LimitRules, Policy};
+use crate::snapshot::{Mode, Phase};
+
+/// A wish, looked at on a state that no one changes meanwhile.
+#[derive(Clone, Copy)]
+pub(crate) struct Outlook<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) view: View<'a>,
+    pub(crate) wish: Acquire,
+    /// State time: not before `last_at`.
+    pub(crate) t: u64,
+}
+
+/// Until when a gate goes on refusing; `None`: for ever.
+type Until = Option<u64>;
+
+impl Outlook<'_> {
+    /// The circuit as it reads at `x`.
+    pub(crate) fn circuit_at(&self, x: u64) -> Circuit {
+        let mut circuit = Circuit::load(self.view.head);
+        let mut unheard = Events::NONE;
+        circuit.settle_due(self.policy.circuit.as_ref(), self.policy.seed, self.view.probes(), x, &mut unheard);
+        circuit
+    }
+
+    /// All gates that refuse at `x`.
+    pub(crate) fn refusals(&self, x: u64) -> GateSet {
+        let mut refusals = GateSet::EMPTY;
+        self.each_refusal(x, |gate, _| refusals.insert(gate));
+        refusals
+    }
+
+    /// Tells every gate that refuses at `x`, and until when it does at least.
+    fn each_refusal(&self, x: u64, mut tell: impl FnMut(Gate, Until)) {
+        if let Some(until) = self.policy.circuit.as_ref().and_then(|rules| self.circuit_refuses(rules, x)) {
+            tell(Gate::Circuit, until);
+        }
+        if self.policy.block.is_some() && x < self.view.head[BLOCK] {
+            tell(Gate::Block, Some(self.view.head[BLOCK]));
+        }
+        for (i, (rules, [units, ..])) in (0_u8..).zip(self.policy.limits.iter().zip(self.view.limits())) {
+            if let Some(until) = self.limit_refuses(rules, level(*units), x) {
+                tell(Gate::Limit(i), until);
+            }
+        }
+        if let Some(until) = self.policy.bulkhead.and_then(|rules| self.bulkhead_refuses(rules, x)) {
+            tell(Gate::Bulkhead, until);
+        }
+    }
+
+    fn circuit_refuses(&self, rules: &CircuitRules, x: u64) -> Option<Until> {
+        let circuit = self.circuit_at(x);
+        match (circuit.mode, circuit.phase) {
+            (Some(Mode::ForcedOpen), _) => Some(Some(circuit.mode_until).filter(|until| *until != 0)),
+            (Some(Mode::Disabled | Mode::MetricsOnly), _) | (None, Phase::Closed) => None,
+            (None, Phase::Open) => Some(Some(circuit.until_at)),
+            (None, Phase::HalfOpen) if circuit.has_place(rules, self.view.probes(), x) => None,
+            (None, Phase::HalfOpen) => Some(Some(self.place_frees_at(&circuit, rules, x))),
+        }
+    }
+
+    /// When enough probes have ended for one more, or the circuit opens again: whichever comes first.
+    fn place_frees_at(&self, circuit: &Circuit, rules: &CircuitRules, x: u64) -> u64 {
+        let mut ends: Vec<u64> = self.view.probes().iter().map(|[_, end]| *end).filter(|end| *end > x).collect();
+        ends.sort_unstable();
+        let live = circuit.live_probes(self.view.probes(), x);
+        let by_permits = live.saturating_sub(rules.half_open_permits);
+        let by_calls = live.saturating_add(circuit.results()).saturating_sub(rules.half_open_calls);
+        let end = ends.get(index(u64::from(by_permits.max(by_calls)))).copied();
+        end.unwrap_or(u64::MAX).min(circuit.reopens_at(rules))
+    }
+
+    fn limit_refuses(&self, rules: &LimitRules, stored: i64, x: u64) -> Option<Until> {
+        let from = self.view.refills_from();
+        if rules.admits(rules.refilled(stored, x.saturating_sub(from)), self.wish.cost) {
+            return None;
+        }
+        Some(rules.wait_us(stored, self.wish.cost).map(|wait| from.saturating_add(wait)))
+    }
+
+    fn bulkhead_refuses(&self, rules: BulkheadRules, x: u64) -> Option<Until> {
+        if let Some((_, lease)) = self.shared_slot(rules, x) {
+            return (lease.count >= MAX_SHARING).then_some(Some(lease.expires_at));
+        }
+        if has_room(self.view, rules.max_concurrent, x) {
+            return None;
+        }
+        Some(Some(frees_at(self.view, rules.max_concurrent)))
+    }
+
+    /// The slot that the holder has already, where the bulkhead is re-entrant.
+    fn shared_slot(&self, rules: BulkheadRules, x: u64) -> Option<(usize, crate::bulkhead::Lease)> {
+        let holder = self.wish.holder.filter(|_| rules.is_reentrant)?;
+        find_holder(self.view, holder.raw(), x)
+    }
+
+    /// The whole refusal, or `None` where every gate admits at `t`.
+    pub(crate) fn rejection(&self, now: u64) -> Option<Rejection> {
+        let gates = self.refusals(self.t);
+        if gates.is_empty() {
+            return None;
+        }
+        let (by, retry_after) = match self.never() {
+            Some(gate) => (gate, RetryAfter::Never),
+            None => {
+                let admitted_at = self.admitted_at();
+                let last = self.refusals(admitted_at.saturating_sub(1)).first();
+                let wait = Duration::from_micros(admitted_at.saturating_sub(now));
+                (last.or(gates.first()).unwrap_or(Gate::Circuit), RetryAfter::After(wait))
+            }
+        };
+        Some(Rejection { by, gates, retry_after })
+    }
+
+    /// The first gate that never admits by itself.
+    fn never(&self) -> Option<Gate> {
+        let mut never = None;
+        self.each_refusal(self.t, |gate, until| {
+            if until.is_none() && never.is_none() {
+                never = Some(gate);
+            }
+        });
+        never
+    }
+
+    /// The first instant at which every gate admits. Each round goes to where all that refuse may have stopped; gates
+    /// change their minds at most a few times, so few rounds are needed.
+    fn admitted_at(&self) -> u64 {
+        let mut x = self.t;
+        for _ in 0..64 {
+            let mut next = x;
+            self.each_refusal(x, |_, until| next = next.max(until.unwrap_or(u64::MAX)));
+            if next == x {
+                return x;
+            }
+            x = next;
+        }
+        x
+    }
+}

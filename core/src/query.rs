@@ -1,0 +1,105 @@
+//! Queries about the future: what changes next by itself, and when a state says nothing any more.
+
+use crate::bulkhead::by_end;
+use crate::circuit::Circuit;
+use crate::input::Acquire;
+use crate::limit;
+use crate::live::{BLOCK, LAST, PARKED, View};
+use crate::num::level;
+use crate::outlook::Outlook;
+use crate::policy::{CircuitRules, NEVER_US, Policy};
+use crate::snapshot::{Phase, Reason};
+use crate::state::Live;
+use crate::time::Timestamp;
+use crate::window::empties_at;
+
+impl Policy {
+    /// The first instant after `now` at which, by time alone, the circuit reads otherwise, a lease, probe, block or mode ends,
+    /// or a level becomes full; `None` where nothing is to come. A host that shows a state sets its timer to it.
+    pub fn next_change_at(&self, state: &impl Live, now: Timestamp) -> Option<Timestamp> {
+        self.look(state, now, |view, t| {
+            let outlook = Outlook { policy: self, view, wish: Acquire::new(), t };
+            let circuit = outlook.circuit_at(t);
+            let probes = view.probes().iter().map(|[_, end]| *end).filter(|_| !circuit.drops_probes);
+            let leases = by_end(view).map(|lease| lease.expires_at);
+            let from = view.refills_from();
+            let levels = self
+                .limits
+                .iter()
+                .zip(view.limits())
+                .map(|(rules, [units, ..])| from.saturating_add(rules.full_in_us(level(*units))));
+            let moves = self.circuit.as_ref().map_or(NEVER_US, |rules| circuit.changes_at(rules, view));
+            let mode = if circuit.mode_until == 0 { NEVER_US } else { circuit.mode_until };
+            let next =
+                probes.chain(leases).chain(levels).chain([moves, mode, view.head[BLOCK]]).filter(|at| *at > t).min();
+            next.filter(|at| *at <= Timestamp::MAX.as_micros()).and_then(Timestamp::from_micros)
+        })
+    }
+
+    /// From when forgetting the state would admit nothing that keeping it refuses, and refuse nothing that keeping it
+    /// admits; `None` for never, and for a state of another policy.
+    ///
+    /// Time-to-live and eviction go by it, never by idle time. It is exact but for results of calls begun before the
+    /// last opening. A limit with `initial: "empty"`, and `forget_ms: null` with something counted, make it never.
+    pub fn vacuous_at(&self, state: &impl Live) -> Option<Timestamp> {
+        let view = View::new(state.words())?;
+        if view.fingerprint() != self.fingerprint || view.head[LAST] & PARKED != 0 {
+            return None;
+        }
+        let outlook = Outlook { policy: self, view, wish: Acquire::new(), t: view.last_at() };
+        let circuit = self.circuit.as_ref().map_or(Some(0), |rules| circuit_vacuous_at(&outlook, rules))?;
+        let leases = by_end(view).map(|lease| lease.expires_at).max().unwrap_or(0);
+        let mut at = view.last_at().max(view.head[BLOCK]).max(circuit).max(leases);
+        for words in view.limits().iter().filter(|words| limit::from_words(words).name_hash != 0) {
+            let limit = limit::from_words(words);
+            if limit.starts_empty {
+                return None;
+            }
+            at = at.max(view.refills_from().saturating_add(limit.full_in_us()));
+        }
+        Timestamp::from_micros(at)
+    }
+}
+
+/// From when the circuit reads as a new one, going from one change by time to the next.
+fn circuit_vacuous_at(outlook: &Outlook<'_>, rules: &CircuitRules) -> Option<u64> {
+    let view = outlook.view;
+    let mut at = view.last_at();
+    // Mode's end, open again, half-open, growth, counts: each at most once.
+    for _ in 0..16 {
+        let circuit = outlook.circuit_at(at);
+        if circuit.mode.is_some() {
+            at = Some(circuit.mode_until).filter(|until| *until != 0)?;
+            continue;
+        }
+        if circuit.phase == Phase::Closed && circuit.growth == 0 {
+            let counts_end = if circuit.clears_counts { 0 } else { empties_at(view, rules) };
+            let runs_end = if circuit.consecutive > 0 { NEVER_US } else { 0 };
+            let forgotten = circuit.touched_at.saturating_add(rules.forget_us);
+            let end = counts_end.max(runs_end).min(forgotten).max(at);
+            return (end <= Timestamp::MAX.as_micros()).then_some(end);
+        }
+        at = circuit.changes_at(rules, view);
+        if at > Timestamp::MAX.as_micros() {
+            return None;
+        }
+    }
+    None
+}
+
+impl Circuit {
+    /// When the circuit next reads otherwise by time alone; [`NEVER_US`] for never.
+    pub(crate) fn changes_at(&self, rules: &CircuitRules, view: View<'_>) -> u64 {
+        match self.phase {
+            Phase::Closed => {
+                let has_counts = !self.clears_counts && empties_at(view, rules) > 0;
+                let reads_as_new =
+                    !has_counts && self.consecutive == 0 && self.growth == 0 && self.reason == Reason::None;
+                let forgets = if reads_as_new { NEVER_US } else { self.touched_at.saturating_add(rules.forget_us) };
+                forgets.min(self.growth_resets_at(rules))
+            }
+            Phase::Open => self.until_at,
+            Phase::HalfOpen => self.reopens_at(rules).min(self.half_open_forgets_at(rules, view.probes())),
+        }
+    }
+}
