@@ -54,11 +54,11 @@ export function excerpt(text) {
   return shown.map((line) => line.slice(indent)).join('\n');
 }
 
-const EMBED = /(<!-- embed: (\S+) -->\n```\w*\n)([\s\S]*?)(\n```\n<!-- \/embed -->)/g;
+const EMBED = /(<!-- embed: (\S+) -->\n```\w*\n)([\s\S]*?)(```\n<!-- \/embed -->)/g;
 
 /** The document with every embedded file as it is now. */
 export function embedded(text, readText) {
-  return text.replace(EMBED, (_, head, path, _old, tail) => head + excerpt(readText(path)) + tail);
+  return text.replace(EMBED, (_, head, path, _old, tail) => `${head}${excerpt(readText(path))}\n${tail}`);
 }
 
 /** The files that a document embeds. */
