@@ -21,6 +21,7 @@ mod command;
 mod config;
 mod engine;
 mod error;
+mod explain;
 mod hash;
 mod input;
 mod limit;
@@ -44,10 +45,11 @@ pub use answer::{
 };
 pub use config::PolicyConfig;
 pub use error::{ConfigError, InputError, StateError};
+pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
 pub use hash::{holder_hash, name_hash};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 pub use permit::Permit;
-pub use placeholder::{Explanation, parse_retry_after};
+pub use placeholder::parse_retry_after;
 pub use policy::Policy;
 pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,

@@ -1,5 +1,5 @@
 //! Replaced by config and explain.
-use crate::{Command, ConfigError, Gate, InputError, Live, Policy, Timestamp};
+use crate::{Command, ConfigError, Gate, InputError, Policy, Timestamp};
 use alloc::string::String;
 #[allow(missing_docs, unused_variables, clippy::all)]
 impl Policy {
@@ -10,19 +10,6 @@ impl Policy {
         unimplemented!()
     }
     pub fn gate_name(&self, gate: Gate) -> String {
-        unimplemented!()
-    }
-    pub fn explain(&self, state: &impl Live, now: Timestamp) -> Explanation {
-        unimplemented!()
-    }
-}
-/// What an operator needs; Display is the human text, `to_json` (feature serde) the JSON.
-#[derive(Debug, Clone)]
-pub struct Explanation {}
-#[allow(missing_docs)]
-#[cfg(feature = "serde")]
-impl Explanation {
-    pub fn to_json(&self) -> String {
         unimplemented!()
     }
 }

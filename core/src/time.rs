@@ -15,6 +15,7 @@ use core::time::Duration;
 /// let start = Timestamp::from_millis(1_700_000_000_000).unwrap();
 /// assert_eq!(start.saturating_add(Duration::from_secs(1)).as_micros(), 1_700_000_001_000_000);
 /// assert!(Timestamp::from_micros(0).is_none());
+/// assert_eq!(start.to_string(), "2023-11-14T22:13:20.000000Z");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
@@ -85,6 +86,37 @@ impl Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self::clamped(since.map_or(1, duration_us))
     }
+}
+
+/// RFC 3339 in UTC, with microseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.wrapping_div(1_000_000);
+        let (days, second) = (seconds.wrapping_div(86_400), seconds.wrapping_rem(86_400));
+        let (year, month, day) = civil(days);
+        let (hour, minute) = (second.wrapping_div(3600), second.wrapping_div(60).wrapping_rem(60));
+        let (second, micros) = (second.wrapping_rem(60), self.0.wrapping_rem(1_000_000));
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    }
+}
+
+/// Year, month and day of a day since the epoch, by counting in eras of 400 years that begin in March.
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let day = days.wrapping_add(719_468);
+    let era = day.wrapping_div(146_097);
+    let of_era = day.wrapping_rem(146_097);
+    let leaps = of_era.wrapping_div(1460).wrapping_add(of_era.wrapping_div(146_096));
+    let year_of_era = of_era.wrapping_sub(leaps).wrapping_add(of_era.wrapping_div(36_524)).wrapping_div(365);
+    let year_days = year_of_era
+        .wrapping_mul(365)
+        .wrapping_add(year_of_era.wrapping_div(4))
+        .wrapping_sub(year_of_era.wrapping_div(100));
+    let of_year = of_era.wrapping_sub(year_days);
+    let month_of_year = of_year.wrapping_mul(5).wrapping_add(2).wrapping_div(153);
+    let day = of_year.wrapping_sub(month_of_year.wrapping_mul(153).wrapping_add(2).wrapping_div(5)).wrapping_add(1);
+    let month = if month_of_year < 10 { month_of_year.wrapping_add(3) } else { month_of_year.wrapping_sub(9) };
+    let january = if month <= 2 { 1 } else { 0 };
+    (year_of_era.wrapping_add(era.wrapping_mul(400)).wrapping_add(january), month, day)
 }
 
 impl fmt::Debug for Timestamp {

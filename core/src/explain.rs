@@ -1,0 +1,466 @@
+//! What an operator needs at three in the morning: each gate, its numbers, since when, until when, and why.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::answer::{Gate, Rejection, RetryAfter};
+use crate::bulkhead::by_end;
+use crate::circuit::Circuit;
+use crate::input::Acquire;
+use crate::limit;
+use crate::live::{BLOCK, View};
+use crate::num::{level, wide};
+use crate::outlook::Outlook;
+use crate::policy::{CircuitRules, LimitRules, Policy};
+use crate::snapshot::{Mode, Phase, Reason};
+use crate::state::Live;
+use crate::time::Timestamp;
+use crate::window::{failures_in_window, sums};
+
+/// A state as a person reads it, at one instant. `Display` is the page for a terminal, [`Explanation::to_json`] the same for
+/// programs. Instants are µs since the epoch.
+///
+/// ```
+/// use stanchion::{Acquire, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let _ = policy.acquire(&mut state, Acquire::new(), now);
+/// let page = policy.explain(&state, now);
+/// assert!(!page.admits);
+/// assert!(page.to_string().contains("bulkhead  REFUSES  1 of 1 slots taken"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The policy's name.
+    pub policy: String,
+    /// State time: `now`, or the last change where that is later.
+    pub at_us: u64,
+    /// When the state changed last.
+    pub last_at_us: u64,
+    /// Of the permits given out now.
+    pub generation: u32,
+    /// Whether a call of cost 1 would be admitted.
+    pub admits: bool,
+    /// Which gate holds such a call up longest.
+    pub by: Option<String>,
+    /// All gates that refuse it now.
+    pub gates: Vec<String>,
+    /// How long to wait; `None` where it is admitted, and where waiting cannot help.
+    pub retry_after_us: Option<u64>,
+    /// Nothing is enforced: what would be refused is only told.
+    pub is_shadow: bool,
+    /// The circuit.
+    pub circuit: Option<CircuitExplanation>,
+    /// The end of the block; `None` where there is none now.
+    pub block_until_us: Option<u64>,
+    /// The limits in the policy's order.
+    pub limits: Vec<LimitExplanation>,
+    /// How many limits of other configurations are carried.
+    pub carried_limits: u64,
+    /// The bulkhead.
+    pub bulkhead: Option<BulkheadExplanation>,
+    /// What changes next by itself.
+    pub next_change_us: Option<u64>,
+    /// From when the state says nothing that a new one would not.
+    pub vacuous_us: Option<u64>,
+}
+
+/// The circuit of an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitExplanation {
+    /// Its phase now.
+    pub phase: Phase,
+    /// What lies over it.
+    pub mode: Option<Mode>,
+    /// When the mode ends by itself.
+    pub mode_until_us: Option<u64>,
+    /// Since when it is in its phase.
+    pub since_us: u64,
+    /// The end of the open time, or of a half-open time that began.
+    pub until_us: Option<u64>,
+    /// Why it opened last.
+    pub reason: Reason,
+    /// How often it opened since growth was reset.
+    pub growth: u8,
+    /// Failures in a row, and how many trip.
+    pub consecutive_failures: Option<Count>,
+    /// Failures in the window, and how many trip.
+    pub failures_in_window: Option<Count>,
+    /// What the rates are taken over.
+    pub rates: Option<Rates>,
+    /// The probes of a half-open circuit.
+    pub probes: Option<Probes>,
+}
+
+/// A number and its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Count {
+    /// What is there.
+    pub count: u32,
+    /// What it is measured against.
+    pub of: u32,
+}
+
+/// What the rates of an [`Explanation`] are taken over. Thresholds are basis points, `None` where that rate does not trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Rates {
+    /// Calls in the window.
+    pub calls: u32,
+    /// From so many on the rates are judged.
+    pub minimum_calls: u32,
+    /// Calls that failed.
+    pub failures: u32,
+    /// Calls that were slow.
+    pub slow: u32,
+    /// The failure rate that trips.
+    pub failure_rate_bp: Option<u32>,
+    /// The slow-call rate that trips.
+    pub slow_call_rate_bp: Option<u32>,
+}
+
+/// The probes of an [`Explanation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Probes {
+    /// How many are out now.
+    pub live: u32,
+    /// How many may be out at once.
+    pub permits: u32,
+    /// How many succeeded.
+    pub successes: u32,
+    /// How many failed.
+    pub failures: u32,
+    /// How many results decide.
+    pub calls: u32,
+}
+
+/// One limit of an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct LimitExplanation {
+    /// Its name.
+    pub name: String,
+    /// Whole tokens that are there, rounded down; below 0 it is debt.
+    pub tokens: i64,
+    /// Thousandths of a token beyond the whole ones.
+    pub token_thousandths: u32,
+    /// How many it holds at most.
+    pub capacity: u32,
+    /// When it is full, if nothing more is taken; now or earlier where it is.
+    pub full_us: u64,
+}
+
+/// The bulkhead of an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct BulkheadExplanation {
+    /// Slots that are taken.
+    pub in_flight: u32,
+    /// How many there are.
+    pub max_concurrent: u32,
+    /// When the first lease ends that is not given back before.
+    pub first_end_us: Option<u64>,
+    /// The holders that have slots, as 16 hexadecimal digits of their hash, with how many; at most 32 of them.
+    pub holders: Vec<(String, u32)>,
+}
+
+impl Policy {
+    /// Explains a state as of `now`. Pure; a clock that stepped back and a state of another policy are shown as a step would
+    /// find them.
+    pub fn explain(&self, state: &impl Live, now: Timestamp) -> Explanation {
+        let mut page = self.look(state, now, |view, t| self.explain_view(view, t, now.as_micros()));
+        page.next_change_us = self.next_change_at(state, now).map(Timestamp::as_micros);
+        page.vacuous_us = self.vacuous_at(state).map(Timestamp::as_micros);
+        page
+    }
+
+    fn explain_view(&self, view: View<'_>, t: u64, now: u64) -> Explanation {
+        let outlook = Outlook { policy: self, view, wish: Acquire::new(), t };
+        let circuit = outlook.circuit_at(t);
+        let rejection = outlook.rejection(now);
+        let elapsed_us = t.saturating_sub(view.refills_from());
+        let limits = (0_u8..).zip(self.limits.iter().zip(view.limits()));
+        Explanation {
+            policy: self.name().to_string(),
+            at_us: t,
+            last_at_us: view.last_at(),
+            generation: circuit.generation,
+            admits: rejection.is_none(),
+            by: rejection.map(|refusal| self.gate_name(refusal.by)),
+            gates: rejection.map_or_else(Vec::new, |r| r.gates.iter().map(|gate| self.gate_name(gate)).collect()),
+            retry_after_us: rejection.and_then(retry_after_us),
+            is_shadow: self.is_shadow,
+            circuit: self.circuit.as_ref().map(|rules| explain_circuit(&circuit, rules, view, t)),
+            block_until_us: Some(view.head[BLOCK]).filter(|until| *until > t),
+            limits: limits
+                .map(|(i, (rules, [units, ..]))| {
+                    let units = rules.refilled(level(*units), elapsed_us);
+                    explain_limit(self.gate_name(Gate::Limit(i)), rules, units, t.max(view.head[BLOCK]))
+                })
+                .collect(),
+            carried_limits: wide(
+                view.limits().iter().skip(self.limits.len()).filter(|w| limit::from_words(w).name_hash != 0).count(),
+            ),
+            bulkhead: self.bulkhead.map(|rules| explain_bulkhead(view, rules.max_concurrent, t)),
+            next_change_us: None,
+            vacuous_us: None,
+        }
+    }
+}
+
+fn retry_after_us(rejection: Rejection) -> Option<u64> {
+    match rejection.retry_after {
+        RetryAfter::After(wait) => Some(crate::time::duration_us(wait)),
+        RetryAfter::Never => None,
+    }
+}
+
+fn explain_circuit(circuit: &Circuit, rules: &CircuitRules, view: View<'_>, t: u64) -> CircuitExplanation {
+    let is_kept = !circuit.clears_counts;
+    let rate = |bp: u32| Some(bp).filter(|bp| *bp != 0);
+    let reopens_at = Some(circuit.reopens_at(rules)).filter(|at| *at <= Timestamp::MAX.as_micros());
+    CircuitExplanation {
+        phase: circuit.phase,
+        mode: circuit.mode,
+        mode_until_us: Some(circuit.mode_until).filter(|until| *until != 0),
+        since_us: circuit.since_at,
+        until_us: match circuit.phase {
+            Phase::Closed => None,
+            Phase::Open => Some(circuit.until_at),
+            Phase::HalfOpen => reopens_at,
+        },
+        reason: circuit.reason,
+        growth: circuit.growth,
+        consecutive_failures: (rules.consecutive_failures > 0)
+            .then_some(Count { count: circuit.consecutive, of: rules.consecutive_failures }),
+        failures_in_window: rules
+            .failures_in_window
+            .map(|rule| Count { count: if is_kept { failures_in_window(view, rule, t) } else { 0 }, of: rule.count }),
+        rates: rules.window.map(|_| {
+            let sums = if is_kept { sums(view, t) } else { crate::window::Sums::default() };
+            Rates {
+                calls: sums.calls,
+                minimum_calls: rules.minimum_calls,
+                failures: sums.failures,
+                slow: sums.slow,
+                failure_rate_bp: rate(rules.failure_rate_bp),
+                slow_call_rate_bp: rate(rules.slow_call_rate_bp),
+            }
+        }),
+        probes: (circuit.phase == Phase::HalfOpen).then(|| Probes {
+            live: circuit.live_probes(view.probes(), t),
+            permits: rules.half_open_permits,
+            successes: circuit.successes,
+            failures: circuit.failures,
+            calls: rules.half_open_calls,
+        }),
+    }
+}
+
+fn explain_limit(gate: String, rules: &LimitRules, units: i64, from: u64) -> LimitExplanation {
+    let name = gate.strip_prefix("limit:").map(ToString::to_string).unwrap_or(gate);
+    let unit = i64::try_from(rules.units_per_token).unwrap_or(i64::MAX).max(1);
+    let rest = i128::from(units.rem_euclid(unit)).saturating_mul(1000).div_euclid(i128::from(unit));
+    LimitExplanation {
+        name,
+        tokens: units.div_euclid(unit),
+        token_thousandths: u32::try_from(rest).unwrap_or(0),
+        capacity: rules.capacity,
+        full_us: from.saturating_add(rules.full_in_us(units)),
+    }
+}
+
+fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExplanation {
+    let mut holders: Vec<(u64, u32)> = Vec::new();
+    let (mut in_flight, mut first_end_us) = (0_u32, None);
+    for lease in by_end(view).filter(|lease| lease.expires_at > t) {
+        in_flight = in_flight.saturating_add(1);
+        first_end_us = first_end_us.or(Some(lease.expires_at));
+        let known = holders.iter().position(|(holder, _)| *holder == lease.holder);
+        match known.and_then(|at| holders.get_mut(at)) {
+            Some((_, slots)) => *slots = slots.saturating_add(1),
+            None if lease.holder != 0 && holders.len() < 32 => holders.push((lease.holder, 1)),
+            None => {}
+        }
+    }
+    let holders = holders.into_iter().map(|(holder, slots)| (alloc::format!("{holder:016x}"), slots)).collect();
+    BulkheadExplanation { in_flight, max_concurrent, first_end_us, holders }
+}
+
+/// An instant for people.
+struct At(u64);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Timestamp::clamped(self.0).fmt(f)
+    }
+}
+
+/// A span of µs for people: seconds with milliseconds.
+struct Span(u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.div_ceil(1000);
+        write!(f, "{}.{:03} s", millis.wrapping_div(1000), millis.wrapping_rem(1000))
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shadow = if self.is_shadow { ", in shadow mode: nothing is enforced" } else { "" };
+        let verdict = if self.admits { "admits" } else { "REFUSES" };
+        writeln!(f, "{} at {}: {verdict}{shadow}", self.policy, At(self.at_us))?;
+        if let Some(by) = &self.by {
+            match self.retry_after_us {
+                Some(wait) => writeln!(f, "  held up by {by}, for {}", Span(wait))?,
+                None => writeln!(f, "  held up by {by}, for ever: waiting cannot help")?,
+            }
+        }
+        if let Some(circuit) = &self.circuit {
+            self.line(f, "circuit", &circuit.to_text(self.at_us))?;
+        }
+        match self.block_until_us {
+            Some(until) => self.line(f, "block", &until_text("blocked", until, self.at_us))?,
+            None if self.gates.iter().any(|gate| gate == "block") => self.line(f, "block", "none")?,
+            None => {}
+        }
+        for limit in &self.limits {
+            self.line(f, &alloc::format!("limit:{}", limit.name), &limit.to_text(self.at_us))?;
+        }
+        if self.carried_limits > 0 {
+            writeln!(f, "  carries {} limits of other configurations", self.carried_limits)?;
+        }
+        if let Some(bulkhead) = &self.bulkhead {
+            self.line(f, "bulkhead", &bulkhead.to_text(self.at_us))?;
+        }
+        write!(f, "  last change {}", At(self.last_at_us))?;
+        match self.next_change_us {
+            Some(next) => write!(f, ", next by itself {}", At(next)),
+            None => write!(f, ", none to come by itself"),
+        }
+    }
+}
+
+fn until_text(what: &str, until: u64, now: u64) -> String {
+    alloc::format!("{what} until {} (in {})", At(until), Span(until.saturating_sub(now)))
+}
+
+impl Explanation {
+    fn line(&self, f: &mut fmt::Formatter<'_>, gate: &str, text: &str) -> fmt::Result {
+        let verdict = if self.gates.iter().any(|refusing| refusing == gate) { "REFUSES" } else { "admits " };
+        writeln!(f, "  {gate:<8}  {verdict}  {text}")
+    }
+
+    /// The same as JSON.
+    #[cfg(feature = "serde")]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl CircuitExplanation {
+    fn to_text(&self, now: u64) -> String {
+        let mut text = String::new();
+        let mode = match self.mode {
+            None => "",
+            Some(Mode::ForcedOpen) => "FORCED OPEN over ",
+            Some(Mode::Disabled) => "DISABLED over ",
+            Some(Mode::MetricsOnly) => "METRICS ONLY over ",
+        };
+        let phase = match self.phase {
+            Phase::Closed => "closed",
+            Phase::Open => "open",
+            Phase::HalfOpen => "half-open",
+        };
+        let ago = Span(now.saturating_sub(self.since_us));
+        text += &alloc::format!("{mode}{phase} since {} ({ago})", At(self.since_us));
+        if let Some(until) = self.until_us {
+            text += &until_text(",", until, now);
+        }
+        if self.reason != Reason::None {
+            text += &alloc::format!("; opened {} times, last because {}", self.growth.max(1), self.reason.text());
+        }
+        self.counts_text(&mut text);
+        text
+    }
+
+    fn counts_text(&self, text: &mut String) {
+        if let Some(Count { count, of }) = self.consecutive_failures {
+            *text += &alloc::format!("; {count} of {of} failures in a row");
+        }
+        if let Some(Count { count, of }) = self.failures_in_window {
+            *text += &alloc::format!("; {count} of {of} failures in the window");
+        }
+        if let Some(rates) = self.rates {
+            let Rates { calls, minimum_calls, failures, slow, .. } = rates;
+            *text +=
+                &alloc::format!("; {failures} failed and {slow} slow of {calls} calls (judged from {minimum_calls})");
+        }
+        if let Some(probes) = self.probes {
+            let Probes { live, permits, successes, failures, calls } = probes;
+            *text += &alloc::format!(
+                "; {live} of {permits} probes out, {successes} succeeded and {failures} failed of {calls} that decide"
+            );
+        }
+    }
+}
+
+impl LimitExplanation {
+    fn to_text(&self, now: u64) -> String {
+        let Self { tokens, token_thousandths, capacity, full_us, .. } = self;
+        let debt = if *tokens < 0 { " (in debt)" } else { "" };
+        let full = if *full_us <= now {
+            String::from("full")
+        } else {
+            alloc::format!("full in {}", Span(full_us.saturating_sub(now)))
+        };
+        let thousandths = tokens.saturating_mul(1000).saturating_add(i64::from(*token_thousandths));
+        let sign = if thousandths < 0 { "-" } else { "" };
+        let (whole, part) =
+            (thousandths.unsigned_abs().wrapping_div(1000), thousandths.unsigned_abs().wrapping_rem(1000));
+        alloc::format!("{sign}{whole}.{part:03} of {capacity} tokens{debt}, {full}")
+    }
+}
+
+impl BulkheadExplanation {
+    fn to_text(&self, now: u64) -> String {
+        let mut text = alloc::format!("{} of {} slots taken", self.in_flight, self.max_concurrent);
+        if let Some(end) = self.first_end_us {
+            text += &alloc::format!(", the first lease ends in {}", Span(end.saturating_sub(now)));
+        }
+        for (holder, slots) in &self.holders {
+            text += &alloc::format!("; {holder} holds {slots}");
+        }
+        text
+    }
+}
+
+impl Reason {
+    /// The reason in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::ConsecutiveFailures => "of consecutive failures",
+            Self::FailuresInWindow => "of failures in the window",
+            Self::FailureRate => "of the failure rate",
+            Self::SlowCallRate => "of the slow-call rate",
+            Self::ProbeFailed => "probes failed",
+            Self::HalfOpenTimeout => "the half-open time passed without a verdict",
+            Self::Tripped => "it was tripped by command",
+        }
+    }
+}
