@@ -9,6 +9,8 @@
 
 mod decode;
 mod encode;
+#[cfg(test)]
+pub(crate) mod examples;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,10 @@ mod policy;
 mod query;
 mod repair;
 mod snapshot;
+#[cfg(feature = "serde")]
+mod snapshot_json;
+#[cfg(feature = "serde")]
+mod snapshot_schema;
 mod state;
 mod summary;
 mod time;
@@ -55,6 +59,8 @@ pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
 };
+#[cfg(feature = "serde")]
+pub use snapshot_schema::state_schema;
 pub use state::{Live, State, StateMut};
 pub use summary::Summary;
 pub use time::{Timestamp, wait_ms};

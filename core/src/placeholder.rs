@@ -20,13 +20,6 @@ impl Command {
         unimplemented!()
     }
 }
-#[cfg(feature = "serde")]
-#[allow(missing_docs)]
-impl crate::Snapshot {
-    pub fn to_json(&self) -> String {
-        unimplemented!()
-    }
-}
 /// strict Retry-After header
 #[allow(unused_variables)]
 pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {

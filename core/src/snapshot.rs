@@ -177,7 +177,7 @@ pub struct ModeSnapshot {
 
 /// One limit of a [`Snapshot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "crate::snapshot_json::LimitJson"))]
 #[non_exhaustive]
 pub struct LimitSnapshot {
     /// The pinned hash of its name.
@@ -205,6 +205,7 @@ pub enum WindowSnapshot {
         /// How many it holds at most: 1 to 1,024.
         size: u32,
         /// For each call from the oldest: bit 0 failed, bit 1 slow.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::snapshot_json::calls"))]
         calls: Vec<u8>,
     },
     /// Sums by slots of time.
@@ -266,6 +267,7 @@ pub struct LeaseSnapshot {
     #[cfg_attr(feature = "serde", serde(rename = "expires_us"))]
     pub expires_at: u64,
     /// Who holds it; 0 for nobody in particular.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::snapshot_json::holder"))]
     pub holder: u64,
     /// How many calls share it (re-entrant bulkheads); at least 1, at most 4,095.
     pub count: u32,
@@ -280,5 +282,6 @@ pub struct CarriedSection {
     /// Its flags; bit 0 is not set.
     pub flags: u8,
     /// Its body.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::snapshot_json::hex"))]
     pub body: Vec<u8>,
 }

@@ -1,0 +1,306 @@
+//! The JSON Schema of a state, from one table: each field of the JSON form, what it may hold and what it means.
+//!
+//! The table stands beside the structs of `snapshot.rs`; the tests check states of every kind against it, each field
+//! required and no other allowed, so neither can change without the other.
+
+use alloc::string::String;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// What a value may be.
+enum Shape {
+    /// A whole number in a range.
+    Whole(i64, i64),
+    /// True or false.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Text that matches a pattern.
+    Text(&'static str),
+    /// A list of at most so many.
+    List(&'static Shape, u32),
+    /// An object with exactly these fields.
+    Object(&'static [Field]),
+    /// An object with exactly one of these fields.
+    OneOf(&'static [Field]),
+    /// That, or null.
+    OrNull(&'static Shape),
+}
+
+/// A field: its name, what it may be and what it means.
+struct Field(&'static str, Shape, &'static str);
+
+/// 0 for none, or an instant.
+const AT: Shape = Shape::Whole(0, (1 << 52) - 1);
+/// An instant.
+const SOME_AT: Shape = Shape::Whole(1, (1 << 52) - 1);
+const U32: Shape = Shape::Whole(0, 0xFFFF_FFFF);
+/// A generation, or the id of a lease.
+const U24: Shape = Shape::Whole(0, 0xFF_FFFF);
+const SOME_U24: Shape = Shape::Whole(1, 0xFF_FFFF);
+const DURATION_US: Shape = Shape::Whole(0, 4_294_967_295_000);
+
+const STATE: Shape = Shape::Object(&[
+    Field("fingerprint", U32, "stands for the configuration of the policy that wrote the state"),
+    Field("last_at_us", SOME_AT, "the instant of the last change; levels are as of then"),
+    Field("generation", SOME_U24, "of the permits that are given out now"),
+    Field("refunds_from", U24, "permits of generations below give nothing back"),
+    Field("counts_from", U24, "results of generations below move no circuit"),
+    Field("next_lease_id", SOME_U24, "the id of the next lease"),
+    Field("circuit", Shape::OrNull(&CIRCUIT), "the circuit; null where no policy had one"),
+    Field("mode", Shape::OrNull(&MODE), "what lies over the circuit; mostly nothing"),
+    Field("limits", Shape::List(&LIMIT, 32), "the limits by ascending name hash, carried ones too"),
+    Field("block_until_us", AT, "no calls before; 0 for no block"),
+    Field("failures_at_us", Shape::List(&SOME_AT, 64), "the instants of the failures that may count, ascending"),
+    Field("window", Shape::OrNull(&WINDOW), "the calls that the rates are taken over; null while there are none"),
+    Field("probes", Shape::OrNull(&PROBES), "of a half-open circuit, once one was let through"),
+    Field("leases", Shape::List(&LEASE, 65_535), "the slots of the bulkhead that are taken, by ascending id"),
+    Field("carried", Shape::List(&CARRIED, 182), "sections of other releases and of hosts, kept unread"),
+]);
+
+const CIRCUIT: Shape = Shape::Object(&[
+    Field("phase", Shape::Word(&["closed", "open", "half_open"]), "as it was written; time may have moved it since"),
+    Field("reason", Shape::Word(REASONS), "why it opened last"),
+    Field("growth", Shape::Whole(0, 255), "how often it opened since growth was reset"),
+    Field("since_us", SOME_AT, "since when it is in this phase"),
+    Field("touched_us", AT, "closed and half-open: from here on `forget_ms` runs; open: 0"),
+    Field("consecutive_failures", U32, "closed: failures in a row; else 0"),
+    Field("open_us", DURATION_US, "open: the open time as it was chosen; else 0"),
+    Field("until_us", AT, "open: the end of the open time; else 0"),
+    Field("successes", Shape::Whole(0, 1024), "half-open: probes that succeeded; else 0"),
+    Field("failures", Shape::Whole(0, 1024), "half-open: probes that failed; else 0"),
+]);
+
+const REASONS: &[&str] = &[
+    "none",
+    "consecutive_failures",
+    "failures_in_window",
+    "failure_rate",
+    "slow_call_rate",
+    "probe_failed",
+    "half_open_timeout",
+    "tripped",
+];
+
+const MODE: Shape = Shape::Object(&[
+    Field("mode", Shape::Word(&["forced_open", "disabled", "metrics_only"]), "which"),
+    Field("until_us", AT, "when it ends by itself; 0 for never"),
+]);
+
+const LIMIT: Shape = Shape::Object(&[
+    Field("name_hash", Shape::Whole(1, 0xFFFF_FFFF), "the pinned hash of its name"),
+    Field("level", Shape::Whole(1 - (1 << 53), (1 << 53) - 1), "what is there, in units; below 0 it is debt"),
+    Field("level_tokens", Shape::Text(r"^-?[0-9]+\.[0-9]{3}$"), "the level in tokens, rounded down"),
+    Field("units_per_token", Shape::Whole(1, 4_294_967_295_000), "units in a token"),
+    Field("units_per_us", Shape::Whole(1, 0xFFFF_FFFF), "units that come back each microsecond"),
+    Field("capacity", Shape::Whole(1, 0xFFFF_FFFF), "in tokens"),
+    Field("is_per_call", Shape::Flag, "each call takes one token, whatever it costs"),
+    Field("starts_empty", Shape::Flag, "a new one starts empty"),
+]);
+
+const WINDOW: Shape =
+    Shape::OneOf(&[Field("calls", CALLS, "the last calls"), Field("time", SLOTS, "sums by slots of time")]);
+
+const CALLS: Shape = Shape::Object(&[
+    Field("size", Shape::Whole(1, 1024), "how many it holds at most"),
+    Field(
+        "calls",
+        Shape::Text("^[.fsb]{1,1024}$"),
+        "a letter a call from the oldest: . fine, f failed, s slow, b both",
+    ),
+]);
+
+const SLOTS: Shape = Shape::Object(&[
+    Field("slot_us", Shape::Whole(1, 4_294_967_295_000), "how long a slot is"),
+    Field("slots", Shape::Whole(1, 64), "how many there are"),
+    Field("sums", Shape::List(&SLOT, 64), "those that hold something, by ascending index"),
+]);
+
+const SLOT: Shape = Shape::Object(&[
+    Field("index", AT, "its first instant divided by `slot_us`"),
+    Field("calls", Shape::Whole(1, 0xFFFF_FFFF), "calls that ended in it"),
+    Field("failures", U32, "of them failed"),
+    Field("slow", U32, "of them slow"),
+]);
+
+const PROBES: Shape = Shape::Object(&[
+    Field("first_us", SOME_AT, "when the first was let through; `half_open_max_ms` runs from here"),
+    Field("live", Shape::List(&PROBE, 64), "those that are out, by ascending id"),
+]);
+
+const PROBE: Shape = Shape::Object(&[
+    Field("id", SOME_U24, "the lease's id"),
+    Field("expires_us", SOME_AT, "when its place is free again"),
+]);
+
+const LEASE: Shape = Shape::Object(&[
+    Field("id", SOME_U24, "the lease's id"),
+    Field("expires_us", SOME_AT, "when the slot is free again"),
+    Field("holder", Shape::OrNull(&Shape::Text("^[0-9a-f]{16}$")), "the pinned hash of who holds it; null for nobody"),
+    Field("count", Shape::Whole(1, 4095), "how many calls share it"),
+]);
+
+const CARRIED: Shape = Shape::Object(&[
+    Field("kind", Shape::Whole(10, 255), "its kind"),
+    Field("flags", Shape::Whole(0, 254), "its flags"),
+    Field("body", Shape::Text("^([0-9a-f]{2})*$"), "its body in hexadecimal digits"),
+]);
+
+/// The JSON Schema of a state's JSON form ([`Snapshot::to_json`](crate::Snapshot::to_json)), indented, with a line feed
+/// at its end: the text of `schema/state.schema.json`.
+///
+/// ```
+/// assert!(stanchion::state_schema().contains("\"block_until_us\""));
+/// ```
+pub fn state_schema() -> String {
+    // Writing plain data into memory cannot fail.
+    let mut text = serde_json::to_string_pretty(&Schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The whole document.
+struct Schema;
+
+impl Serialize for Schema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("$schema", "https://json-schema.org/draft/2020-12/schema")?;
+        map.serialize_entry("title", "A Stanchion state")?;
+        map.serialize_entry("description", "The JSON form of a state, for people; instants are µs since the epoch")?;
+        STATE.entries(&mut map)?;
+        map.end()
+    }
+}
+
+impl Serialize for Shape {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.entries(&mut map)?;
+        map.end()
+    }
+}
+
+/// A field's shape under its meaning.
+impl Serialize for Field {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(_, shape, about) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("description", about)?;
+        shape.entries(&mut map)?;
+        map.end()
+    }
+}
+
+impl Shape {
+    /// The keywords of JSON Schema that say it.
+    fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        match self {
+            Self::Whole(min, max) => {
+                map.serialize_entry("type", "integer")?;
+                map.serialize_entry("minimum", min)?;
+                map.serialize_entry("maximum", max)
+            }
+            Self::Flag => map.serialize_entry("type", "boolean"),
+            Self::Word(words) => map.serialize_entry("enum", words),
+            Self::Text(pattern) => {
+                map.serialize_entry("type", "string")?;
+                map.serialize_entry("pattern", pattern)
+            }
+            Self::List(item, most) => {
+                map.serialize_entry("type", "array")?;
+                map.serialize_entry("maxItems", most)?;
+                map.serialize_entry("items", item)
+            }
+            Self::Object(fields) => {
+                map.serialize_entry("type", "object")?;
+                map.serialize_entry("required", &Names(fields))?;
+                map.serialize_entry("additionalProperties", &false)?;
+                map.serialize_entry("properties", &Properties(fields))
+            }
+            Self::OneOf(fields) => {
+                map.serialize_entry("type", "object")?;
+                map.serialize_entry("minProperties", &1)?;
+                map.serialize_entry("maxProperties", &1)?;
+                map.serialize_entry("additionalProperties", &false)?;
+                map.serialize_entry("properties", &Properties(fields))
+            }
+            Self::OrNull(shape) => map.serialize_entry("anyOf", &(shape, Null)),
+        }
+    }
+}
+
+struct Names(&'static [Field]);
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|Field(name, ..)| name))
+    }
+}
+
+struct Properties(&'static [Field]);
+
+impl Serialize for Properties {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|field @ Field(name, ..)| (name, field)))
+    }
+}
+
+/// `{"type": "null"}`
+struct Null;
+
+impl Serialize for Null {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("type", "null")])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    use super::state_schema;
+    use crate::codec::examples;
+
+    /// Compiled in, so that the test needs no files (Miri gives none).
+    const COMMITTED: &str = include_str!("../schema/state.schema.json");
+
+    #[test]
+    fn the_committed_schema_is_fresh() {
+        if std::env::var_os("STANCHION_BLESS").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/state.schema.json");
+            std::fs::write(path, state_schema()).unwrap();
+        } else {
+            assert_eq!(COMMITTED, state_schema(), "run it again with STANCHION_BLESS=1, or `cargo xtask schema`");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "compiling the schema takes minutes there")]
+    fn states_of_every_kind_are_what_the_schema_says() {
+        let schema = serde_json::from_str(&state_schema()).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        for state in examples::all() {
+            let json = serde_json::from_str(&state.to_json()).unwrap();
+            let errors: Vec<_> = validator.iter_errors(&json).map(|e| e.instance_path().to_string()).collect();
+            assert!(errors.is_empty(), "{errors:?} in {json}");
+        }
+    }
+
+    #[test]
+    fn another_field_or_a_missing_one_is_none_of_the_schema() {
+        let schema = serde_json::from_str(&state_schema()).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let state: serde_json::Value = serde_json::from_str(&examples::at_rest().to_json()).unwrap();
+        assert!(validator.is_valid(&state));
+
+        let mut more = state.clone();
+        more["circuit"]["colour"] = 1.into();
+        let mut fewer = state;
+        fewer["limits"][0].as_object_mut().unwrap().remove("level");
+        assert_eq!([more, fewer].map(|state| validator.is_valid(&state)), [false, false]);
+    }
+}
