@@ -11,6 +11,8 @@ mod decode;
 mod encode;
 #[cfg(test)]
 pub(crate) mod examples;
+#[cfg(test)]
+mod random;
 mod read;
 #[cfg(test)]
 mod tests;

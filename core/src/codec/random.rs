@@ -1,0 +1,207 @@
+//! Random valid states.
+
+#![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{END_AT, END_UNITS, MAX_DURATION_US, MAX_LEASE_COUNT};
+use crate::snapshot::{
+    CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
+    ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
+};
+
+const REASONS: [Reason; 8] = [
+    Reason::None,
+    Reason::ConsecutiveFailures,
+    Reason::FailuresInWindow,
+    Reason::FailureRate,
+    Reason::SlowCallRate,
+    Reason::ProbeFailed,
+    Reason::HalfOpenTimeout,
+    Reason::Tripped,
+];
+
+/// A state that the codec takes, of any shape.
+pub(super) fn states() -> impl Strategy<Value = Snapshot> {
+    option::weighted(0.9, circuits()).prop_flat_map(|circuit| {
+        let below = (of_a_circuit(circuit), limits(), option::of(instants()), leases(), carried());
+        (heads(), below).prop_map(move |(head, (over, limits, block_until, leases, carried))| Snapshot {
+            circuit,
+            limits,
+            block_until: block_until.unwrap_or(0),
+            leases,
+            carried,
+            mode: over.mode,
+            failures_at: over.failures_at,
+            window: over.window,
+            probes: over.probes,
+            ..head
+        })
+    })
+}
+
+fn instants() -> impl Strategy<Value = u64> {
+    prop_oneof![1..END_AT, Just(1), Just(END_AT - 1), 1_700_000_000_000_000..1_700_000_100_000_000_u64]
+}
+
+fn heads() -> impl Strategy<Value = Snapshot> {
+    let u24 = 0..1_u32 << 24;
+    (any::<u32>(), instants(), 1..1_u32 << 24, u24.clone(), u24, 1..1_u32 << 24).prop_map(
+        |(fingerprint, last_at, generation, refunds_from, counts_from, next_lease_id)| Snapshot {
+            fingerprint,
+            last_at,
+            generation,
+            refunds_from,
+            counts_from,
+            next_lease_id,
+            ..Snapshot::default()
+        },
+    )
+}
+
+fn circuits() -> impl Strategy<Value = CircuitSnapshot> {
+    let head = (0..REASONS.len(), any::<u8>(), instants()).prop_map(|(reason, growth, since_at)| CircuitSnapshot {
+        reason: REASONS[reason],
+        growth,
+        since_at,
+        ..CircuitSnapshot::default()
+    });
+    (head, phases()).prop_map(|(head, phase)| CircuitSnapshot {
+        reason: head.reason,
+        growth: head.growth,
+        since_at: head.since_at,
+        // `until_at` holds its distance from `since_at` so far.
+        until_at: if phase.phase == Phase::Open { (head.since_at + phase.until_at).min(END_AT - 1) } else { 0 },
+        ..phase
+    })
+}
+
+fn phases() -> impl Strategy<Value = CircuitSnapshot> {
+    let blank = CircuitSnapshot::default();
+    prop_oneof![
+        (0..END_AT, any::<u32>()).prop_map(move |(touched_at, consecutive_failures)| CircuitSnapshot {
+            touched_at,
+            consecutive_failures,
+            ..blank
+        }),
+        (1..=MAX_DURATION_US, 0..1_u64 << 48).prop_map(move |(open_us, until_at)| CircuitSnapshot {
+            phase: Phase::Open,
+            open_us,
+            until_at,
+            ..blank
+        }),
+        (0..END_AT, 0..=512_u32, 0..=512_u32).prop_map(move |(touched_at, successes, failures)| CircuitSnapshot {
+            phase: Phase::HalfOpen,
+            touched_at,
+            successes,
+            failures,
+            ..blank
+        }),
+    ]
+}
+
+/// What is there only where a circuit is, as parts of a state.
+fn of_a_circuit(circuit: Option<CircuitSnapshot>) -> BoxedStrategy<Snapshot> {
+    let Some(circuit) = circuit else { return Just(Snapshot::default()).boxed() };
+    let probes = if circuit.phase == Phase::HalfOpen { option::of(probes()).boxed() } else { Just(None).boxed() };
+    let failures = vec(instants(), 0..=64).prop_map(|mut at| {
+        at.sort_unstable();
+        at
+    });
+    (option::of(modes()), failures, option::of(windows()), probes)
+        .prop_map(|(mode, failures_at, window, probes)| Snapshot {
+            mode,
+            failures_at,
+            window,
+            probes,
+            ..Snapshot::default()
+        })
+        .boxed()
+}
+
+fn modes() -> impl Strategy<Value = ModeSnapshot> {
+    prop_oneof![
+        (0..END_AT).prop_map(|until_at| ModeSnapshot { mode: Mode::ForcedOpen, until_at }),
+        Just(ModeSnapshot { mode: Mode::Disabled, until_at: 0 }),
+        Just(ModeSnapshot { mode: Mode::MetricsOnly, until_at: 0 }),
+    ]
+}
+
+fn limits() -> impl Strategy<Value = Vec<LimitSnapshot>> {
+    let limit = (1..=MAX_DURATION_US, 1..=u32::MAX, any::<u32>(), any::<u64>(), any::<(bool, bool, bool)>());
+    btree_map(1..=u32::MAX, limit, 0..=5).prop_map(|limits| {
+        let limits = limits.into_iter();
+        limits
+            .map(|(name_hash, (units_per_token, units_per_us, capacity, level, flags))| {
+                let most = u32::try_from((END_UNITS - 1) / units_per_token).unwrap_or(u32::MAX);
+                let capacity = capacity % most + 1;
+                let capacity = capacity.min(most);
+                let full = u64::from(capacity) * units_per_token;
+                let (is_per_call, starts_empty, is_debt) = flags;
+                let level = level % if is_debt { END_UNITS } else { full + 1 };
+                let level = if is_debt { -level.cast_signed() } else { level.cast_signed() };
+                let units_per_us = u64::from(units_per_us);
+                LimitSnapshot { name_hash, level, units_per_token, units_per_us, capacity, is_per_call, starts_empty }
+            })
+            .collect()
+    })
+}
+
+fn windows() -> impl Strategy<Value = WindowSnapshot> {
+    let calls = (1..=1024_u32, vec(0..=3_u8, 1..=40)).prop_map(|(size, mut calls)| {
+        calls.truncate(usize::try_from(size).unwrap_or(1));
+        WindowSnapshot::Calls { size, calls }
+    });
+    let sums = vec((1..=u32::MAX, any::<u32>(), any::<u32>()), 64);
+    let slots = (1..=MAX_DURATION_US, 1..=64_u32, any::<u64>(), any::<u64>(), sums).prop_map(
+        |(slot_us, slots, first, places, sums)| {
+            let first = first % ((END_AT - 1) / slot_us).saturating_sub(u64::from(slots)).max(1);
+            let sum = |(place, (calls, failures, slow)): (u64, (u32, u32, u32))| SlotSnapshot {
+                index: first + place,
+                calls,
+                failures: failures % calls,
+                slow: slow.min(calls),
+            };
+            let taken = |place: &u64| *place == 0 || places & (1 << place) != 0;
+            let sums: Vec<_> = (0..u64::from(slots)).filter(taken).zip(sums).map(sum).collect();
+            let inside = |slot: &SlotSnapshot| slot.index * slot_us < END_AT;
+            WindowSnapshot::Time { slot_us, slots, sums: sums.into_iter().filter(inside).collect() }
+        },
+    );
+    prop_oneof![calls, slots]
+}
+
+/// Ids of leases: ascending, of 24 bits, never 0.
+fn ids(most: usize) -> impl Strategy<Value = BTreeSet<u32>> {
+    btree_set(1..1_u32 << 24, 0..=most)
+}
+
+fn probes() -> impl Strategy<Value = ProbesSnapshot> {
+    (instants(), ids(64), instants()).prop_map(|(first_at, ids, expires_at)| ProbesSnapshot {
+        first_at,
+        live: ids.into_iter().map(|id| ProbeSnapshot { id, expires_at }).collect(),
+    })
+}
+
+fn leases() -> impl Strategy<Value = Vec<LeaseSnapshot>> {
+    let holder = prop_oneof![Just(0), any::<u64>()];
+    let count = prop_oneof![3 => Just(1), 1 => 1..=MAX_LEASE_COUNT];
+    btree_map(1..1_u32 << 24, (instants(), holder, count), 0..=12).prop_map(|leases| {
+        let leases = leases.into_iter();
+        leases.map(|(id, (expires_at, holder, count))| LeaseSnapshot { id, expires_at, holder, count }).collect()
+    })
+}
+
+fn carried() -> impl Strategy<Value = Vec<CarriedSection>> {
+    let kinds = prop_oneof![10..=63_u8, 128..=255_u8];
+    let body = vec(any::<u8>(), 0..=160);
+    btree_map(kinds, (any::<u8>(), body), 0..=5).prop_map(|sections| {
+        let sections = sections.into_iter();
+        sections.map(|(kind, (flags, body))| CarriedSection { kind, flags: flags & !1, body }).collect()
+    })
+}
