@@ -289,11 +289,11 @@ fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExpl
     for lease in by_end(view).filter(|lease| lease.expires_at > t) {
         in_flight = in_flight.saturating_add(1);
         first_end_us = first_end_us.or(Some(lease.expires_at));
-        let known = holders.iter().position(|(holder, _)| *holder == lease.holder);
-        match known.and_then(|at| holders.get_mut(at)) {
-            Some((_, slots)) => *slots = slots.saturating_add(1),
-            None if lease.holder != 0 && holders.len() < 32 => holders.push((lease.holder, 1)),
-            None => {}
+        let has_room = holders.len() < 32;
+        if let Some((_, slots)) = holders.iter_mut().find(|(holder, _)| *holder == lease.holder) {
+            *slots = slots.saturating_add(1);
+        } else if lease.holder != 0 && has_room {
+            holders.push((lease.holder, 1));
         }
     }
     let holders = holders.into_iter().map(|(holder, slots)| (alloc::format!("{holder:016x}"), slots)).collect();

@@ -27,6 +27,8 @@ mod input;
 mod limit;
 mod live;
 mod load;
+#[cfg(feature = "std")]
+mod local;
 mod num;
 mod outlook;
 mod permit;
@@ -52,6 +54,8 @@ pub use error::{ConfigError, InputError, StateError};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
 pub use hash::{holder_hash, name_hash};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
+#[cfg(feature = "std")]
+pub use local::{Guard, Local, Rejected, RunError};
 pub use permit::Permit;
 pub use placeholder::parse_retry_after;
 pub use policy::Policy;
