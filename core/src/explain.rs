@@ -1,8 +1,9 @@
 //! What an operator needs at three in the morning: each gate, its numbers, since when, until when, and why.
 
+mod text;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 
 use crate::answer::{Gate, Rejection, RetryAfter};
 use crate::bulkhead::by_end;
@@ -300,167 +301,10 @@ fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExpl
     BulkheadExplanation { in_flight, max_concurrent, first_end_us, holders }
 }
 
-/// An instant for people.
-struct At(u64);
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Timestamp::clamped(self.0).fmt(f)
-    }
-}
-
-/// A span of µs for people: seconds with milliseconds.
-struct Span(u64);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.div_ceil(1000);
-        write!(f, "{}.{:03} s", millis.wrapping_div(1000), millis.wrapping_rem(1000))
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shadow = if self.is_shadow { ", in shadow mode: nothing is enforced" } else { "" };
-        let verdict = if self.admits { "admits" } else { "REFUSES" };
-        writeln!(f, "{} at {}: {verdict}{shadow}", self.policy, At(self.at_us))?;
-        if let Some(by) = &self.by {
-            match self.retry_after_us {
-                Some(wait) => writeln!(f, "  held up by {by}, for {}", Span(wait))?,
-                None => writeln!(f, "  held up by {by}, for ever: waiting cannot help")?,
-            }
-        }
-        if let Some(circuit) = &self.circuit {
-            self.line(f, "circuit", &circuit.to_text(self.at_us))?;
-        }
-        match self.block_until_us {
-            Some(until) => self.line(f, "block", &until_text("blocked", until, self.at_us))?,
-            None if self.gates.iter().any(|gate| gate == "block") => self.line(f, "block", "none")?,
-            None => {}
-        }
-        for limit in &self.limits {
-            self.line(f, &alloc::format!("limit:{}", limit.name), &limit.to_text(self.at_us))?;
-        }
-        if self.carried_limits > 0 {
-            writeln!(f, "  carries {} limits of other configurations", self.carried_limits)?;
-        }
-        if let Some(bulkhead) = &self.bulkhead {
-            self.line(f, "bulkhead", &bulkhead.to_text(self.at_us))?;
-        }
-        write!(f, "  last change {}", At(self.last_at_us))?;
-        match self.next_change_us {
-            Some(next) => write!(f, ", next by itself {}", At(next)),
-            None => write!(f, ", none to come by itself"),
-        }
-    }
-}
-
-fn until_text(what: &str, until: u64, now: u64) -> String {
-    alloc::format!("{what} until {} (in {})", At(until), Span(until.saturating_sub(now)))
-}
-
 impl Explanation {
-    fn line(&self, f: &mut fmt::Formatter<'_>, gate: &str, text: &str) -> fmt::Result {
-        let verdict = if self.gates.iter().any(|refusing| refusing == gate) { "REFUSES" } else { "admits " };
-        writeln!(f, "  {gate:<8}  {verdict}  {text}")
-    }
-
-    /// The same as JSON.
+    /// The page as JSON.
     #[cfg(feature = "serde")]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-impl CircuitExplanation {
-    fn to_text(&self, now: u64) -> String {
-        let mut text = String::new();
-        let mode = match self.mode {
-            None => "",
-            Some(Mode::ForcedOpen) => "FORCED OPEN over ",
-            Some(Mode::Disabled) => "DISABLED over ",
-            Some(Mode::MetricsOnly) => "METRICS ONLY over ",
-        };
-        let phase = match self.phase {
-            Phase::Closed => "closed",
-            Phase::Open => "open",
-            Phase::HalfOpen => "half-open",
-        };
-        let ago = Span(now.saturating_sub(self.since_us));
-        text += &alloc::format!("{mode}{phase} since {} ({ago})", At(self.since_us));
-        if let Some(until) = self.until_us {
-            text += &until_text(",", until, now);
-        }
-        if self.reason != Reason::None {
-            text += &alloc::format!("; opened {} times, last because {}", self.growth.max(1), self.reason.text());
-        }
-        self.counts_text(&mut text);
-        text
-    }
-
-    fn counts_text(&self, text: &mut String) {
-        if let Some(Count { count, of }) = self.consecutive_failures {
-            *text += &alloc::format!("; {count} of {of} failures in a row");
-        }
-        if let Some(Count { count, of }) = self.failures_in_window {
-            *text += &alloc::format!("; {count} of {of} failures in the window");
-        }
-        if let Some(rates) = self.rates {
-            let Rates { calls, minimum_calls, failures, slow, .. } = rates;
-            *text +=
-                &alloc::format!("; {failures} failed and {slow} slow of {calls} calls (judged from {minimum_calls})");
-        }
-        if let Some(probes) = self.probes {
-            let Probes { live, permits, successes, failures, calls } = probes;
-            *text += &alloc::format!(
-                "; {live} of {permits} probes out, {successes} succeeded and {failures} failed of {calls} that decide"
-            );
-        }
-    }
-}
-
-impl LimitExplanation {
-    fn to_text(&self, now: u64) -> String {
-        let Self { tokens, token_thousandths, capacity, full_us, .. } = self;
-        let debt = if *tokens < 0 { " (in debt)" } else { "" };
-        let full = if *full_us <= now {
-            String::from("full")
-        } else {
-            alloc::format!("full in {}", Span(full_us.saturating_sub(now)))
-        };
-        let thousandths = tokens.saturating_mul(1000).saturating_add(i64::from(*token_thousandths));
-        let sign = if thousandths < 0 { "-" } else { "" };
-        let (whole, part) =
-            (thousandths.unsigned_abs().wrapping_div(1000), thousandths.unsigned_abs().wrapping_rem(1000));
-        alloc::format!("{sign}{whole}.{part:03} of {capacity} tokens{debt}, {full}")
-    }
-}
-
-impl BulkheadExplanation {
-    fn to_text(&self, now: u64) -> String {
-        let mut text = alloc::format!("{} of {} slots taken", self.in_flight, self.max_concurrent);
-        if let Some(end) = self.first_end_us {
-            text += &alloc::format!(", the first lease ends in {}", Span(end.saturating_sub(now)));
-        }
-        for (holder, slots) in &self.holders {
-            text += &alloc::format!("; {holder} holds {slots}");
-        }
-        text
-    }
-}
-
-impl Reason {
-    /// The reason in words.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::None => "nothing",
-            Self::ConsecutiveFailures => "of consecutive failures",
-            Self::FailuresInWindow => "of failures in the window",
-            Self::FailureRate => "of the failure rate",
-            Self::SlowCallRate => "of the slow-call rate",
-            Self::ProbeFailed => "probes failed",
-            Self::HalfOpenTimeout => "the half-open time passed without a verdict",
-            Self::Tripped => "it was tripped by command",
-        }
     }
 }
