@@ -1,17 +1,14 @@
-//! From bytes to a [`Snapshot`]: one function for each kind of section.
-
-use alloc::vec::Vec;
+//! From bytes to a [`Snapshot`]: one function for each kind of section, those of counts and of leases in files of their own.
 
 use super::read::{Fields, Reader, Section};
 use super::{
-    END_AT, END_UNITS, HEADER_LEN, MAGIC, MAX_CALLS, MAX_CARRIED, MAX_DURATION_US, MAX_FAILURES, MAX_LEASE_COUNT,
-    MAX_LEASES, MAX_LIMITS, MAX_PROBES, MAX_SLOTS, VERSION, flag, kind, lease_len,
+    END_AT, END_UNITS, HEADER_LEN, MAGIC, MAX_CALLS, MAX_CARRIED, MAX_DURATION_US, MAX_LIMITS, VERSION, flag, kind,
 };
 use crate::error::StateError;
-use crate::snapshot::{
-    CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
-    ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
-};
+use crate::snapshot::{CarriedSection, CircuitSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, Reason, Snapshot};
+
+mod counts;
+mod leases;
 
 impl Snapshot {
     /// Reads a state's bytes.
@@ -195,109 +192,6 @@ impl Snapshot {
         Ok(())
     }
 
-    fn read_failures(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        let (instants, rest) = section.body.as_chunks::<7>();
-        section.require(section.flags == flag::CRITICAL && rest.is_empty(), "failures_at_us")?;
-        section.require(matches!(instants.len(), 1..=MAX_FAILURES), "failures_at_us")?;
-        let mut before = 1;
-        for instant in instants {
-            let at = Fields(instant).u56();
-            section.require(at >= before && at < END_AT, "failures_at_us")?;
-            before = at;
-            self.failures_at.push(at);
-        }
-        Ok(())
-    }
-
-    fn read_calls(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        section.require(section.flags == flag::CRITICAL, "window")?;
-        let Some((_, packed)) = section.body.split_first_chunk::<4>() else { return Err(section.invalid("window")) };
-        let mut fields = Fields(section.body);
-        let (size, number) = (fields.u16(), fields.u16());
-        section.require(matches!(size, 1..=MAX_CALLS), "window.calls.size")?;
-        section.require(number >= 1 && number <= size, "window.calls.calls")?;
-        let number = usize::try_from(number).unwrap_or_default();
-        section.require(packed.len() == number.div_ceil(4), "window.calls.calls")?;
-        let mut calls = match self.window.take() {
-            Some(WindowSnapshot::Calls { calls, .. }) => calls,
-            _ => Vec::new(),
-        };
-        calls.clear();
-        calls.extend(packed.iter().flat_map(|byte| [byte & 3, (byte >> 2) & 3, (byte >> 4) & 3, byte >> 6]));
-        let filler = calls.get(number..).unwrap_or_default();
-        section.require(filler.iter().all(|bits| *bits == 0), "window.calls.calls")?;
-        calls.truncate(number);
-        self.window = Some(WindowSnapshot::Calls { size, calls });
-        Ok(())
-    }
-
-    fn read_slots(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        section.require(section.flags == flag::CRITICAL, "window")?;
-        let Some((_, packed)) = section.body.split_first_chunk::<7>() else { return Err(section.invalid("window")) };
-        let mut fields = Fields(section.body);
-        let (slot_us, slots) = (fields.u48(), u32::from(fields.u8()));
-        section.require(matches!(slot_us, 1..=MAX_DURATION_US), "window.time.slot_us")?;
-        section.require(matches!(slots, 1..=MAX_SLOTS), "window.time.slots")?;
-        let (packed, rest) = packed.as_chunks::<19>();
-        section.require(rest.is_empty() && !packed.is_empty(), "window.time.sums")?;
-        let mut sums = match self.window.take() {
-            Some(WindowSnapshot::Time { sums, .. }) => sums,
-            _ => Vec::new(),
-        };
-        sums.clear();
-        for slot in packed {
-            let slot = read_slot(section, slot, slot_us)?;
-            let first = sums.first().map_or(slot.index, |first: &SlotSnapshot| first.index);
-            let follows = sums.last().is_none_or(|last| last.index < slot.index);
-            section
-                .require(follows && slot.index.saturating_sub(first) < u64::from(slots), "window.time.sums.index")?;
-            sums.push(slot);
-        }
-        self.window = Some(WindowSnapshot::Time { slot_us, slots, sums });
-        Ok(())
-    }
-
-    fn read_probes(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        section.require(section.flags == flag::CRITICAL, "probes")?;
-        let Some((_, packed)) = section.body.split_first_chunk::<7>() else { return Err(section.invalid("probes")) };
-        let first_at = Fields(section.body).u56();
-        section.require(is_instant(first_at), "probes.first_us")?;
-        let (packed, rest) = packed.as_chunks::<10>();
-        section.require(rest.is_empty() && packed.len() <= MAX_PROBES, "probes.live")?;
-        let mut live = self.probes.take().unwrap_or_default().live;
-        live.clear();
-        for probe in packed {
-            let mut fields = Fields(probe);
-            let probe = ProbeSnapshot { id: fields.u24(), expires_at: fields.u56() };
-            section.require(probe.id > live.last().map_or(0, |last: &ProbeSnapshot| last.id), "probes.live.id")?;
-            section.require(is_instant(probe.expires_at), "probes.live.expires_us")?;
-            live.push(probe);
-        }
-        self.probes = Some(ProbesSnapshot { first_at, live });
-        Ok(())
-    }
-
-    fn read_leases(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        let (size, flags) = (lease_len(section.flags), section.flags);
-        let known = flag::CRITICAL | flag::HOLDERS | flag::COUNTS;
-        section.require(flags & !known == 0 && flags & flag::CRITICAL != 0, "leases")?;
-        let packed = section.body.chunks_exact(size);
-        section.require(packed.remainder().is_empty(), "leases")?;
-        section.require(matches!(packed.len(), 1..=MAX_LEASES), "leases")?;
-        self.leases.reserve(packed.len());
-        let (mut before, mut holders, mut counts) = (0, false, false);
-        for lease in packed {
-            let lease = read_lease(section, lease)?;
-            section.require(lease.id > before, "leases.id")?;
-            before = lease.id;
-            holders |= lease.holder != 0;
-            counts |= lease.count != 1;
-            self.leases.push(lease);
-        }
-        section.require(holders == (flags & flag::HOLDERS != 0), "leases.holder")?;
-        section.require(counts == (flags & flag::COUNTS != 0), "leases.count")
-    }
-
     /// Keeps a section that this release does not know, in the memory of the one that stood in its place.
     fn carry(&mut self, section: &Section<'_>, seen: &mut Seen) -> Result<(), StateError> {
         seen.carried_len = seen.carried_len.saturating_add(section.encoded_len());
@@ -381,29 +275,6 @@ fn read_phase(section: &Section<'_>, fields: &mut Fields<'_>) -> Result<CircuitS
     }
     section.require(circuit.touched_at < END_AT, "circuit.touched_us")?;
     Ok(circuit)
-}
-
-fn read_slot(section: &Section<'_>, bytes: &[u8; 19], slot_us: u64) -> Result<SlotSnapshot, StateError> {
-    let mut fields = Fields(bytes);
-    let slot = SlotSnapshot { index: fields.u56(), calls: fields.u32(), failures: fields.u32(), slow: fields.u32() };
-    section.require(slot.index.saturating_mul(slot_us) < END_AT, "window.time.sums.index")?;
-    section.require(slot.calls != 0, "window.time.sums.calls")?;
-    section.require(slot.failures <= slot.calls, "window.time.sums.failures")?;
-    section.require(slot.slow <= slot.calls, "window.time.sums.slow")?;
-    Ok(slot)
-}
-
-fn read_lease(section: &Section<'_>, bytes: &[u8]) -> Result<LeaseSnapshot, StateError> {
-    let mut fields = Fields(bytes);
-    let lease = LeaseSnapshot {
-        id: fields.u24(),
-        expires_at: fields.u56(),
-        holder: if section.flags & flag::HOLDERS == 0 { 0 } else { fields.u64() },
-        count: if section.flags & flag::COUNTS == 0 { 1 } else { fields.u16() },
-    };
-    section.require(is_instant(lease.expires_at), "leases.expires_us")?;
-    section.require(matches!(lease.count, 1..=MAX_LEASE_COUNT), "leases.count")?;
-    Ok(lease)
 }
 
 const fn reason(bits: u8) -> Option<Reason> {

@@ -56,7 +56,7 @@ fn limits_and_carried_sections_are_bounded() {
 
 /// How many random states a property is tried on: `STANCHION_CASES`, a few hundred by default.
 fn cases() -> ProptestConfig {
-    let cases = std::env::var("STANCHION_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    let cases = std::env::var("STANCHION_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200);
     // Miri gives no files to keep a failure in; the failure's message has all that is needed.
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
