@@ -36,8 +36,10 @@ pub enum ErrorKind {
     Symlink,
     /// The path is a directory, a pipe or a device.
     NotAFile,
-    /// The file belongs to another user.
+    /// The file, or the directory that it lies in, belongs to another user.
     ForeignOwner {
+        /// Which of them.
+        what: PathBuf,
         /// The owner's user id.
         owner: u32,
         /// Ours.
@@ -180,7 +182,9 @@ impl fmt::Display for ErrorKind {
             Self::Denied => f.write_str("permission denied"),
             Self::Symlink => f.write_str("is a symbolic link"),
             Self::NotAFile => f.write_str("is not a regular file"),
-            Self::ForeignOwner { owner, user } => write!(f, "belongs to user {owner}, not to user {user}"),
+            Self::ForeignOwner { what, owner, user } => {
+                write!(f, "{} belongs to user {owner}, not to user {user}", what.display())
+            }
             Self::Unsafe { what, mode } => write!(f, "others may write to {} (mode {mode:o})", what.display()),
             Self::NotAStore => f.write_str("is not a stanchion state file"),
             Self::NewerVersion { found, supported } => {
@@ -212,10 +216,9 @@ impl From<io::Error> for ErrorKind {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,
-            io::ErrorKind::PermissionDenied => Self::Denied,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Denied,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::DiskFull,
             io::ErrorKind::IsADirectory => Self::NotAFile,
-            io::ErrorKind::ReadOnlyFilesystem => Self::Denied,
             _ => Self::Io { os: error.raw_os_error(), message: error.to_string() },
         }
     }

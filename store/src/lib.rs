@@ -13,13 +13,29 @@ compile_error!("stanchion-store needs a Unix system: it relies on flock, positio
 
 mod error;
 mod handle;
+mod header;
+mod identity;
+mod index;
+mod lock;
+mod medium;
 mod options;
+mod record;
+mod room;
+mod root;
+mod session;
+mod share;
 mod store;
 mod stored;
+mod table;
+#[cfg(test)]
+mod table_tests;
+#[cfg(test)]
+mod tape;
 mod transaction;
 
 pub use error::{ErrorKind, StoreError};
 pub use handle::{KeyHandle, Turn};
+pub use identity::ProcessIdentity;
 pub use options::{Durability, Options};
 pub use store::{KeyInfo, Record, Store};
 pub use stored::{Stored, Verdict};

@@ -1,20 +1,45 @@
 //! The open file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, RwLock};
 use stanchion::{Policy, Timestamp};
 
-use crate::error::StoreError;
+use crate::error::{ErrorKind, StoreError};
 use crate::handle::KeyHandle;
+use crate::lock::{self, Guard};
 use crate::options::Options;
+use crate::record::Newest;
+use crate::session::Session;
+use crate::table::{Found, Unlocked};
 use crate::transaction::{Transaction, Write};
+
+/// The longest key, in bytes.
+const MAX_KEY_LEN: usize = 255;
 
 /// A state file that this process has open. Clones share it; it is `Send + Sync`, and any number of threads and
 /// processes may use the same file at once.
+///
+/// ```
+/// use stanchion_store::{Options, Store, StoreError};
+///
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("state");
+/// let store = Store::open(&path, Options::new())?;
+/// let sequence = store.transact("greeting", |old| {
+///     assert!(old.is_none());
+///     Ok::<_, StoreError>(Some(b"hello".to_vec().into()))
+/// })?;
+/// assert_eq!(sequence, 1);
+/// assert_eq!(store.read("greeting")?.unwrap().bytes, b"hello");
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
 }
 
 /// One key of a file, as [`Store::keys`] lists it.
@@ -43,19 +68,48 @@ pub struct Record {
     pub vacuous_at: Option<Timestamp>,
 }
 
-#[expect(unused_variables, reason = "bodies follow")]
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// As it was given, for people.
+    given: PathBuf,
+    /// The same from the root, for the case that the process goes to another directory.
+    full_path: PathBuf,
+    pub(crate) options: Options,
+    /// Who opened it: a forked child shares the file's lock with its parent.
+    pid: u32,
+    threads: Arc<Mutex<()>>,
+    session: RwLock<Arc<Session>>,
+    opened: Instant,
+    /// In which second since `opened` the path was looked at last.
+    looked_s: AtomicU64,
+}
+
 impl Store {
     /// Opens a state file, or makes it, and its directory, where they are missing (0600 and 0700).
     ///
     /// # Errors
-    /// Anything but a state file of ours that is safe to use: see [`ErrorKind`](crate::ErrorKind). What was found is left as it is.
+    /// Anything but a state file of ours that is safe to use: see [`ErrorKind`]. What was found is left as it is.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
-        unimplemented!()
+        let shown = path.as_ref().to_path_buf();
+        let tell = |kind| StoreError::new(kind, &shown);
+        let path = std::path::absolute(&shown).map_err(|error| tell(error.into()))?;
+        let session = RwLock::new(Arc::new(Session::open(&path, &options).map_err(tell)?));
+        let inner = Inner {
+            given: shown,
+            full_path: path,
+            options,
+            pid: std::process::id(),
+            threads: Arc::default(),
+            session,
+            opened: Instant::now(),
+            looked_s: AtomicU64::new(0),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The path as it was given.
     pub fn path(&self) -> &Path {
-        unimplemented!()
+        &self.inner.given
     }
 
     /// A policy on one key of the file. Cheap to keep and made to be kept: it knows where its key lies.
@@ -63,7 +117,8 @@ impl Store {
     /// # Errors
     /// A key that is empty or longer than 255 bytes.
     pub fn gate(&self, policy: impl Into<Arc<Policy>>, key: &str) -> Result<KeyHandle, StoreError> {
-        unimplemented!()
+        self.inner.check_key(key)?;
+        Ok(KeyHandle::new(Arc::clone(&self.inner), policy.into(), key))
     }
 
     /// All keys, sorted by name. Takes no lock: what is written meanwhile may be in it or not.
@@ -71,7 +126,23 @@ impl Store {
     /// # Errors
     /// A file that cannot be read or is corrupt.
     pub fn keys(&self) -> Result<Vec<KeyInfo>, StoreError> {
-        unimplemented!()
+        let mut keys = Vec::new();
+        let mut first_error = None;
+        let session = self.inner.session();
+        let walked = session.table.for_each(|each| match each {
+            Ok((newest, buf)) => keys.push(KeyInfo {
+                key: String::from_utf8_lossy(newest.key(buf)).into_owned(),
+                sequence: newest.head.sequence,
+                len: newest.body(buf).len(),
+                vacuous_at: Timestamp::from_micros(newest.head.vacuous_at),
+            }),
+            Err(error) => first_error = first_error.take().or(Some(error)),
+        });
+        if let Some(kind) = walked.err().or(first_error) {
+            return Err(self.inner.tell(kind));
+        }
+        keys.sort_by(|a: &KeyInfo, b| a.key.cmp(&b.key));
+        Ok(keys)
     }
 
     /// The bytes of one key. Takes no lock, so it works while another process holds it.
@@ -79,7 +150,8 @@ impl Store {
     /// # Errors
     /// A file that cannot be read or is corrupt.
     pub fn read(&self, key: &str) -> Result<Option<Record>, StoreError> {
-        unimplemented!()
+        self.inner.check_key(key)?;
+        self.inner.read(key).map_err(|kind| self.inner.tell(kind))
     }
 
     /// Decides elsewhere, under the lock: `f` gets the key's bytes and returns those to write, or `None` to write
@@ -92,7 +164,11 @@ impl Store {
         key: &str,
         f: impl FnOnce(Option<&[u8]>) -> Result<Option<Write>, E>,
     ) -> Result<u64, E> {
-        unimplemented!()
+        let transaction = self.begin(key)?;
+        match f(transaction.bytes())? {
+            Some(write) => Ok(transaction.commit(&write.bytes, write.vacuous_at)?),
+            None => Ok(transaction.sequence()),
+        }
     }
 
     /// Locks the file for one key, waiting as the options say, until the transaction is committed, aborted or dropped.
@@ -101,7 +177,10 @@ impl Store {
     /// # Errors
     /// The lock is not free in time, or the file cannot be used.
     pub fn begin(&self, key: &str) -> Result<Transaction, StoreError> {
-        unimplemented!()
+        self.inner.check_key(key)?;
+        let begun =
+            self.inner.lock(self.inner.options.wait).and_then(|guard| Transaction::new(&self.inner, guard, key));
+        begun.map_err(|kind| self.inner.tell(kind))
     }
 
     /// The same, but tries once; `None` where another holds the lock.
@@ -109,7 +188,12 @@ impl Store {
     /// # Errors
     /// The file cannot be used.
     pub fn try_begin(&self, key: &str) -> Result<Option<Transaction>, StoreError> {
-        unimplemented!()
+        self.inner.check_key(key)?;
+        match self.inner.lock(Duration::ZERO).and_then(|guard| Transaction::new(&self.inner, guard, key)) {
+            Ok(transaction) => Ok(Some(transaction)),
+            Err(ErrorKind::Busy { .. }) => Ok(None),
+            Err(kind) => Err(self.inner.tell(kind)),
+        }
     }
 
     /// Removes a key; whether it was there.
@@ -117,6 +201,83 @@ impl Store {
     /// # Errors
     /// The lock is not free in time, or the file cannot be used.
     pub fn remove(&self, key: &str) -> Result<bool, StoreError> {
-        unimplemented!()
+        self.inner.check_key(key)?;
+        let removed = self.inner.lock(self.inner.options.wait);
+        let removed = removed.and_then(|guard| guard.session.table.remove(key.as_bytes(), &mut Vec::new()));
+        removed.map_err(|kind| self.inner.tell(kind))
+    }
+}
+
+impl Inner {
+    /// An error with the path in it.
+    pub(crate) fn tell(&self, kind: ErrorKind) -> StoreError {
+        StoreError::new(kind, &self.given)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.options.clock)()
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), StoreError> {
+        match key.len() {
+            1..=MAX_KEY_LEN => Ok(()),
+            len => Err(self.tell(ErrorKind::Key { len })),
+        }
+    }
+
+    fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session.read())
+    }
+
+    /// Takes the lock of the file to which the path leads, waiting at most so long.
+    pub(crate) fn lock(&self, wait: Duration) -> Result<Guard, ErrorKind> {
+        if self.options.read_only {
+            return Err(ErrorKind::ReadOnly);
+        }
+        if std::process::id() != self.pid {
+            return Err(ErrorKind::Forked);
+        }
+        let begun = Instant::now();
+        let turn = lock::turn(&self.threads, begun, wait)?;
+        loop {
+            let session = self.session();
+            let was_contended = lock::flock(&session, begun, wait)?;
+            if !self.is_time_to_look(begun, was_contended) || !session.is_replaced(&self.full_path) {
+                let waited = if was_contended { begun.elapsed() } else { Duration::ZERO };
+                return Ok(Guard::new(session, waited, turn));
+            }
+            lock::unlock(&session);
+            *self.session.write() = Arc::new(Session::open(&self.full_path, &self.options)?);
+        }
+    }
+
+    /// The path is looked at once a second, and after every wait: whoever was before us may have replaced the file.
+    fn is_time_to_look(&self, now: Instant, was_contended: bool) -> bool {
+        let now_s = now.duration_since(self.opened).as_secs();
+        let is_due = self.looked_s.load(Ordering::Relaxed) != now_s;
+        if is_due {
+            self.looked_s.store(now_s, Ordering::Relaxed);
+        }
+        is_due || was_contended
+    }
+
+    /// Reads without the lock; with it, where the key does not hold still, for what holds then is the truth.
+    pub(crate) fn read(&self, key: &str) -> Result<Option<Record>, ErrorKind> {
+        let mut buf = Vec::new();
+        let session = self.session();
+        let found = match session.table.get_unlocked(key.as_bytes(), &mut buf)? {
+            Unlocked::Settled(found) => found,
+            Unlocked::Restless if self.options.read_only => session.table.get(key.as_bytes(), None, &mut buf)?,
+            Unlocked::Restless => self.lock(self.options.wait)?.session.table.get(key.as_bytes(), None, &mut buf)?,
+        };
+        Ok(found.map(|Found { newest, .. }| record_of(&newest, &buf)))
+    }
+}
+
+fn record_of(newest: &Newest, buf: &[u8]) -> Record {
+    Record {
+        bytes: newest.body(buf).to_vec(),
+        sequence: newest.head.sequence,
+        vacuous_at: Timestamp::from_micros(newest.head.vacuous_at),
     }
 }

@@ -1,15 +1,24 @@
 //! A held lock over one key, for whoever decides elsewhere.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use stanchion::Timestamp;
 
-use crate::error::StoreError;
+use crate::error::{ErrorKind, StoreError};
+use crate::lock::Guard;
+use crate::record;
+use crate::store::Inner;
+use crate::table::{Found, Put};
 
 /// The lock of a file, held for one key. Dropped, it changes nothing.
-#[derive(Debug)]
 pub struct Transaction {
-    bytes: Option<Vec<u8>>,
+    inner: Arc<Inner>,
+    guard: Guard,
+    key: String,
+    found: Option<Found>,
+    buf: Vec<u8>,
 }
 
 /// What a transaction writes.
@@ -27,31 +36,56 @@ impl From<Vec<u8>> for Write {
     }
 }
 
-#[expect(unused_variables, reason = "bodies follow")]
 impl Transaction {
+    pub(crate) fn new(inner: &Arc<Inner>, guard: Guard, key: &str) -> Result<Self, ErrorKind> {
+        let mut buf = Vec::new();
+        let found = guard.session.table.get(key.as_bytes(), None, &mut buf)?;
+        Ok(Self { inner: Arc::clone(inner), guard, key: key.to_owned(), found, buf })
+    }
+
     /// The key's bytes; `None` where it does not exist yet.
     pub fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.as_deref()
+        self.found.as_ref().map(|found| found.newest.body(&self.buf))
     }
 
     /// The key's write sequence; 0 where it does not exist yet.
     pub fn sequence(&self) -> u64 {
-        unimplemented!()
+        self.found.as_ref().map_or(0, |found| found.newest.head.sequence)
     }
 
     /// How long was waited for the lock.
     pub fn waited(&self) -> Duration {
-        unimplemented!()
+        self.guard.waited
     }
 
     /// Writes the key's new bytes and unlocks. Returns its new write sequence.
     ///
     /// # Errors
     /// The bytes are too long, or the file cannot be written; the old bytes stay.
-    pub fn commit(self, bytes: &[u8], vacuous_at: Option<Timestamp>) -> Result<u64, StoreError> {
-        unimplemented!()
+    pub fn commit(mut self, bytes: &[u8], vacuous_at: Option<Timestamp>) -> Result<u64, StoreError> {
+        let key = self.key.as_bytes();
+        let put = Put {
+            key,
+            vacuous_at: vacuous_at.map_or(0, Timestamp::as_micros),
+            now: self.inner.now().as_micros(),
+            max_keys: self.inner.options.max_keys,
+        };
+        let mut record = Vec::with_capacity(record::HEAD_LEN + key.len() + bytes.len());
+        record::start(&mut record, key);
+        record.extend_from_slice(bytes);
+        let written = self.guard.session.table.put(put, self.found, &mut record, &mut self.buf);
+        written.map(|(_, head)| head.sequence).map_err(|kind| self.inner.tell(kind))
     }
 
     /// Unlocks and changes nothing.
     pub fn abort(self) {}
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("key", &self.key)
+            .field("sequence", &self.sequence())
+            .finish_non_exhaustive()
+    }
 }
