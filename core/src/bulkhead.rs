@@ -12,9 +12,7 @@ use crate::num::{index, low8, low16, low32, wide};
 pub(crate) const MAX_SHARING: u32 = 4095;
 
 const ID_BITS: u32 = 24;
-const NEXT_SHIFT: u32 = 24;
-const PREVIOUS_SHIFT: u32 = 40;
-const COUNT_SHIFT: u32 = 52;
+pub(crate) const COUNT_SHIFT: u32 = 52;
 
 /// How many places a table for so many leases has: at most three quarters are ever taken.
 pub(crate) fn table_size(leases: usize) -> usize {
@@ -56,13 +54,13 @@ fn table(view: View<'_>) -> &[[u64; LEASE_WORDS]] {
 
 #[inline]
 fn read(words: &[u64; LEASE_WORDS]) -> Lease {
-    let [end, links, holder] = *words;
+    let [end, id, holder, links] = *words;
     Lease {
-        id: low32(field(links, 0, ID_BITS)),
+        id: low32(id),
         expires_at: field(end, 0, COUNT_SHIFT),
         holder,
         count: u32::from(low16(end >> COUNT_SHIFT)),
-        next: usize::from(low16(links >> NEXT_SHIFT)),
+        next: index(u64::from(low32(links))),
     }
 }
 
@@ -117,8 +115,8 @@ fn find(table: &[[u64; LEASE_WORDS]], id: u32) -> Option<usize> {
     let mask = table.len().checked_sub(1)?;
     let mut at = index(u64::from(id)) & mask;
     for _ in 0..table.len() {
-        let [_, links, _] = table.get(at)?;
-        match low32(field(*links, 0, ID_BITS)) {
+        let [_, there, ..] = table.get(at)?;
+        match low32(*there) {
             0 => return None,
             there if there == id => return Some(at),
             _ => at = at.wrapping_add(1) & mask,
@@ -155,28 +153,38 @@ impl Table<'_> {
 
     /// The place + 1 of the lease after the one at `place` (also + 1); of the first one for 0. And the same backwards.
     fn next(&self, place: usize) -> usize {
-        let from = if place == 0 { *self.word >> 16 } else { self.get(place.wrapping_sub(1))[1] >> NEXT_SHIFT };
-        usize::from(low16(from))
+        match place.checked_sub(1) {
+            None => usize::from(low16(*self.word >> 16)),
+            Some(at) => index(u64::from(low32(self.get(at)[3]))),
+        }
     }
 
     fn previous(&self, place: usize) -> usize {
-        let from = if place == 0 { *self.word >> 32 } else { self.get(place.wrapping_sub(1))[1] >> PREVIOUS_SHIFT };
-        usize::from(low16(from))
+        match place.checked_sub(1) {
+            None => usize::from(low16(*self.word >> 32)),
+            Some(at) => index(self.get(at)[3] >> 32),
+        }
     }
 
     fn set_next(&mut self, place: usize, next: usize) {
-        if place == 0 {
-            *self.word = with_field(*self.word, 16, 16, wide(next));
-        } else if let Some([_, links, _]) = self.places.get_mut(place.wrapping_sub(1)) {
-            *links = with_field(*links, NEXT_SHIFT, 16, wide(next));
+        match place.checked_sub(1) {
+            None => *self.word = with_field(*self.word, 16, 16, wide(next)),
+            Some(at) => {
+                if let Some([.., links]) = self.places.get_mut(at) {
+                    *links = with_field(*links, 0, 32, wide(next));
+                }
+            }
         }
     }
 
     fn set_previous(&mut self, place: usize, previous: usize) {
-        if place == 0 {
-            *self.word = with_field(*self.word, 32, 16, wide(previous));
-        } else if let Some([_, links, _]) = self.places.get_mut(place.wrapping_sub(1)) {
-            *links = with_field(*links, PREVIOUS_SHIFT, 16, wide(previous));
+        match place.checked_sub(1) {
+            None => *self.word = with_field(*self.word, 32, 16, wide(previous)),
+            Some(at) => {
+                if let Some([.., links]) = self.places.get_mut(at) {
+                    *links = with_field(*links, 32, 32, wide(previous));
+                }
+            }
         }
     }
 
@@ -218,11 +226,10 @@ impl Table<'_> {
         for _ in 0..mask {
             look = look.wrapping_add(1) & mask;
             let words = self.get(look);
-            let id = field(words[1], 0, ID_BITS);
-            if id == 0 {
+            if words[1] == 0 {
                 break;
             }
-            let home = index(id) & mask;
+            let home = index(words[1]) & mask;
             if look.wrapping_sub(home) & mask >= look.wrapping_sub(gap) & mask {
                 self.shift(look, gap, words);
                 gap = look;
@@ -261,8 +268,8 @@ impl Mem<'_> {
         let mask = table.mask();
         let mut at = index(u64::from(id)) & mask;
         for _ in 0..=mask {
-            if field(table.get(at)[1], 0, ID_BITS) == 0 {
-                table.set(at, [expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), holder]);
+            if table.get(at)[1] == 0 {
+                table.set(at, [expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), holder, 0]);
                 table.link(at);
                 table.add_to_count(true);
                 return;
@@ -276,10 +283,11 @@ impl Mem<'_> {
     pub(crate) fn return_lease(&mut self, id: u32) {
         let mut table = self.table();
         let Some(at) = find(table.places, id) else { return };
-        let [end, links, holder] = table.get(at);
+        let [end, rest @ ..] = table.get(at);
+        let [id, holder, links] = rest;
         match end >> COUNT_SHIFT {
             0 | 1 => table.remove(at),
-            count => table.set(at, [with_field(end, COUNT_SHIFT, 12, count.wrapping_sub(1)), links, holder]),
+            count => table.set(at, [with_field(end, COUNT_SHIFT, 12, count.wrapping_sub(1)), id, holder, links]),
         }
     }
 
@@ -288,9 +296,9 @@ impl Mem<'_> {
         let mut table = self.table();
         let Some(at) = find(table.places, id) else { return };
         table.unlink(at);
-        let [end, links, holder] = table.get(at);
+        let [end, id, holder, links] = table.get(at);
         let count = (end >> COUNT_SHIFT).saturating_add(u64::from(more)).min(u64::from(MAX_SHARING));
-        table.set(at, [expires_at | (count << COUNT_SHIFT), links, holder]);
+        table.set(at, [expires_at | (count << COUNT_SHIFT), id, holder, links]);
         table.link(at);
     }
 

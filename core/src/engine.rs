@@ -4,17 +4,15 @@
 //! brought due is stored, so that one history has one encoding. What changes nothing commits nothing.
 
 use crate::answer::{Answer, Decision, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step};
-use crate::bulkhead::{find_holder, find_live, has_room, lease_at};
+use crate::bulkhead::{find_holder, find_live, lease_at};
 use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Outcome, Settle};
 use crate::limit;
-use crate::live::{
-    BLOCK, COUNTS, FRESH, GENERATION, INSTANT, LAST, Mem, PARKED, SHAPE, TALLY, View, WAKE, field, tag, with_field,
-};
-use crate::num::{bits, level, low8, low32, wide};
+use crate::live::{BLOCK, COUNTS, FRESH, INSTANT, Mem, PARKED, View, WAKE, tag, with_field};
+use crate::num::{bits, level, low8, wide};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
-use crate::policy::{CircuitRules, Policy};
+use crate::policy::{CircuitRules, NEVER_US, Policy};
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::state::Live;
 use crate::time::Timestamp;
@@ -63,12 +61,11 @@ impl Policy {
     /// ```
     #[inline]
     pub fn acquire(&self, state: &mut impl Live, wish: Acquire, now: Timestamp) -> Step<Decision> {
-        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(UNFIT_DECISION) };
-        let answer = match step.acquire_quietly(&wish) {
-            Some(permit) => Decision::Admitted { permit, would_reject: None },
-            None => step.acquire_with_care(wish, now.as_micros()),
-        };
-        step.ends(answer)
+        let now = now.as_micros();
+        if let Some((permit, changed)) = self.acquire_quietly(state.words_mut(), &wish, now) {
+            return Step { answer: Decision::Admitted { permit, would_reject: None }, changed, events: Events::NONE };
+        }
+        self.acquire_with_care(state, wish, now)
     }
 
     /// Tells how a call ended: its slot and its probe come back, the circuit learns, and `actual_cost` corrects the limits.
@@ -89,20 +86,17 @@ impl Policy {
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
     #[inline]
     pub fn settle(&self, state: &mut impl Live, permit: Permit, end: Settle, now: Timestamp) -> Step<Settled> {
-        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Settled::Stale) };
-        let answer = match step.settle_quietly(&permit, &end) {
-            Some(answer) => answer,
-            None => step.finish(&permit, End::Settled(end)),
-        };
-        step.ends(answer)
+        let now = now.as_micros();
+        if let Some((answer, changed)) = self.settle_quietly(state.words_mut(), &permit, &end, now) {
+            return Step { answer, changed, events: Events::NONE };
+        }
+        self.finish(state, &permit, End::Settled(end), now)
     }
 
     /// The call never began: slot, probe and all tokens that have not refilled meanwhile come back.
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
     pub fn cancel(&self, state: &mut impl Live, permit: Permit, now: Timestamp) -> Step<Settled> {
-        let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Settled::Stale) };
-        let answer = step.finish(&permit, End::Cancelled);
-        step.ends(answer)
+        self.finish(state, &permit, End::Cancelled, now.as_micros())
     }
 
     /// Extends the lease of a call that goes on: the slot to `lease_ms`, the probe to `probe_lease_ms` from now, never nearer
@@ -122,6 +116,20 @@ impl Policy {
             Input::Renew(permit) => self.renew(state, &permit, now).map(Answer::Renewed),
             Input::Command(command) => self.command(state, &command, now).map(Answer::Commanded),
         }
+    }
+
+    #[cold]
+    fn acquire_with_care(&self, state: &mut impl Live, wish: Acquire, now: u64) -> Step<Decision> {
+        let Some(mut step) = self.enter(state, now) else { return unfit(UNFIT_DECISION) };
+        let answer = step.decide(wish, now);
+        step.ends(answer)
+    }
+
+    #[cold]
+    fn finish(&self, state: &mut impl Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
+        let Some(mut step) = self.enter(state, now) else { return unfit(Settled::Stale) };
+        let answer = step.finish(permit, end);
+        step.ends(answer)
     }
 
     /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
@@ -186,7 +194,10 @@ impl<T> Step<T> {
 
 impl Entered<'_> {
     #[inline]
-    pub(crate) fn ends<T>(self, answer: T) -> Step<T> {
+    pub(crate) fn ends<T>(mut self, answer: T) -> Step<T> {
+        if self.changed {
+            self.wake_for_leases();
+        }
         Step { answer, changed: self.changed, events: self.events }
     }
 
@@ -194,57 +205,6 @@ impl Entered<'_> {
         self.policy.circuit.as_ref()
     }
 
-    /// Whether nothing is due but levels and leases, the circuit is closed, and neither mode nor block nor carried limits are
-    /// there: what nearly every call finds.
-    #[inline]
-    fn is_quiet(&self) -> bool {
-        self.mem.head[LAST] & !INSTANT == 0 && self.t < self.mem.head[WAKE] && low8(self.mem.head[SHAPE] >> 8) == 0
-    }
-
-    /// Refills the policy's limits to `t`, and makes `t` the last instant. Only while no block is there.
-    #[inline]
-    fn advance_quietly(&mut self) {
-        let elapsed_us = self.t.wrapping_sub(self.mem.head[LAST]);
-        for (rules, [units, ..]) in self.policy.limits.iter().zip(self.mem.limits_mut()) {
-            *units = bits(rules.refilled(level(*units), elapsed_us));
-        }
-        self.mem.drop_expired_leases(self.t);
-        self.mem.head[LAST] = self.t;
-        self.changed = true;
-    }
-
-    /// The way of nearly every acquire: `None` where it is not one of those, with nothing written.
-    #[inline]
-    fn acquire_quietly(&mut self, wish: &Acquire) -> Option<Permit> {
-        if !self.is_quiet() {
-            return None;
-        }
-        let view = self.mem.view();
-        let elapsed_us = self.t.wrapping_sub(self.mem.head[LAST]);
-        for (rules, [units, ..]) in self.policy.limits.iter().zip(view.limits()) {
-            if !rules.admits(rules.refilled(level(*units), elapsed_us), wish.cost) {
-                return None;
-            }
-        }
-        let mut lease_id = 0;
-        if let Some(rules) = self.policy.bulkhead {
-            let shares = rules.is_reentrant && wish.holder.is_some();
-            if shares || !has_room(view, rules.max_concurrent, self.t) {
-                return None;
-            }
-            self.advance_quietly();
-            lease_id = self.mem.next_lease_id();
-            let holder = wish.holder.map_or(0, crate::input::Holder::raw);
-            self.mem.take_lease(lease_id, self.until(rules.lease_us), holder, 1);
-        } else if !self.policy.limits.is_empty() {
-            self.advance_quietly();
-        }
-        self.take_tokens(wish.cost);
-        let generation = low32(field(self.mem.head[GENERATION], 0, 24));
-        Some(Permit::new(self.t, wish.cost, generation, lease_id))
-    }
-
-    #[inline]
     fn take_tokens(&mut self, cost: u32) {
         for (rules, [units, ..]) in self.policy.limits.iter().zip(self.mem.limits_mut()) {
             *units = bits(level(*units).wrapping_sub(rules.units(rules.tokens(cost))));
@@ -257,8 +217,7 @@ impl Entered<'_> {
         self.t.saturating_add(after_us).min(INSTANT)
     }
 
-    #[cold]
-    fn acquire_with_care(&mut self, wish: Acquire, now: u64) -> Decision {
+    fn decide(&mut self, wish: Acquire, now: u64) -> Decision {
         let outlook = Outlook { policy: self.policy, view: self.mem.view(), wish, t: self.t };
         match outlook.rejection(now) {
             None => Decision::Admitted { permit: self.admit(&wish), would_reject: None },
@@ -372,6 +331,13 @@ impl Entered<'_> {
         circuit.clears_counts = false;
         circuit.drops_probes = false;
         circuit.store(self.mem.head, self.policy.circuit.as_ref());
+        self.wake_for_leases();
+    }
+
+    /// The first lease's end is due like everything else; so is the block's.
+    pub(crate) fn wake_for_leases(&mut self) {
+        let first = crate::bulkhead::by_end(self.mem.view()).next().map_or(NEVER_US, |lease| lease.expires_at);
+        self.mem.head[WAKE] = self.mem.head[WAKE].min(first);
     }
 
     /// Keeps the probes that `keep` says (id, end, `t`).
@@ -394,33 +360,7 @@ impl Entered<'_> {
         self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, wide(kept));
     }
 
-    /// The way of nearly every settle: a success that nothing counts, its slot given back.
-    #[inline]
-    fn settle_quietly(&mut self, permit: &Permit, end: &Settle) -> Option<Settled> {
-        let counts_nothing = self.rules().is_none_or(|rules| rules.window.is_none() && self.mem.head[TALLY] == 0);
-        let is_plain = match end.outcome {
-            Outcome::Success => counts_nothing,
-            Outcome::Ignored => true,
-            Outcome::Failure => false,
-        };
-        if !is_plain || end.actual_cost.is_some() || permit.generation() == 0 || !self.is_quiet() {
-            return None;
-        }
-        let id = permit.lease_id();
-        if id != 0 {
-            if find_live(self.mem.view(), id, self.t).is_none() {
-                return Some(Settled::LeaseLost);
-            }
-            self.advance_quietly();
-            self.mem.return_lease(id);
-        }
-        let (generation, counts) = (self.mem.head[GENERATION], self.mem.head[COUNTS]);
-        let (now, from) = (low32(field(generation, 0, 24)), low32(field(counts, 0, 24)));
-        Some(settled(counts_between(permit.generation(), from, now)))
-    }
-
     /// Ends a permit: gives back what it holds, corrects what it cost, and tells the circuit.
-    #[cold]
     fn finish(&mut self, permit: &Permit, end: End) -> Settled {
         if permit.generation() == 0 {
             return Settled::Stale;
@@ -629,9 +569,4 @@ fn refill_carried(words: &mut [u64; crate::live::LIMIT_WORDS], elapsed_us: u64) 
 
 fn settled(counts: bool) -> Settled {
     if counts { Settled::Counted } else { Settled::Stale }
-}
-
-#[inline]
-fn counts_between(generation: u32, from: u32, now: u32) -> bool {
-    !crate::circuit::is_before(generation, from) && !crate::circuit::is_before(now, generation)
 }

@@ -35,6 +35,7 @@ mod permit;
 mod placeholder;
 mod policy;
 mod query;
+mod quiet;
 mod repair;
 mod snapshot;
 #[cfg(feature = "serde")]
@@ -68,3 +69,5 @@ pub use snapshot_schema::state_schema;
 pub use state::{Live, State, StateMut};
 pub use summary::Summary;
 pub use time::{Timestamp, wait_ms};
+#[cfg(test)]
+#[allow(warnings)]

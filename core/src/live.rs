@@ -21,7 +21,7 @@ pub(crate) const LAST: usize = 1;
 pub(crate) const GENERATION: usize = 2;
 /// `counts_from` 24, `next_lease_id` 24, stored probes 8, whether there is a circuit 1.
 pub(crate) const COUNTS: usize = 3;
-/// Before this instant time alone changes nothing but levels and leases (a lower bound).
+/// Before this instant time alone changes nothing but levels: a lower bound, with leases, modes and blocks in it.
 pub(crate) const WAKE: usize = 4;
 /// Since when the circuit is in its phase.
 pub(crate) const SINCE: usize = 5;
@@ -55,14 +55,16 @@ pub(crate) const FRESH: u64 = 1 << 56;
 pub(crate) const PARKED: u64 = 1 << 57;
 /// `block_until` is not 0.
 pub(crate) const BLOCKED: u64 = 1 << 58;
+/// There are carried limits.
+pub(crate) const CARRIES: u64 = 1 << 59;
 /// Words of a limit: level; name hash 32, capacity 32; units a token 42, flags; units a µs.
 pub(crate) const LIMIT_WORDS: usize = 4;
 /// Words of a slot of time: calls 32, failures 32; slow.
 pub(crate) const SLOT_WORDS: usize = 2;
 /// Words of a probe: id; end.
 pub(crate) const PROBE_WORDS: usize = 2;
-/// Words of a lease: end 52, count 12; id 24, next 16, previous 16; holder.
-pub(crate) const LEASE_WORDS: usize = 3;
+/// Words of a lease: end 52, count 12; id; holder; next 32, previous 32 (places + 1).
+pub(crate) const LEASE_WORDS: usize = 4;
 
 /// The tag of a live state under a policy of that fingerprint.
 pub(crate) const fn tag(fingerprint: u32) -> u64 {

@@ -7,8 +7,8 @@ use crate::bulkhead::{by_end, table_size};
 use crate::circuit::Circuit;
 use crate::limit;
 use crate::live::{
-    BLOCK, COUNTS, HEAD, Head, INSTANT, LAST, MARK, Mem, PARKED, SHAPE, Shape, TAG, View, WindowShape, field, pack,
-    tag, unpack, with_field,
+    BLOCK, CARRIES, COUNTS, HEAD, Head, INSTANT, LAST, MARK, Mem, PARKED, SHAPE, Shape, TAG, View, WAKE, WindowShape,
+    field, pack, tag, unpack, with_field,
 };
 use crate::num::{index, low32, wide};
 use crate::policy::{Policy, WindowRules};
@@ -141,6 +141,9 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
     let Some(mut mem) = Mem::new(words) else { return };
     shape.store(mem.head);
     load_head(policy, snapshot, mem.head);
+    if shape.carried_limits > 0 {
+        mem.head[LAST] |= CARRIES;
+    }
     mem.set_last_at(snapshot.last_at);
     mem.set_block(snapshot.block_until);
     load_limits(policy, snapshot, &mut mem);
@@ -156,6 +159,8 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
     for lease in &snapshot.leases {
         mem.take_lease(lease.id, lease.expires_at, lease.holder, lease.count);
     }
+    let first = by_end(mem.view()).next().map_or(u64::MAX, |lease| lease.expires_at);
+    mem.head[WAKE] = mem.head[WAKE].min(first);
     if shape.raw_bytes > 0 {
         let raw = raw_sections(policy, snapshot);
         pack(&raw, mem.body.get_mut(shape.raw_at()..).unwrap_or_default());

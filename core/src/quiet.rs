@@ -1,0 +1,187 @@
+//! The way of nearly every call: an acquire that all gates admit, and its settle, on a circuit that is closed.
+//!
+//! These two do what the general steps of `engine` do, for states in which nothing is due but refill, and touch each word
+//! once. Whatever is not plain (a gate that refuses, a mode, a block, an ended lease, two leases at one place) is left to
+//! the general step, with nothing written. That both agree is a property in the tests: bytes and answers are equal.
+
+use crate::answer::Settled;
+use crate::bulkhead::COUNT_SHIFT;
+use crate::circuit::is_before;
+use crate::input::{Acquire, Holder, Outcome, Settle};
+use crate::live::{
+    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEASES, LIMIT_WORDS, PLACES, TAG, TALLY, WAKE, field,
+    tag,
+};
+use crate::num::{bits, index, level, low8, low16, low32, wide};
+use crate::permit::Permit;
+use crate::policy::{BulkheadRules, Policy};
+
+const LOW_32: u64 = 0xFFFF_FFFF;
+const ID: u64 = (1 << 24) - 1;
+
+/// Where a new lease goes: its place in the table, its id, and its end.
+struct Slot {
+    at: usize,
+    id: u64,
+    end: u64,
+}
+
+impl Policy {
+    /// State time, where nothing but refill is due at `now`.
+    #[inline]
+    fn quiet_time(&self, head: &Head, now: u64) -> Option<u64> {
+        let last = head[LAST];
+        let is_plain =
+            head[TAG] == tag(self.fingerprint) && last <= INSTANT && last <= now.wrapping_add(self.clock_tolerance_us);
+        let t = now.max(last);
+        (is_plain && t < head[WAKE]).then_some(t)
+    }
+
+    /// Admits a call, or leaves it to the general step.
+    #[inline]
+    pub(crate) fn acquire_quietly(&self, words: &mut [u64], wish: &Acquire, now: u64) -> Option<(Permit, bool)> {
+        let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
+        let t = self.quiet_time(head, now)?;
+        let elapsed_us = t.wrapping_sub(head[LAST]);
+        let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
+        for (rules, [units, ..]) in self.limits.iter().zip(limits) {
+            if !rules.admits(rules.refilled(level(*units), elapsed_us), wish.cost) {
+                return None;
+            }
+        }
+        let mut lease_id = 0;
+        if let Some(rules) = self.bulkhead {
+            let slot = quiet_slot(head, body, rules, wish, t)?;
+            take_slot(head, body, &slot, wish.holder.map_or(0, Holder::raw));
+            lease_id = low32(slot.id);
+        }
+        let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
+        for (rules, [units, ..]) in self.limits.iter().zip(limits) {
+            let refilled = rules.refilled(level(*units), elapsed_us);
+            *units = bits(refilled.wrapping_sub(rules.units(rules.tokens(wish.cost))));
+        }
+        let takes = self.bulkhead.is_some() || !self.limits.is_empty();
+        if takes {
+            head[LAST] = t;
+        }
+        let generation = low32(field(head[GENERATION], 0, 24));
+        Some((Permit::new(t, wish.cost, generation, lease_id), takes))
+    }
+
+    /// Settles a success or an ignored result that nothing counts, or leaves it to the general step.
+    #[inline]
+    pub(crate) fn settle_quietly(
+        &self,
+        words: &mut [u64],
+        permit: &Permit,
+        end: &Settle,
+        now: u64,
+    ) -> Option<(Settled, bool)> {
+        let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
+        let t = self.quiet_time(head, now)?;
+        let counts_nothing = match (end.outcome, &self.circuit) {
+            (Outcome::Failure, _) => false,
+            (Outcome::Success, Some(rules)) => rules.window.is_none() && head[TALLY] == 0,
+            (Outcome::Success, None) | (Outcome::Ignored, _) => true,
+        };
+        if !counts_nothing || end.actual_cost.is_some() || permit.generation() == 0 {
+            return None;
+        }
+        let id = permit.lease_id();
+        if id != 0 {
+            return_slot(head, body, u64::from(id))?;
+            let elapsed_us = t.wrapping_sub(head[LAST]);
+            let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
+            for (rules, [units, ..]) in self.limits.iter().zip(limits) {
+                *units = bits(rules.refilled(level(*units), elapsed_us));
+            }
+            head[LAST] = t;
+        }
+        let generation = permit.generation();
+        let (now, from) = (low32(field(head[GENERATION], 0, 24)), low32(field(head[COUNTS], 0, 24)));
+        let counts = !is_before(generation, from) && !is_before(now, generation);
+        Some((if counts { Settled::Counted } else { Settled::Stale }, id != 0))
+    }
+}
+
+/// The places of the leases.
+#[inline]
+fn places<'a>(head: &Head, body: &'a mut [u64]) -> Option<&'a mut [[u64; LEASE_WORDS]]> {
+    let layout = head[PLACES];
+    let size = 1_usize.wrapping_shl(u32::from(low8(layout >> 56)));
+    let words = body.get_mut(usize::from(low16(layout >> 16))..)?;
+    words.as_chunks_mut::<LEASE_WORDS>().0.get_mut(..size)
+}
+
+/// A free slot whose lease ends last of all, under an id whose place is empty.
+#[inline]
+fn quiet_slot(head: &Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
+    let list = head[LEASES];
+    if list & 0xFFFF >= u64::from(rules.max_concurrent) || (rules.is_reentrant && wish.holder.is_some()) {
+        return None;
+    }
+    let end = t.wrapping_add(rules.lease_us).min(INSTANT);
+    let places = places(head, body)?;
+    let id = (head[COUNTS] >> 24) & ID;
+    let at = index(id) & places.len().wrapping_sub(1);
+    let last_end = match usize::from(low16(list >> 32)).checked_sub(1) {
+        None => 0,
+        Some(last) => places.get(last)?[0] & INSTANT,
+    };
+    let is_free = places.get(at)?[1] == 0;
+    (is_free && last_end <= end).then_some(Slot { at, id, end })
+}
+
+/// Writes the lease and puts it at the end of the list.
+#[inline]
+fn take_slot(head: &mut Head, body: &mut [u64], slot: &Slot, holder: u64) {
+    let list = head[LEASES];
+    let (first, last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
+    let place = wide(slot.at).wrapping_add(1);
+    let Some(places) = places(head, body) else { return };
+    if let Some([.., links]) = places.get_mut(index(last.wrapping_sub(1))) {
+        *links = (*links & !LOW_32) | place;
+    }
+    if let Some(words) = places.get_mut(slot.at) {
+        *words = [slot.end | (1 << COUNT_SHIFT), slot.id, holder, last << 32];
+    }
+    let first = if first == 0 { place } else { first };
+    head[LEASES] = ((list & 0xFFFF).wrapping_add(1)) | (first << 16) | (place << 32);
+    let next_id = match slot.id.wrapping_add(1) & ID {
+        0 => 1,
+        next => next,
+    };
+    head[COUNTS] = (head[COUNTS] & !(ID << 24)) | (next_id << 24);
+    head[WAKE] = head[WAKE].min(slot.end);
+}
+
+/// Takes a lease out that stands at its home with nothing pushed aside behind it. Nothing has ended, so it lives.
+#[inline]
+fn return_slot(head: &mut Head, body: &mut [u64], id: u64) -> Option<()> {
+    if low8(head[PLACES] >> 56) == 0 {
+        return None;
+    }
+    let list = head[LEASES];
+    let (mut first, mut last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
+    let places = places(head, body)?;
+    let mask = places.len().wrapping_sub(1);
+    let at = index(id) & mask;
+    let behind = at.wrapping_add(1) & mask;
+    let [end, there, _, links] = *places.get(at)?;
+    let pushed = places.get(behind)?[1];
+    if there != id || end >> COUNT_SHIFT != 1 || (pushed != 0 && index(pushed) & mask != behind) {
+        return None;
+    }
+    let (next, previous) = (links & LOW_32, links >> 32);
+    match places.get_mut(index(previous.wrapping_sub(1))) {
+        Some([.., links]) => *links = (*links & !LOW_32) | next,
+        None => first = next,
+    }
+    match places.get_mut(index(next.wrapping_sub(1))) {
+        Some([.., links]) => *links = (*links & LOW_32) | (previous << 32),
+        None => last = previous,
+    }
+    *places.get_mut(at)? = [0; LEASE_WORDS];
+    head[LEASES] = ((list & 0xFFFF).wrapping_sub(1)) | (first << 16) | (last << 32);
+    Some(())
+}
