@@ -69,5 +69,3 @@ pub use snapshot_schema::state_schema;
 pub use state::{Live, State, StateMut};
 pub use summary::Summary;
 pub use time::{Timestamp, wait_ms};
-#[cfg(test)]
-#[allow(warnings)]
