@@ -18,12 +18,16 @@ mod bulkhead;
 mod circuit;
 mod codec;
 mod command;
+#[cfg(feature = "serde")]
+mod command_json;
 mod config;
 mod engine;
 mod error;
 mod explain;
 mod hash;
 mod input;
+#[cfg(feature = "serde")]
+mod json;
 mod limit;
 mod live;
 mod load;
@@ -32,11 +36,11 @@ mod local;
 mod num;
 mod outlook;
 mod permit;
-mod placeholder;
 mod policy;
 mod query;
 mod quiet;
 mod repair;
+mod retry_after;
 mod snapshot;
 #[cfg(feature = "serde")]
 mod snapshot_json;
@@ -50,7 +54,12 @@ mod window;
 pub use answer::{
     Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step,
 };
-pub use config::PolicyConfig;
+#[cfg(feature = "serde")]
+pub use config::policy_schema;
+pub use config::{
+    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure,
+    LateSuccess, LimitConfig, Multiplier, OnStoreError, Percent, PolicyConfig, PolicyMode, TimeWindow, WindowConfig,
+};
 pub use error::{ConfigError, InputError, StateError};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
 pub use hash::{holder_hash, name_hash};
@@ -58,8 +67,8 @@ pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 #[cfg(feature = "std")]
 pub use local::{Guard, Local, Rejected, RunError};
 pub use permit::Permit;
-pub use placeholder::parse_retry_after;
 pub use policy::Policy;
+pub use retry_after::parse_retry_after;
 pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,

@@ -1,0 +1,176 @@
+//! Commands as JSON text: how they cross the bindings.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use crate::error::{ConfigError, InputError};
+use crate::input::{Command, Holder, Outcome};
+use crate::json::{Json, Object};
+use crate::num::low32;
+use crate::summary::Summary;
+use crate::time::Timestamp;
+
+const NAMES: [&str; 11] = [
+    "block",
+    "unblock",
+    "trip",
+    "reset",
+    "force_open",
+    "disable",
+    "metrics_only",
+    "lift_mode",
+    "report",
+    "release_holder",
+    "settle_many",
+];
+
+/// The last instant, in µs.
+const LAST_US: u64 = Timestamp::MAX.as_micros();
+const LONGEST_MS: u64 = 4_294_967_295;
+/// What a number of JavaScript holds exactly.
+const LONGEST_US: u64 = 9_007_199_254_740_991;
+const LAST_GENERATION: u64 = 16_777_215;
+const LONGEST_HOLDER: usize = 256;
+
+impl Command {
+    /// Reads a command from JSON text: an object whose one field names it. Unknown and repeated fields are refused.
+    ///
+    /// | command | fields |
+    /// |---|---|
+    /// | `block` | either `until_us` (an instant) or `for_ms` (from `now`) |
+    /// | `force_open` | the same, or neither: without an end; `until_us` may be null |
+    /// | `report` | `outcome` (`success`, `failure`, `ignored`), `duration_us` (may be null or absent) |
+    /// | `release_holder` | `holder` (a name of 1 to 256 characters) |
+    /// | `settle_many` | `generation`, `calls` (a list from the oldest: 0, plus 1 if it failed, plus 2 if it was slow) |
+    /// | `unblock`, `trip`, `reset`, `disable`, `metrics_only`, `lift_mode` | none |
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Command, Timestamp};
+    ///
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let block = Command::from_json(r#"{ "block": { "for_ms": 5000 } }"#, now).unwrap();
+    /// assert_eq!(block, Command::Block { until: now.saturating_add(Duration::from_secs(5)) });
+    ///
+    /// let error = Command::from_json(r#"{ "block": { "for_ms": 0 } }"#, now).unwrap_err();
+    /// assert_eq!(error.to_string(), "`block.for_ms`: got 0, expected a whole number from 1 to 4294967295");
+    /// ```
+    ///
+    /// # Errors
+    /// What is no JSON, no known command, and a field that is unknown, missing, repeated or out of range.
+    pub fn from_json(json: &str, now: Timestamp) -> Result<Self, InputError> {
+        read(json, now).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })
+    }
+}
+
+fn read(json: &str, now: Timestamp) -> Result<Command, ConfigError> {
+    let json = Json::parse(json)?;
+    Object::open(&json, &NAMES)?;
+    let Json::Object(fields) = &json else { return Err(one_command(&json)) };
+    let [(name, body)] = fields.as_slice() else { return Err(one_command(&json)) };
+    command(name, body, now).map_err(|e| e.within(name))
+}
+
+fn one_command(json: &Json) -> ConfigError {
+    ConfigError::new("", json, "an object with one command")
+}
+
+fn command(name: &str, body: &Json, now: Timestamp) -> Result<Command, ConfigError> {
+    Ok(match name {
+        "block" => match until(body, now)? {
+            Some(until) => Command::Block { until },
+            None => return Err(ConfigError::new("", body, "either `until_us` or `for_ms`")),
+        },
+        "force_open" => Command::ForceOpen { until: until(body, now)? },
+        "report" => report(body)?,
+        "release_holder" => release_holder(body)?,
+        "settle_many" => settle_many(body)?,
+        bare => {
+            Object::open(body, &[])?;
+            match bare {
+                "unblock" => Command::Unblock,
+                "trip" => Command::Trip,
+                "reset" => Command::Reset,
+                "disable" => Command::Disable,
+                "metrics_only" => Command::MetricsOnly,
+                _ => Command::LiftMode,
+            }
+        }
+    })
+}
+
+/// An end as an instant or from now; None where neither stands or the instant is null.
+fn until(body: &Json, now: Timestamp) -> Result<Option<Timestamp>, ConfigError> {
+    let object = Object::open(body, &["until_us", "for_ms"])?;
+    match (object.get("until_us"), object.get("for_ms")) {
+        (None | Some(Json::Null), None) => Ok(None),
+        (Some(until_us), None) => Ok(Timestamp::from_micros(number("until_us", until_us, 1, LAST_US)?)),
+        (None, Some(for_ms)) => {
+            let wait = Duration::from_millis(number("for_ms", for_ms, 1, LONGEST_MS)?);
+            Ok(Some(now.saturating_add(wait)))
+        }
+        (Some(_), Some(for_ms)) => Err(ConfigError::new("for_ms", for_ms, "nothing beside `until_us`")),
+    }
+}
+
+fn report(body: &Json) -> Result<Command, ConfigError> {
+    let object = Object::open(body, &["outcome", "duration_us"])?;
+    let allowed = "\"success\", \"failure\" or \"ignored\"";
+    let outcome = match object.get("outcome") {
+        Some(Json::Text(word)) if word == "success" => Outcome::Success,
+        Some(Json::Text(word)) if word == "failure" => Outcome::Failure,
+        Some(Json::Text(word)) if word == "ignored" => Outcome::Ignored,
+        other => return Err(wrong("outcome", other, allowed)),
+    };
+    let duration = match object.get("duration_us") {
+        None | Some(Json::Null) => None,
+        Some(duration_us) => Some(Duration::from_micros(number("duration_us", duration_us, 0, LONGEST_US)?)),
+    };
+    Ok(Command::Report { outcome, duration })
+}
+
+fn release_holder(body: &Json) -> Result<Command, ConfigError> {
+    let object = Object::open(body, &["holder"])?;
+    match object.get("holder") {
+        Some(Json::Text(name)) if (1..=LONGEST_HOLDER).contains(&name.chars().count()) => {
+            Ok(Command::ReleaseHolder { holder: Holder::named(name) })
+        }
+        other => Err(wrong("holder", other, "a name of 1 to 256 characters")),
+    }
+}
+
+fn settle_many(body: &Json) -> Result<Command, ConfigError> {
+    let object = Object::open(body, &["generation", "calls"])?;
+    let generation = match object.get("generation") {
+        Some(json) => number("generation", json, 1, LAST_GENERATION)?,
+        None => return Err(wrong("generation", None, &whole_number(1, LAST_GENERATION))),
+    };
+    let calls = match object.get("calls") {
+        Some(Json::List(calls)) => calls,
+        other => return Err(wrong("calls", other, "a list of whole numbers from 0 to 3")),
+    };
+    let mut summary = Summary::new();
+    for (i, call) in calls.iter().enumerate() {
+        let bits = number("", call, 0, 3).map_err(|e| e.at(i).within("calls"))?;
+        let outcome = if bits & 1 == 0 { Outcome::Success } else { Outcome::Failure };
+        summary.record(outcome, bits & 2 != 0);
+    }
+    Ok(Command::SettleMany { generation: low32(generation), summary: Box::new(summary) })
+}
+
+fn number(field: &str, json: &Json, lo: u64, hi: u64) -> Result<u64, ConfigError> {
+    json.whole_number()
+        .filter(|number| (lo..=hi).contains(number))
+        .ok_or_else(|| ConfigError::new(field, json, &whole_number(lo, hi)))
+}
+
+fn whole_number(lo: u64, hi: u64) -> String {
+    format!("a whole number from {lo} to {hi}")
+}
+
+fn wrong(field: &str, json: Option<&Json>, allowed: &str) -> ConfigError {
+    let value = json.map_or_else(|| "nothing".to_string(), Json::to_string);
+    ConfigError::new(field, &value, allowed)
+}

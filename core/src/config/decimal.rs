@@ -1,0 +1,106 @@
+//! Decimals without floats: percents in basis points, multipliers in thousandths.
+
+use core::fmt;
+
+macro_rules! decimal {
+    ($(#[$doc:meta])* $Name:ident, $unit:literal, $digits:literal, $(#[$from:meta])* $from_raw:ident,
+     $(#[$raw_doc:meta])* $raw:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $Name(u32);
+
+        impl $Name {
+            /// How many of its smallest steps make a whole one.
+            const UNIT: u32 = $unit;
+            /// How many digits may stand after the point.
+            pub(crate) const DIGITS: usize = $digits;
+
+            $(#[$from])*
+            pub const fn $from_raw($raw: u32) -> Self {
+                Self($raw)
+            }
+
+            $(#[$raw_doc])*
+            pub const fn $raw(self) -> u32 {
+                self.0
+            }
+        }
+
+        /// A whole number of them. What is too large saturates, and is refused when the policy is built.
+        impl From<u32> for $Name {
+            fn from(whole: u32) -> Self {
+                Self(whole.saturating_mul(Self::UNIT))
+            }
+        }
+
+        /// As in JSON: no more digits than needed.
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0 / Self::UNIT)?;
+                let (mut rest, mut width) = (self.0 % Self::UNIT, Self::DIGITS);
+                if rest == 0 {
+                    return Ok(());
+                }
+                while rest % 10 == 0 {
+                    rest /= 10;
+                    width = width.saturating_sub(1);
+                }
+                write!(f, ".{rest:0width$}")
+            }
+        }
+    };
+}
+
+decimal! {
+    /// A percentage with at most two decimals, kept as basis points: no float ever enters a policy.
+    ///
+    /// Setters take whole percents as plain numbers, and this type for the rest.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, Percent};
+    ///
+    /// let a = CircuitConfig::new().failure_rate_percent(50);
+    /// let b = CircuitConfig::new().failure_rate_percent(Percent::from_basis_points(5_000));
+    /// assert_eq!(a, b);
+    /// assert_eq!(Percent::from_basis_points(1_250).to_string(), "12.5");
+    /// ```
+    Percent, 100, 2,
+    /// So many hundredths of a percent. Its range is checked when the policy is built.
+    from_basis_points,
+    /// In hundredths of a percent.
+    basis_points
+}
+
+decimal! {
+    /// A factor with at most three decimals, kept as thousandths.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, Multiplier};
+    ///
+    /// let doubling = CircuitConfig::new().consecutive_failures(5).open_multiplier(2);
+    /// let slower = CircuitConfig::new().consecutive_failures(5).open_multiplier(Multiplier::from_thousandths(1_500));
+    /// assert!(slower.open_multiplier < doubling.open_multiplier);
+    /// assert_eq!(slower.open_multiplier.to_string(), "1.5");
+    /// ```
+    Multiplier, 1000, 3,
+    /// So many thousandths. Its range is checked when the policy is built.
+    from_thousandths,
+    /// In thousandths.
+    thousandths
+}
+
+/// A decimal of JSON in steps of 10^-digits: `12.5` with two digits is 1250. None for a sign, an exponent or a finer one.
+#[cfg(feature = "serde")]
+pub(crate) fn parse_scaled(text: &str, digits: usize) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let missing = u32::try_from(digits.checked_sub(fraction.len())?).ok()?;
+    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
+    let unit = 10_u64.checked_pow(u32::try_from(digits).ok()?)?;
+    let steps = fraction.checked_mul(10_u64.checked_pow(missing)?)?;
+    whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(steps)
+}

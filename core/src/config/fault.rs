@@ -1,0 +1,61 @@
+//! How a fault deep inside a configuration gets the path to it, and how texts are shown in one.
+
+use alloc::format;
+#[cfg(feature = "serde")]
+use alloc::string::String;
+use core::fmt;
+
+use crate::error::ConfigError;
+
+impl ConfigError {
+    /// The same fault seen one level further out: `open_ms` within `circuit` is `circuit.open_ms`.
+    pub(crate) fn within(mut self, outer: &str) -> Self {
+        let joint = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        self.field = format!("{outer}{joint}{}", self.field);
+        self
+    }
+
+    /// The same fault in an item of a list: `capacity` at 1 is `[1].capacity`.
+    pub(crate) fn at(self, index: usize) -> Self {
+        self.within(&format!("[{index}]"))
+    }
+
+    /// The same fault where null may stand too. Faults from further in are left alone: null is not allowed there.
+    pub(crate) fn or_null(mut self) -> Self {
+        if self.field.is_empty() {
+            self.allowed.push_str(" or null");
+        }
+        self
+    }
+}
+
+/// A text as JSON writes it: in quotes, with only the escapes that JSON demands.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\u{8}' => f.write_str("\\b")?,
+                '\u{c}' => f.write_str("\\f")?,
+                c if u32::from(c) < 0x20 => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => fmt::Write::write_char(f, c)?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
+
+/// Names as a sentence lists them: `a`, `b` or `c`.
+#[cfg(feature = "serde")]
+pub(crate) fn listed(items: impl Iterator<Item = String>) -> String {
+    let mut items: alloc::vec::Vec<String> = items.collect();
+    let Some(last) = items.pop() else { return String::new() };
+    if items.is_empty() { last } else { format!("{} or {last}", items.join(", ")) }
+}

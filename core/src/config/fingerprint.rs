@@ -1,0 +1,93 @@
+//! The fingerprint: which rules a state was written under. States carry it, so it never changes.
+//!
+//! FNV-1a over little-endian 64-bit numbers, mixed by splitmix64, its high half. What may be absent is a 0, or a 1 and
+//! its numbers. It covers circuit, limits in their order, block and bulkhead; not name, seed, mode or timeouts, which
+//! leave the meaning of a state as it is.
+
+use crate::hash::{fnv64, fnv64_from, splitmix64};
+use crate::num::{low32, wide};
+use crate::policy::{BlockRules, BulkheadRules, CircuitRules, LimitRules, Policy, WindowRules};
+
+struct Hasher(u64);
+
+impl Hasher {
+    fn numbers(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            self.0 = fnv64_from(self.0, &number.to_le_bytes());
+        }
+    }
+
+    fn maybe<T>(&mut self, part: Option<&T>, add: impl FnOnce(&mut Self, &T)) {
+        self.numbers([u64::from(part.is_some())]);
+        if let Some(part) = part {
+            add(self, part);
+        }
+    }
+}
+
+impl Policy {
+    pub(crate) fn compute_fingerprint(&self) -> u32 {
+        let mut hasher = Hasher(fnv64(&[]));
+        hasher.maybe(self.circuit.as_ref(), add_circuit);
+        hasher.numbers([wide(self.limits.len())]);
+        self.limits.iter().for_each(|limit| add_limit(&mut hasher, limit));
+        hasher.maybe(self.block.as_ref(), add_block);
+        hasher.maybe(self.bulkhead.as_ref(), add_bulkhead);
+        low32(splitmix64(hasher.0) >> 32)
+    }
+}
+
+fn add_circuit(hasher: &mut Hasher, circuit: &CircuitRules) {
+    hasher.numbers([u64::from(circuit.consecutive_failures)]);
+    hasher.maybe(circuit.failures_in_window.as_ref(), |hasher, window| {
+        hasher.numbers([u64::from(window.count), window.window_us]);
+    });
+    hasher.numbers([
+        u64::from(circuit.failure_rate_bp),
+        u64::from(circuit.slow_call_rate_bp),
+        circuit.slow_call_us,
+        u64::from(circuit.minimum_calls),
+    ]);
+    hasher.maybe(circuit.window.as_ref(), |hasher, window| match *window {
+        WindowRules::Calls(calls) => hasher.numbers([0, u64::from(calls)]),
+        WindowRules::Time { slot_us, slots } => hasher.numbers([1, slot_us, u64::from(slots)]),
+    });
+    hasher.numbers([
+        circuit.forget_us,
+        circuit.open_us,
+        u64::from(circuit.open_multiplier_thousandths),
+        circuit.open_max_us,
+        u64::from(circuit.open_jitter_bp),
+    ]);
+    hasher.maybe(circuit.growth_reset_us.as_ref(), |hasher, us| hasher.numbers([*us]));
+    hasher.numbers([
+        u64::from(circuit.half_open_permits),
+        u64::from(circuit.half_open_calls),
+        u64::from(circuit.half_open_failure_rate_bp),
+        circuit.half_open_max_us,
+        circuit.probe_lease_us,
+        u64::from(circuit.late_success_closes),
+        u64::from(circuit.late_failure_extends),
+        u64::from(circuit.report_as_probe),
+    ]);
+}
+
+fn add_limit(hasher: &mut Hasher, limit: &LimitRules) {
+    hasher.numbers([
+        u64::from(limit.name_hash),
+        u64::from(limit.capacity),
+        limit.units_per_token,
+        limit.units_per_us,
+        limit.max_debt_units.unsigned_abs(),
+        u64::from(limit.is_per_call),
+        u64::from(limit.starts_empty),
+    ]);
+}
+
+fn add_block(hasher: &mut Hasher, block: &BlockRules) {
+    hasher.numbers([block.max_block_us, u64::from(block.after_block_percent)]);
+}
+
+fn add_bulkhead(hasher: &mut Hasher, bulkhead: &BulkheadRules) {
+    hasher.numbers([u64::from(bulkhead.max_concurrent), bulkhead.lease_us, u64::from(bulkhead.is_reentrant)]);
+}

@@ -1,0 +1,30 @@
+//! Configurations: one table of parameters, checked once, compiled to the form in which the engine decides.
+//!
+//! - `parts` is the table, `table` what it expands to, `values` and `decimal` the types that stand in it.
+//! - `check` holds what one field says about another, and fills in the defaults that depend on other fields.
+//! - `compile` makes the engine's rules and the fingerprint, `share` the part of a policy that one host may use alone.
+//! - `schema` is the JSON Schema, `fault` the path in an error.
+
+mod check;
+mod compile;
+mod decimal;
+mod fault;
+mod fingerprint;
+mod parts;
+#[cfg(feature = "serde")]
+mod schema;
+mod share;
+mod table;
+mod values;
+
+#[cfg(feature = "serde")]
+pub(crate) use decimal::parse_scaled;
+pub use decimal::{Multiplier, Percent};
+#[cfg(feature = "serde")]
+pub(crate) use fault::{Quoted, listed};
+pub use parts::{
+    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure,
+    LateSuccess, LimitConfig, OnStoreError, PolicyConfig, PolicyMode, TimeWindow, WindowConfig,
+};
+#[cfg(feature = "serde")]
+pub use schema::policy_schema;

@@ -1,0 +1,421 @@
+//! The table: every parameter of a policy with its type, range, default and meaning.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::decimal::{Multiplier, Percent};
+use crate::config::table::{Bounds, Value, argument, bounds, config, field_type, how};
+use crate::config::values::choices;
+#[cfg(feature = "serde")]
+use crate::config::{schema, table::Table, values::words};
+use crate::error::ConfigError;
+#[cfg(feature = "serde")]
+use crate::json::{Fields, Json, Object};
+
+config! {
+    /// A policy as it is written down: its gates, and what hosts and stores must know beside them.
+    ///
+    /// It is its own builder. [`build`](PolicyConfig::build) checks everything once; nothing is clamped, and zero never
+    /// means the default. Durations are whole milliseconds, with `_ms` in their names, as in JSON.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, CircuitConfig, LimitConfig, Policy};
+    ///
+    /// let policy = Policy::builder("billing-api")
+    ///     .circuit(CircuitConfig::new().consecutive_failures(5).open_ms(30_000))
+    ///     .limit(LimitConfig::new("calls", 60, 60, 60_000))
+    ///     .bulkhead(BulkheadConfig::new(10))
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(policy.name(), "billing-api");
+    ///
+    /// let error = Policy::builder("billing-api").bulkhead(BulkheadConfig::new(0)).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "`bulkhead.max_concurrent`: got 0, expected a whole number from 1 to 4096");
+    /// ```
+    pub struct PolicyConfig {
+        required {
+            /// What the policy guards, for people: it stands in logs and errors, not in the state.
+            name: String in 1..=128;
+        }
+        optional {
+            /// The circuit breaker. Null for none.
+            circuit: maybe(CircuitConfig), None;
+            /// The rate limits, all or none of which are taken.
+            limits: plain(Vec<LimitConfig>) in 0..=16, Vec::new();
+            /// The gate that a server's Retry-After closes. Null for none.
+            block: maybe(BlockConfig), None;
+            /// How many calls may run at once. Null for no bound.
+            bulkhead: maybe(BulkheadConfig), None;
+            /// When a host aborts a call. Null for never.
+            call_timeout_ms: maybe(u32) in 1..=4_294_967_295, None;
+            /// How far the clocks of hosts may differ before it counts as a clock that was set back.
+            clock_tolerance_ms: plain(u32) in 0..=4_294_967_295, 1_000;
+            /// What a host answers while the shared state cannot be reached.
+            on_store_error: plain(OnStoreError), OnStoreError::Admit;
+            /// Under `on_store_error: local`, what one host may do alone, in whole percents of each limit.
+            local_share_percent: plain(u32) in 1..=100, 25;
+            /// Whether the policy decides, or only tells what it would decide.
+            mode: plain(PolicyMode), PolicyMode::Enforce;
+            /// From this comes the jitter of open times: equal seeds give equal times.
+            seed: plain(u64) in 0..=9_007_199_254_740_991, 0;
+        }
+    }
+}
+
+config! {
+    /// The circuit breaker: when it opens, for how long, and what closes it again.
+    ///
+    /// At least one trip must be set: `consecutive_failures`, `failures_in_window`, `failure_rate_percent` or
+    /// `slow_call_rate_percent`. Thresholds are reached with `>=`.
+    ///
+    /// ```
+    /// use stanchion::{CallWindow, CircuitConfig, Policy};
+    ///
+    /// let circuit = CircuitConfig::new().failure_rate_percent(50).window(CallWindow::new(100)).open_multiplier(2);
+    /// assert!(Policy::builder("p").circuit(circuit).build().is_ok());
+    ///
+    /// let error = Policy::builder("p").circuit(CircuitConfig::new()).build().unwrap_err();
+    /// assert_eq!(error.field, "circuit");
+    /// ```
+    pub struct CircuitConfig {
+        required {}
+        optional {
+            /// Opens after so many failures in a row. Null for not by this.
+            consecutive_failures: maybe(u32) in 1..=1_000_000, None;
+            /// Opens after so many failures within a time. Null for not by this.
+            failures_in_window: maybe(FailuresInWindowConfig), None;
+            /// Opens when so many percent of the window's calls failed; at most two decimals. Null for not by this.
+            failure_rate_percent: maybe(Percent) in 1..=10_000, None;
+            /// From this duration on a call is slow. Needed with `slow_call_rate_percent`, refused without it.
+            slow_call_ms: maybe(u32) in 1..=4_294_967_295, None;
+            /// Opens when so many percent of the window's calls were slow; at most two decimals. Null for not by this.
+            slow_call_rate_percent: maybe(Percent) in 1..=10_000, None;
+            /// Rates are looked at from so many calls in the window on. Refused without a rate.
+            minimum_calls: derived(u32) in 1..=1_000_000, "10, or `window.calls` if that is less";
+            /// What the rates are taken over. Refused without a rate.
+            window: derived(WindowConfig), "60,000 ms in 10 slots";
+            /// So long after the last result a circuit that is not open reads as new. Null for never.
+            forget_ms: or_never(u32) in 1..=4_294_967_295, Some(3_600_000);
+            /// How long it stays open the first time.
+            open_ms: plain(u32) in 1..=4_294_967_295, 30_000;
+            /// Each further opening lasts so many times as long; at most three decimals.
+            open_multiplier: plain(Multiplier) in 1_000..=1_000_000, Multiplier::from_thousandths(1_000);
+            /// No opening lasts longer. At least `open_ms`.
+            open_max_ms: derived(u32) in 1..=4_294_967_295, "the larger of `open_ms` and 3,600,000";
+            /// Shortens each open time by up to so many percent, so that hosts do not probe in step; at most two decimals.
+            open_jitter_percent: plain(Percent) in 0..=10_000, Percent::from_basis_points(0);
+            /// The open time starts small again only after it was closed for so long. Null: as soon as it closes.
+            growth_reset_ms: maybe(u32) in 1..=4_294_967_295, None;
+            /// How many probes may run at once while half-open. 0: straight to closed after the open time.
+            half_open_permits: plain(u32) in 0..=64, 1;
+            /// How many results of probes decide.
+            half_open_calls: derived(u32) in 1..=1_024, "`half_open_permits`, or 1 if that is 0";
+            /// Opens again when so many percent of the probes failed; at most two decimals. Null: when one did.
+            half_open_failure_rate_percent: maybe(Percent) in 1..=10_000, None;
+            /// Opens again so long after the first probe if nothing was decided. Null for never.
+            half_open_max_ms: maybe(u32) in 1..=4_294_967_295, None;
+            /// A probe that is not settled or renewed for so long gives its place back.
+            probe_lease_ms: plain(u32) in 1..=4_294_967_295, 120_000;
+            /// What a success does that arrives while the circuit is open.
+            late_success: plain(LateSuccess), LateSuccess::Ignore;
+            /// What a failure does that arrives while the circuit is open.
+            late_failure: plain(LateFailure), LateFailure::Ignore;
+            /// Whether a result that is reported without a permit counts as a probe while half-open.
+            report_as_probe: plain(bool), false;
+        }
+    }
+}
+
+config! {
+    /// So many failures within a time, counted exactly.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, FailuresInWindowConfig};
+    ///
+    /// let circuit = CircuitConfig::new().failures_in_window(FailuresInWindowConfig::new(20, 300_000));
+    /// assert_eq!(circuit.failures_in_window.unwrap().count, 20);
+    /// ```
+    pub struct FailuresInWindowConfig {
+        required {
+            /// How many failures.
+            count: u32 in 1..=64;
+            /// Within how long.
+            window_ms: u32 in 1..=4_294_967_295;
+        }
+        optional {}
+    }
+}
+
+config! {
+    /// The last so many calls.
+    ///
+    /// ```
+    /// use stanchion::{CallWindow, CircuitConfig};
+    ///
+    /// let circuit = CircuitConfig::new().failure_rate_percent(50).window(CallWindow::new(100));
+    /// assert!(circuit.window.is_some());
+    /// ```
+    pub struct CallWindow {
+        required {
+            /// How many calls.
+            calls: u32 in 1..=1_024;
+        }
+        optional {}
+    }
+}
+
+config! {
+    /// The calls of a time, summed up in slots.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, TimeWindow};
+    ///
+    /// let circuit = CircuitConfig::new().failure_rate_percent(50).window(TimeWindow::new(60_000).slots(6));
+    /// assert!(circuit.window.is_some());
+    /// ```
+    pub struct TimeWindow {
+        required {
+            /// How long.
+            ms: u32 in 1..=4_294_967_295;
+        }
+        optional {
+            /// In how many slots. Nothing older than the window counts; something may leave up to a slot early.
+            slots: plain(u32) in 1..=64, 10;
+        }
+    }
+}
+
+config! {
+    /// One rate limit, a token bucket: full it holds `capacity` tokens, and it refills continuously.
+    ///
+    /// In no span of time is more admitted than `capacity` and what was refilled in it. So capacity 10 with 10 tokens a
+    /// second admits up to 20 within some second.
+    ///
+    /// ```
+    /// use stanchion::{Charge, LimitConfig, Policy};
+    ///
+    /// let policy = Policy::builder("llm")
+    ///     .limit(LimitConfig::new("calls", 60, 60, 60_000).charge(Charge::Call))
+    ///     .limit(LimitConfig::new("tokens", 100_000, 100_000, 60_000))
+    ///     .build()
+    ///     .unwrap();
+    /// assert!(policy.limit_names().eq(["calls", "tokens"]));
+    /// ```
+    pub struct LimitConfig {
+        required {
+            /// What it limits; no two limits of a policy share a name.
+            name: String in 1..=64;
+            /// How many tokens it holds when full.
+            capacity: u32 in 1..=4_294_967_295;
+            /// How many tokens come back in `refill_interval_ms`.
+            refill_tokens: u32 in 1..=4_294_967_295;
+            /// In how long `refill_tokens` come back.
+            refill_interval_ms: u32 in 1..=4_294_967_295;
+        }
+        optional {
+            /// What a call takes.
+            charge: plain(Charge), Charge::Cost;
+            /// What is in it at the beginning.
+            initial: plain(Initial), Initial::Full;
+            /// How many tokens it may owe when calls cost more than was estimated.
+            max_debt: derived(u32) in 0..=4_294_967_295, "`capacity`";
+        }
+    }
+}
+
+config! {
+    /// The gate that a server's Retry-After closes.
+    ///
+    /// ```
+    /// use stanchion::{BlockConfig, Policy};
+    ///
+    /// assert!(Policy::builder("p").block(BlockConfig::new().max_block_ms(60_000)).build().is_ok());
+    /// ```
+    pub struct BlockConfig {
+        required {}
+        optional {
+            /// No server blocks for longer.
+            max_block_ms: plain(u32) in 1..=4_294_967_295, 3_600_000;
+            /// What a block leaves in each limit at most, in whole percents of its capacity.
+            after_block_percent: plain(u32) in 0..=100, 0;
+        }
+    }
+}
+
+config! {
+    /// How many calls may run at once. Each holds a slot by a lease, which comes back when its holder died.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Policy};
+    ///
+    /// assert!(Policy::builder("p").bulkhead(BulkheadConfig::new(10).lease_ms(5_000)).build().is_ok());
+    /// ```
+    pub struct BulkheadConfig {
+        required {
+            /// How many calls.
+            max_concurrent: u32 in 1..=4_096;
+        }
+        optional {
+            /// A slot that is not settled or renewed for so long is free again.
+            lease_ms: plain(u32) in 1..=4_294_967_295, 30_000;
+            /// Whether calls of one holder share one slot.
+            reentrant: plain(bool), false;
+        }
+    }
+}
+
+choices! {
+    /// Whether a policy decides.
+    pub enum PolicyMode {
+        /// It decides.
+        Enforce = "enforce",
+        /// It admits everything and tells what it would have refused.
+        Shadow = "shadow",
+    }
+
+    /// What a host answers while the shared state cannot be reached. Every such answer says that it is degraded.
+    pub enum OnStoreError {
+        /// It admits.
+        Admit = "admit",
+        /// It refuses.
+        Reject = "reject",
+        /// It decides alone, with its share of each limit.
+        Local = "local",
+    }
+
+    /// What a call takes from a limit.
+    pub enum Charge {
+        /// Its cost.
+        Cost = "cost",
+        /// One token, whatever it costs.
+        Call = "call",
+    }
+
+    /// What is in a limit at the beginning.
+    pub enum Initial {
+        /// Its capacity.
+        Full = "full",
+        /// Nothing.
+        Empty = "empty",
+    }
+
+    /// What a success does that arrives while the circuit is open.
+    pub enum LateSuccess {
+        /// Nothing.
+        Ignore = "ignore",
+        /// It closes the circuit.
+        Close = "close",
+    }
+
+    /// What a failure does that arrives while the circuit is open.
+    pub enum LateFailure {
+        /// Nothing.
+        Ignore = "ignore",
+        /// It moves the end of the open time, to at most `open_max_ms` from the opening.
+        Extend = "extend",
+    }
+}
+
+/// What the rates of a circuit are taken over: the last calls, or a time.
+///
+/// ```
+/// use stanchion::{CallWindow, TimeWindow, WindowConfig};
+///
+/// assert_eq!(WindowConfig::from(CallWindow::new(100)), WindowConfig::Calls(CallWindow::new(100)));
+/// assert_eq!(WindowConfig::from(TimeWindow::new(60_000)), WindowConfig::Time(TimeWindow::new(60_000)));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WindowConfig {
+    /// The last calls.
+    Calls(CallWindow),
+    /// A time.
+    Time(TimeWindow),
+}
+
+impl From<CallWindow> for WindowConfig {
+    fn from(window: CallWindow) -> Self {
+        Self::Calls(window)
+    }
+}
+
+impl From<TimeWindow> for WindowConfig {
+    fn from(window: TimeWindow) -> Self {
+        Self::Time(window)
+    }
+}
+
+impl Value for WindowConfig {
+    fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
+        match self {
+            Self::Calls(window) => window.check(bounds),
+            Self::Time(window) => window.check(bounds),
+        }
+    }
+
+    /// `calls` or `ms` says which of the two it is.
+    #[cfg(feature = "serde")]
+    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
+        let object = Object::open(json, &["calls", "ms", "slots"])?;
+        match (object.get("calls"), object.get("ms")) {
+            (Some(_), None) => CallWindow::read(json, bounds).map(Self::Calls),
+            (None, Some(_)) => TimeWindow::read(json, bounds).map(Self::Time),
+            _ => Err(ConfigError::new("", json, &Self::allowed(bounds))),
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    fn write(&self) -> Json {
+        match self {
+            Self::Calls(window) => window.write(),
+            Self::Time(window) => window.write(),
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    fn allowed(_: Bounds) -> String {
+        "an object with either `calls` or `ms`".into()
+    }
+
+    #[cfg(feature = "serde")]
+    fn schema(_: Bounds) -> Fields {
+        schema::reference(Self::NAME)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Table for WindowConfig {
+    const NAME: &'static str = "WindowConfig";
+
+    fn definition() -> Json {
+        let either = [CallWindow::NAME, TimeWindow::NAME].map(|name| Json::Object(schema::reference(name)));
+        Json::object([
+            ("title", Json::text(Self::NAME)),
+            ("description", Json::text("What the rates of a circuit are taken over: the last calls, or a time.")),
+            ("oneOf", Json::List(either.into())),
+        ])
+    }
+}
+
+/// A circuit without a trip yet: the same as `new`.
+impl Default for CircuitConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The same as `new`.
+impl Default for BlockConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PolicyConfig {
+    /// One more limit.
+    #[must_use]
+    pub fn limit(mut self, limit: LimitConfig) -> Self {
+        self.limits.push(limit);
+        self
+    }
+}

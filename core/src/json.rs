@@ -1,0 +1,251 @@
+//! JSON as a tree whose objects keep their order and their repeated names, so that a reader can refuse the latter.
+//!
+//! `serde_json` does the parsing. Its own `Value` would keep the last of two equal names in silence, and would turn
+//! decimals into floats for good; here numbers stay text.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::config::{Quoted, listed, parse_scaled};
+use crate::error::ConfigError;
+
+/// The fields of an object, in their order.
+pub(crate) type Fields = Vec<(String, Json)>;
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    /// Decimal text without an exponent.
+    Number(String),
+    Text(String),
+    List(Vec<Json>),
+    Object(Fields),
+}
+
+impl Json {
+    /// Reads a whole text.
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        serde_json::from_str(text)
+            .map_err(|error| ConfigError::new("", &format!("invalid JSON ({error})"), "a JSON object"))
+    }
+
+    pub(crate) fn text(text: &str) -> Self {
+        Self::Text(text.to_string())
+    }
+
+    pub(crate) fn number(number: u64) -> Self {
+        Self::Number(number.to_string())
+    }
+
+    pub(crate) fn object(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        Self::Object(fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+    }
+
+    /// A whole number from 0 on; None for anything else. `5.0` is one, as in JSON Schema.
+    pub(crate) fn whole_number(&self) -> Option<u64> {
+        self.scaled(0)
+    }
+
+    /// A number in steps of 10^-digits.
+    pub(crate) fn scaled(&self, digits: usize) -> Option<u64> {
+        let Self::Number(text) = self else { return None };
+        parse_scaled(text, digits)
+    }
+
+    /// For people and for diffs: two spaces a level, a line feed at the end.
+    pub(crate) fn to_pretty(&self) -> String {
+        let mut out = String::new();
+        self.pretty(0, &mut out);
+        out.push('\n');
+        out
+    }
+
+    fn pretty(&self, depth: usize, out: &mut String) {
+        let inner = depth.saturating_add(1);
+        match self {
+            Self::List(items) if !items.is_empty() => {
+                let (open, lines) = ('[', items.iter().map(|item| (None, item)));
+                pretty_lines(open, lines, ']', inner, out);
+            }
+            Self::Object(fields) if !fields.is_empty() => {
+                let lines = fields.iter().map(|(name, value)| (Some(name.as_str()), value));
+                pretty_lines('{', lines, '}', inner, out);
+            }
+            scalar => out.push_str(&scalar.to_string()),
+        }
+    }
+}
+
+fn pretty_lines<'a>(
+    open: char,
+    lines: impl Iterator<Item = (Option<&'a str>, &'a Json)>,
+    close: char,
+    depth: usize,
+    out: &mut String,
+) {
+    out.push(open);
+    for (i, (name, value)) in lines.enumerate() {
+        out.push_str(if i == 0 { "\n" } else { ",\n" });
+        out.push_str(&"  ".repeat(depth));
+        if let Some(name) = name {
+            out.push_str(&Quoted(name).to_string());
+            out.push_str(": ");
+        }
+        value.pretty(depth, out);
+    }
+    out.push('\n');
+    out.push_str(&"  ".repeat(depth.saturating_sub(1)));
+    out.push(close);
+}
+
+/// Compact: no spaces.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(text) => f.write_str(text),
+            Self::Text(text) => Quoted(text).fmt(f),
+            Self::List(items) => {
+                f.write_str("[")?;
+                for (i, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if i == 0 { "" } else { "," })?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(fields) => {
+                f.write_str("{")?;
+                for (i, (name, value)) in fields.iter().enumerate() {
+                    write!(f, "{}{}:{value}", if i == 0 { "" } else { "," }, Quoted(name))?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+
+    /// The shortest decimal that reads as the same float: `0.29` stays `0.29`, `5.0` and `5e0` are `5`.
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            fields.push(entry);
+        }
+        Ok(Json::Object(fields))
+    }
+}
+
+/// An object whose names are known and stand there once.
+pub(crate) struct Object<'a>(&'a [(String, Json)]);
+
+impl<'a> Object<'a> {
+    /// Refuses what is no object, unknown names and repeated names.
+    pub(crate) fn open(json: &'a Json, known: &[&str]) -> Result<Self, ConfigError> {
+        let Json::Object(fields) = json else { return Err(ConfigError::new("", json, "an object")) };
+        for (i, (name, value)) in fields.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                return Err(ConfigError::new(&cut(name), value, &no_such_field(name, known)));
+            }
+            if fields.iter().take(i).any(|(earlier, _)| earlier == name) {
+                return Err(ConfigError::new(name, value, "this field only once"));
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Json> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+/// A name that someone else chose, as a path shows it.
+fn cut(name: &str) -> String {
+    name.chars().take(80).collect()
+}
+
+/// Continues "got 5, expected ": one name where one is near, else all of them.
+fn no_such_field(name: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|k| (distance(name, k), *k)).min();
+    match near {
+        Some((steps, nearest)) if steps <= 3 && steps < nearest.len() => {
+            format!("no field of that name, the nearest is `{nearest}`")
+        }
+        _ if known.is_empty() => "no field at all".to_string(),
+        _ => format!("no field of that name, only {}", listed(known.iter().map(|k| format!("`{k}`")))),
+    }
+}
+
+/// How many letters must be put in, taken out or changed to make `b` of `a`; case does not count. A name that `b` only
+/// goes on from, with its unit (`open` for `open_ms`), is one step away.
+fn distance(a: &str, b: &str) -> usize {
+    if !a.is_empty() && b.strip_prefix(a).is_some_and(|rest| rest.starts_with('_')) {
+        return 1;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().take(80).enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        let mut next = Vec::with_capacity(row.len());
+        next.push(left);
+        for (y, above) in b.bytes().zip(row.iter().skip(1)) {
+            let change = diagonal.saturating_add(usize::from(!x.eq_ignore_ascii_case(&y)));
+            left = change.min(left.saturating_add(1)).min(above.saturating_add(1));
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}

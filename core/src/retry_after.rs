@@ -1,0 +1,290 @@
+//! The Retry-After header (RFC 9110, 10.2.3), strictly: delta-seconds or an HTTP date in its three forms (5.6.7).
+
+use crate::time::Timestamp;
+
+const SECOND_US: u64 = 1_000_000;
+const DAY_S: i64 = 86_400;
+const WEEKDAYS: [&[u8]; 7] = [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
+const MONTHS: [&[u8; 3]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
+/// When a server wants to be called again, by its Retry-After header; None for anything that is no such header.
+///
+/// It takes delta-seconds (only digits; what is too large is [`Timestamp::MAX`]) or an HTTP date: IMF-fixdate, RFC 850 or
+/// asctime. Case counts, dates must exist and fall on their weekday, and a two-digit year is the one that is at most 50
+/// years ahead. A leap second reads as the second after it. A date that has passed is `now`. The value must come without
+/// white space around it, as header libraries hand it out.
+///
+/// ```
+/// use stanchion::{Timestamp, parse_retry_after};
+///
+/// let now = Timestamp::from_millis(1_445_412_420_000).unwrap(); // 07:27:00
+/// let at = |millis| Timestamp::from_millis(millis);
+/// assert_eq!(parse_retry_after("120", now), at(1_445_412_540_000));
+/// assert_eq!(parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), at(1_445_412_480_000));
+/// assert_eq!(parse_retry_after("-5", now), None);
+/// assert_eq!(parse_retry_after("5abc", now), None);
+/// ```
+pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
+    let bytes = value.as_bytes();
+    if let [b'0'..=b'9', ..] = bytes {
+        return delta_seconds(bytes, now);
+    }
+    let date = imf_fixdate(bytes).or_else(|| rfc850(bytes, now)).or_else(|| asctime(bytes))?;
+    let micros = u64::try_from(date.seconds()?).unwrap_or(0).saturating_mul(SECOND_US);
+    Some(Timestamp::clamped(micros).max(now))
+}
+
+fn delta_seconds(digits: &[u8], now: Timestamp) -> Option<Timestamp> {
+    let mut seconds = 0_u64;
+    for byte in digits {
+        seconds = seconds.saturating_mul(10).saturating_add(u64::from(digit(*byte)?));
+    }
+    Some(Timestamp::clamped(now.as_micros().saturating_add(seconds.saturating_mul(SECOND_US))))
+}
+
+/// A date and a time of day as the header says them, not yet known to exist.
+struct Date {
+    /// From Monday, 0.
+    weekday: i64,
+    year: i64,
+    /// 1 to 12.
+    month: i64,
+    day: i64,
+    time_s: i64,
+}
+
+impl Date {
+    /// Seconds since the epoch, if there is such a day and it falls on that weekday.
+    fn seconds(&self) -> Option<i64> {
+        let is_leap = (self.year % 4 == 0 && self.year % 100 != 0) || self.year % 400 == 0;
+        let days = match self.month {
+            2 if is_leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        if !(1..=days).contains(&self.day) {
+            return None;
+        }
+        let day = self.days_since_epoch();
+        // The epoch was a Thursday.
+        let weekday = day.saturating_add(3).rem_euclid(7);
+        (weekday == self.weekday).then(|| day.saturating_mul(DAY_S).saturating_add(self.time_s))
+    }
+
+    /// Years are counted from March, so that the leap day is the last of one; 146,097 days are 400 years.
+    fn days_since_epoch(&self) -> i64 {
+        let year = self.year.saturating_sub(i64::from(self.month <= 2));
+        let from_march = self.month.saturating_add(9) % 12;
+        let before_month = from_march.saturating_mul(153).saturating_add(2) / 5;
+        let before_year = year
+            .saturating_mul(365)
+            .saturating_add(year.div_euclid(4))
+            .saturating_sub(year.div_euclid(100))
+            .saturating_add(year.div_euclid(400));
+        before_year.saturating_add(before_month).saturating_add(self.day).saturating_sub(719_469)
+    }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn imf_fixdate(text: &[u8]) -> Option<Date> {
+    let (weekday, text) = text.split_at_checked(3)?;
+    let text = text.strip_prefix(b", ")?;
+    let (day, text) = two_digits(text)?;
+    let (month, text) = month(text.strip_prefix(b" ")?)?;
+    let (century, text) = two_digits(text.strip_prefix(b" ")?)?;
+    let (year, text) = two_digits(text)?;
+    let (time_s, rest) = time(text.strip_prefix(b" ")?)?;
+    let year = century.saturating_mul(100).saturating_add(year);
+    (rest == b" GMT").then_some(Date { weekday: short_weekday(weekday)?, year, month, day, time_s })
+}
+
+/// `Sunday, 06-Nov-94 08:49:37 GMT`
+fn rfc850(text: &[u8], now: Timestamp) -> Option<Date> {
+    let comma = text.iter().position(|byte| *byte == b',')?;
+    let (weekday, text) = text.split_at_checked(comma)?;
+    let weekday = place(WEEKDAYS.iter().position(|name| *name == weekday))?;
+    let (day, text) = two_digits(text.strip_prefix(b", ")?)?;
+    let (month, text) = month(text.strip_prefix(b"-")?)?;
+    let (year, text) = two_digits(text.strip_prefix(b"-")?)?;
+    let (time_s, rest) = time(text.strip_prefix(b" ")?)?;
+    let date = |year| Date { weekday, year, month, day, time_s };
+    (rest == b" GMT").then(|| date(full_year(year, &date(2000), now)))
+}
+
+/// The year that those two digits mean: the last one with which the date is at most 50 years ahead (RFC 9110, 5.6.7).
+fn full_year(digits: i64, date: &Date, now: Timestamp) -> i64 {
+    let now_s = i64::try_from(now.as_micros() / SECOND_US).unwrap_or(i64::MAX);
+    // Instants end in 2112, so that no year after 2162 can be meant.
+    let mut year = digits.saturating_add(2100);
+    let is_too_far = |year: i64| {
+        let fifty_years_before = Date { year: year.saturating_sub(50), ..*date };
+        let day = fifty_years_before.days_since_epoch();
+        day.saturating_mul(DAY_S).saturating_add(date.time_s) > now_s
+    };
+    while year > 1999 && is_too_far(year) {
+        year = year.saturating_sub(100);
+    }
+    year
+}
+
+/// `Sun Nov  6 08:49:37 1994`
+fn asctime(text: &[u8]) -> Option<Date> {
+    let (weekday, text) = text.split_at_checked(3)?;
+    let (month, text) = month(text.strip_prefix(b" ")?)?;
+    let text = text.strip_prefix(b" ")?;
+    let (day, text) = match text {
+        [b' ', one, rest @ ..] => (i64::from(digit(*one)?), rest),
+        two => two_digits(two)?,
+    };
+    let (time_s, text) = time(text.strip_prefix(b" ")?)?;
+    let (century, text) = two_digits(text.strip_prefix(b" ")?)?;
+    let (year, rest) = two_digits(text)?;
+    let year = century.saturating_mul(100).saturating_add(year);
+    rest.is_empty().then_some(Date { weekday: short_weekday(weekday)?, year, month, day, time_s })
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    byte.is_ascii_digit().then_some(byte & 0x0F)
+}
+
+fn two_digits(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [tens, ones, rest @ ..] = text else { return None };
+    let number = digit(*tens)?.saturating_mul(10).saturating_add(digit(*ones)?);
+    Some((i64::from(number), rest))
+}
+
+/// `08:49:37` in seconds. A leap second is only ever the last of a day.
+fn time(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (hours, text) = two_digits(text)?;
+    let (minutes, text) = two_digits(text.strip_prefix(b":")?)?;
+    let (seconds, rest) = two_digits(text.strip_prefix(b":")?)?;
+    let is_leap_second = (hours, minutes, seconds) == (23, 59, 60);
+    if hours > 23 || minutes > 59 || (seconds > 59 && !is_leap_second) {
+        return None;
+    }
+    Some((hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)).saturating_add(seconds), rest))
+}
+
+fn month(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (name, rest) = text.split_at_checked(3)?;
+    let month = place(MONTHS.iter().position(|month| *month == name))?;
+    Some((month.saturating_add(1), rest))
+}
+
+fn short_weekday(name: &[u8]) -> Option<i64> {
+    place(WEEKDAYS.iter().position(|day| day.get(..3) == Some(name)))
+}
+
+fn place(position: Option<usize>) -> Option<i64> {
+    i64::try_from(position?).ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers")]
+mod tests {
+    use super::*;
+
+    /// 2015-10-21 07:28:00 UTC, a Wednesday.
+    const NOW_S: u64 = 1_445_412_480;
+
+    fn parsed(value: &str) -> Option<i64> {
+        let now = Timestamp::from_millis(NOW_S * 1000).unwrap();
+        parse_retry_after(value, now).map(|at| (at.as_micros() / SECOND_US).cast_signed() - NOW_S.cast_signed())
+    }
+
+    #[test]
+    fn takes_what_is_one() {
+        let rows = [
+            ("0", 0),
+            ("120", 120),
+            ("0000000000000000000000000120", 120),
+            ("Wed, 21 Oct 2015 07:28:30 GMT", 30),
+            ("Wednesday, 21-Oct-15 07:28:30 GMT", 30),
+            ("Wed Oct 21 07:28:30 2015", 30),
+            ("Sun Nov  1 00:00:00 2015", 923_520),
+            ("Mon, 29 Feb 2016 00:00:00 GMT", 11_291_520),
+            ("Wed, 21 Oct 2015 23:59:60 GMT", 59_520),
+            // passed
+            ("Wed, 21 Oct 2015 07:27:59 GMT", 0),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 0),
+            ("Sun Nov  6 08:49:37 1994", 0),
+            ("Sat, 01 Jan 0000 00:00:00 GMT", 0),
+        ];
+        for (value, wait_s) in rows {
+            assert_eq!(parsed(value), Some(wait_s), "{value}");
+        }
+    }
+
+    #[test]
+    fn takes_nothing_else() {
+        let rows = [
+            "",
+            " ",
+            "-5",
+            "+5",
+            "0x10",
+            "5abc",
+            " 5",
+            "5 ",
+            "5.0",
+            "1e3",
+            "٣",
+            "5,6",
+            "120s",
+            "soon",
+            "GMT",
+            // no such day, time, weekday or month
+            "Wed, 31 Sep 2015 07:28:30 GMT",
+            "Sun, 29 Feb 2015 07:28:30 GMT",
+            "Wed, 00 Oct 2015 07:28:30 GMT",
+            "Wed, 21 Oct 2015 24:00:00 GMT",
+            "Wed, 21 Oct 2015 07:60:00 GMT",
+            "Wed, 21 Oct 2015 07:28:60 GMT",
+            "Thu, 21 Oct 2015 07:28:30 GMT",
+            "Xyz, 21 Oct 2015 07:28:30 GMT",
+            "Wed, 21 Xyz 2015 07:28:30 GMT",
+            "Thursday, 21-Oct-15 07:28:30 GMT",
+            "Thu Oct 21 07:28:30 2015",
+            // nearly the form
+            "wed, 21 oct 2015 07:28:30 gmt",
+            "Wed, 21 Oct 2015 07:28:30",
+            "Wed, 21 Oct 2015 07:28:30 UTC",
+            "Wed, 21 Oct 2015 07:28:30 GMT ",
+            "Wed, 21 Oct 15 07:28:30 GMT",
+            "Wed,21 Oct 2015 07:28:30 GMT",
+            "Wed, 1 Oct 2015 07:28:30 GMT",
+            "Wed, 21-Oct-15 07:28:30 GMT",
+            "Wednesday, 21 Oct 2015 07:28:30 GMT",
+            "Wednesday, 21-Oct-2015 07:28:30 GMT",
+            "Wed Oct 21 07:28:30 2015 GMT",
+            "Wed Oct 1 07:28:30 2015",
+            "2015-10-21T07:28:30Z",
+            "Wed, 21 Oct 2015 7:28:30 GMT",
+            "Wed, 21 Oct 2015 07:28:30 +0000",
+        ];
+        for value in rows {
+            assert_eq!(parsed(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn no_wait_leaves_the_range_of_instants() {
+        let now = Timestamp::from_millis(NOW_S * 1000).unwrap();
+        for value in ["4503599628", "18446744073709551616", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(parse_retry_after(value, now), Some(Timestamp::MAX), "{value}");
+        }
+    }
+
+    /// To the second: 50 years ahead is still ahead, one second more is the century before, and has passed.
+    #[test]
+    fn two_digits_of_a_year_mean_at_most_fifty_years_ahead() {
+        let fifty_years_s = 18_263 * DAY_S;
+        assert_eq!(parsed("Wednesday, 21-Oct-65 07:28:00 GMT"), Some(fifty_years_s));
+        // 1965-10-21 was a Thursday.
+        assert_eq!(parsed("Wednesday, 21-Oct-65 07:28:01 GMT"), None);
+        assert_eq!(parsed("Thursday, 21-Oct-65 07:28:01 GMT"), Some(0));
+    }
+}
