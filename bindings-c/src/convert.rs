@@ -1,0 +1,202 @@
+//! Between the structs that cross and the engine's types.
+
+use std::time::Duration;
+
+use engine::{
+    Acquire, Commanded, Decision, Events, Holder, Outcome, Peek, Rejection, Renewed, RetryAfter, Settle, Settled, Step,
+    Timestamp,
+};
+
+use crate::abi::{
+    STN_ACQUIRE_COST, STN_ACQUIRE_HOLDER, STN_ADMITTED, STN_COUNTED, STN_DONE, STN_FAILURE, STN_IGNORED,
+    STN_LEASE_LOST, STN_NEVER, STN_NO_GATE, STN_NOT_LEASED, STN_REJECTED, STN_RENEWED, STN_SETTLE_ACTUAL_COST,
+    STN_SETTLE_DURATION, STN_STALE, STN_SUCCESS, STN_UNCHANGED, stn_acquire_options, stn_answer, stn_decision,
+    stn_permit, stn_settle_options,
+};
+use crate::guard::{OUT_OF_RANGE, Out, Status, given};
+
+/// # Safety
+/// `options` is null (every default) or the caller's struct.
+#[inline]
+pub(crate) unsafe fn wish(options: *const stn_acquire_options) -> Result<Acquire, Status> {
+    if options.is_null() {
+        return Ok(Acquire::new());
+    }
+    // SAFETY: the caller vouches for the struct.
+    let options = unsafe { given(options)? };
+    if options.fields & !(STN_ACQUIRE_COST | STN_ACQUIRE_HOLDER) != 0 {
+        return Err(OUT_OF_RANGE);
+    }
+    let mut wish = Acquire::new();
+    if options.fields & STN_ACQUIRE_COST != 0 {
+        wish = wish.cost(options.cost);
+    }
+    if options.fields & STN_ACQUIRE_HOLDER != 0 {
+        wish = wish.holder(Holder::from_raw(options.holder).ok_or(OUT_OF_RANGE)?);
+    }
+    Ok(wish)
+}
+
+/// # Safety
+/// `options` is null (refused) or the caller's struct.
+#[inline]
+pub(crate) unsafe fn end(options: *const stn_settle_options) -> Result<Settle, Status> {
+    // SAFETY: the caller vouches for the struct.
+    let options = unsafe { given(options)? };
+    if options.fields & !(STN_SETTLE_DURATION | STN_SETTLE_ACTUAL_COST) != 0 {
+        return Err(OUT_OF_RANGE);
+    }
+    let mut end = Settle::new(match options.outcome {
+        STN_SUCCESS => Outcome::Success,
+        STN_FAILURE => Outcome::Failure,
+        STN_IGNORED => Outcome::Ignored,
+        _ => return Err(OUT_OF_RANGE),
+    });
+    if options.fields & STN_SETTLE_DURATION != 0 {
+        end = end.took(Duration::from_micros(options.duration_us));
+    }
+    if options.fields & STN_SETTLE_ACTUAL_COST != 0 {
+        end = end.actual_cost(options.actual_cost);
+    }
+    Ok(end)
+}
+
+impl stn_decision {
+    /// An answer with nothing in it but this verdict.
+    #[inline]
+    pub(crate) fn blank(struct_size: u32, verdict: u32, changed: bool, events: Events) -> Self {
+        Self {
+            struct_size,
+            verdict,
+            permit: stn_permit { words: [0; 4] },
+            would_reject: 0,
+            by: 0,
+            gates: 0,
+            changed: u32::from(changed),
+            retry_after_us: 0,
+            events: events.bits(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn because(mut self, rejection: &Rejection) -> Self {
+        self.would_reject = 1;
+        self.by = rejection.by.index();
+        self.gates = rejection.gates.bits();
+        self.retry_after_us = match rejection.retry_after {
+            RetryAfter::After(wait) => micros(wait),
+            RetryAfter::Never => STN_NEVER,
+        };
+        self
+    }
+}
+
+impl Out<stn_decision> {
+    #[inline]
+    pub(crate) fn decided(self, step: &Step<Decision>) {
+        let blank = |verdict| stn_decision::blank(self.struct_size, verdict, step.changed, step.events);
+        let decision = match &step.answer {
+            Decision::Admitted { permit, would_reject } => {
+                let admitted = stn_decision { permit: permit.into(), ..blank(STN_ADMITTED) };
+                match would_reject {
+                    None => admitted,
+                    Some(rejection) => admitted.because(rejection),
+                }
+            }
+            Decision::Rejected(rejection) => blank(STN_REJECTED).because(rejection),
+        };
+        self.write(decision);
+    }
+
+    pub(crate) fn peeked(self, peek: &Peek) {
+        let blank = |verdict| stn_decision::blank(self.struct_size, verdict, false, Events::NONE);
+        let decision = match peek {
+            Peek::Admits => blank(STN_ADMITTED),
+            Peek::Rejects(rejection) => blank(STN_REJECTED).because(rejection),
+        };
+        self.write(decision);
+    }
+}
+
+/// An engine's answer as its constant, with the end of a renewed lease.
+pub(crate) trait Code {
+    fn code(&self) -> (u32, u64);
+}
+
+impl Code for Settled {
+    #[inline]
+    fn code(&self) -> (u32, u64) {
+        let code = match self {
+            Self::Counted => STN_COUNTED,
+            Self::Stale => STN_STALE,
+            Self::LeaseLost => STN_LEASE_LOST,
+        };
+        (code, 0)
+    }
+}
+
+impl Code for Renewed {
+    fn code(&self) -> (u32, u64) {
+        match self {
+            Self::Until(until) => (STN_RENEWED, until.as_micros()),
+            Self::LeaseLost => (STN_LEASE_LOST, 0),
+            Self::NotLeased => (STN_NOT_LEASED, 0),
+        }
+    }
+}
+
+impl Code for Commanded {
+    fn code(&self) -> (u32, u64) {
+        let code = match self {
+            Self::Done => STN_DONE,
+            Self::Unchanged => STN_UNCHANGED,
+            Self::NoGate => STN_NO_GATE,
+        };
+        (code, 0)
+    }
+}
+
+impl Code for () {
+    fn code(&self) -> (u32, u64) {
+        (STN_DONE, 0)
+    }
+}
+
+/// The caller's struct for an answer, or nothing where it does not ask.
+///
+/// # Safety
+/// `out` is null or the caller's struct.
+#[inline]
+pub(crate) unsafe fn answer_to(out: *mut stn_answer) -> Result<Option<Out<stn_answer>>, Status> {
+    if out.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller vouches for the struct.
+    unsafe { Out::new(out) }.map(Some)
+}
+
+#[inline]
+pub(crate) fn answered(out: Option<Out<stn_answer>>, answer: &impl Code, changed: bool, events: Events) {
+    let Some(out) = out else { return };
+    let (code, until_us) = answer.code();
+    let answer = stn_answer {
+        struct_size: out.struct_size,
+        answer: code,
+        changed: u32::from(changed),
+        reserved: 0,
+        events: events.bits(),
+        until_us,
+    };
+    out.write(answer);
+}
+
+/// Whole microseconds; the engine makes no others.
+#[inline]
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An instant on the wire: 0 means none.
+pub(crate) fn instant_or_zero(at: Option<Timestamp>) -> u64 {
+    at.map_or(0, Timestamp::as_micros)
+}

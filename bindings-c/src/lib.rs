@@ -1,0 +1,33 @@
+//! The C interface: converts, calls the engine or the store, converts. No rule, default or message is born here.
+//!
+//! `include/stanchion.h` is generated from this crate's signatures and documentation, and says the conventions once, at its
+//! top (`cbindgen.toml`). Every entry goes through [`guard`], which turns a panic into a status.
+//!
+//! | file | what |
+//! |---|---|
+//! | `abi.rs` | the constants and structs that cross |
+//! | `guard.rs` | the one guard, failures, and the checks of pointers |
+//! | `convert.rs` | between the crossing structs and the engine's types |
+//! | `policy.rs`, `state.rs`, `steps.rs`, `queries.rs`, `text.rs` | the engine |
+//! | `store.rs`, `transaction.rs` | the state file |
+#![expect(non_camel_case_types, reason = "the types' names are those of C")]
+#![expect(clippy::missing_safety_doc, reason = "what a caller must keep is said once, in the header's conventions")]
+
+pub mod abi;
+mod convert;
+mod guard;
+
+// The header has them in this order.
+pub mod policy;
+
+pub mod state;
+
+pub mod steps;
+
+pub mod queries;
+
+pub mod text;
+
+pub mod store;
+
+pub mod transaction;

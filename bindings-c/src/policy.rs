@@ -1,0 +1,102 @@
+//! Policies: from JSON, and what can be read off them.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use engine::{Gate, Policy};
+
+use crate::abi::stn_error;
+use crate::guard::{
+    Handle, OUT_OF_RANGE, give_handle, give_text, guard, guard_telling, handle, put, take_handle, text,
+};
+
+/// A checked, immutable policy. Any number of threads and states may use it at once.
+pub struct stn_policy {
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Handle for stn_policy {
+    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0plcy");
+}
+
+/// Builds a policy from its JSON form, which the schema `policy.schema.json` describes.
+///
+/// `json` is `len` bytes of UTF-8 and needs no NUL. `*out` receives the policy, to be freed by `stn_policy_free`, or null.
+/// Fails with `STN_CONFIG`; `error` (null where nobody asks) then names the field, its value and what is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_policy_from_json(
+    json: *const c_char,
+    len: usize,
+    out: *mut *mut stn_policy,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            give_handle(out, || {
+                let policy = Arc::new(Policy::from_json(text(json, len)?)?);
+                Ok(stn_policy { policy })
+            })
+        })
+    }
+}
+
+/// Frees a policy. States, store keys and permits live on without it. Null is allowed. Nobody may be using it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_policy_free(policy: *mut stn_policy) {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        drop(take_handle(policy));
+        Ok(())
+    });
+}
+
+/// Writes the policy's name as text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_policy_name(
+    policy: *const stn_policy,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe { give_text(handle(policy)?.policy.name().to_owned(), buffer, capacity, needed) })
+}
+
+/// Writes the policy's configuration as JSON text, with every default filled in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_policy_config(
+    policy: *const stn_policy,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe { give_text(handle(policy)?.policy.config().to_json(), buffer, capacity, needed) })
+}
+
+/// Stands for circuit, limits, block and bulkhead with their defaults. A state carries that of its policy; where another
+/// policy meets it, the state is adopted at its next step.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_policy_fingerprint(policy: *const stn_policy, out: *mut u32) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe { put(out, handle(policy)?.policy.fingerprint()) })
+}
+
+/// Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`.
+///
+/// `gate` is an index as in `by` of `stn_decision`. Fails with `STN_OUT_OF_RANGE` where no gate has it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_gate_name(
+    policy: *const stn_policy,
+    gate: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let gate = Gate::from_index(gate).ok_or(OUT_OF_RANGE)?;
+        give_text(handle(policy)?.policy.gate_name(gate), buffer, capacity, needed)
+    })
+}

@@ -1,0 +1,88 @@
+//! What can be asked of a state without changing it.
+
+use std::ffi::{c_char, c_void};
+
+use crate::abi::{stn_acquire_options, stn_decision};
+use crate::convert::{instant_or_zero, wish};
+use crate::guard::{Out, give_text, guard, handle, instant, lent, put};
+use crate::policy::stn_policy;
+
+/// What an acquire would be answered now. Nothing is written to the state, and no permit is given.
+///
+/// In shadow mode too it answers `STN_REJECTED` where a gate would refuse.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_peek(
+    policy: *const stn_policy,
+    state: *const c_void,
+    size: usize,
+    options: *const stn_acquire_options,
+    now_us: u64,
+    out: *mut stn_decision,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let policy = &handle(policy)?.policy;
+        let out = Out::new(out)?;
+        let wish = wish(options)?;
+        let now = instant(now_us)?;
+        let state = lent(policy, state.cast_mut(), size)?;
+        out.peeked(&policy.peek(&state, &wish, now));
+        Ok(())
+    })
+}
+
+/// Writes what an operator needs as JSON text: each gate, its numbers, since when, until when, why.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_explain(
+    policy: *const stn_policy,
+    state: *const c_void,
+    size: usize,
+    now_us: u64,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let policy = &handle(policy)?.policy;
+        let now = instant(now_us)?;
+        let state = lent(policy, state.cast_mut(), size)?;
+        give_text(policy.explain(&state, now).to_json(), buffer, capacity, needed)
+    })
+}
+
+/// When something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode ends, or a level
+/// becomes full. 0 where nothing does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_next_change_at(
+    policy: *const stn_policy,
+    state: *const c_void,
+    size: usize,
+    now_us: u64,
+    out: *mut u64,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let policy = &handle(policy)?.policy;
+        let now = instant(now_us)?;
+        let state = lent(policy, state.cast_mut(), size)?;
+        put(out, instant_or_zero(policy.next_change_at(&state, now)))
+    })
+}
+
+/// From when on the state may be forgotten, because a new one would answer the same: for a time to live, and for eviction.
+/// 0 where it may not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_vacuous_at(
+    policy: *const stn_policy,
+    state: *const c_void,
+    size: usize,
+    out: *mut u64,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let policy = &handle(policy)?.policy;
+        let state = lent(policy, state.cast_mut(), size)?;
+        put(out, instant_or_zero(policy.vacuous_at(&state)))
+    })
+}

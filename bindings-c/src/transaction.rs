@@ -1,0 +1,113 @@
+//! The file's lock, held over one key for whoever decides elsewhere.
+
+use std::ffi::c_char;
+
+use stanchion_store::Transaction;
+
+use crate::abi::{stn_error, stn_stored};
+use crate::convert::micros;
+use crate::guard::{
+    Handle, NULL_POINTER, Out, bytes, check, give_handle, guard, guard_telling, handle, instant, put, take_handle, text,
+};
+use crate::store::stn_store;
+
+/// The file's lock, held for one key. Every other operation on the file waits meanwhile: keep it short, and call nothing in
+/// between that may block.
+pub struct stn_transaction {
+    transaction: Transaction,
+}
+
+impl Handle for stn_transaction {
+    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0trns");
+}
+
+/// Locks the file for one key, waiting as the store's options say.
+///
+/// `*out` receives the transaction, which is ended by `stn_store_commit` or `stn_store_abort`, or null. Fails with
+/// `STN_STORE`, code `busy`, where the lock is not free in time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_store_begin(
+    store: *const stn_store,
+    key: *const c_char,
+    len: usize,
+    out: *mut *mut stn_transaction,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            give_handle(out, || {
+                let transaction = handle(store)?.store.begin(text(key, len)?)?;
+                Ok(stn_transaction { transaction })
+            })
+        })
+    }
+}
+
+/// The key's bytes as the transaction found them: `*found` points to `*len` bytes that live until it ends; null and 0
+/// where the key does not exist yet. `stored` (or null) receives the write sequence and how long was waited.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_transaction_bytes(
+    transaction: *const stn_transaction,
+    found: *mut *const u8,
+    len: *mut usize,
+    stored: *mut stn_stored,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let transaction = &handle(transaction)?.transaction;
+        check(found)?;
+        put(len, transaction.bytes().map_or(0, <[u8]>::len))?;
+        put(found, transaction.bytes().map_or(std::ptr::null(), <[u8]>::as_ptr))?;
+        if !stored.is_null() {
+            let out = Out::new(stored)?;
+            let told = stn_stored {
+                struct_size: out.struct_size,
+                degraded: 0,
+                sequence: transaction.sequence(),
+                waited_us: micros(transaction.waited()),
+            };
+            out.write(told);
+        }
+        Ok(())
+    })
+}
+
+/// Writes the key's new bytes and unlocks. The transaction is ended, also where this fails; the old bytes then stay.
+///
+/// `vacuous_at_us` is what `stn_vacuous_at` says of the state, 0 to keep the key for ever. `*sequence` (or null) receives
+/// the key's new write sequence.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_store_commit(
+    transaction: *mut stn_transaction,
+    encoded: *const u8,
+    len: usize,
+    vacuous_at_us: u64,
+    sequence: *mut u64,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            let taken = take_handle(transaction).ok_or(NULL_POINTER)?;
+            let vacuous_at = if vacuous_at_us == 0 { None } else { Some(instant(vacuous_at_us)?) };
+            let written = taken.transaction.commit(bytes(encoded, len)?, vacuous_at)?;
+            if !sequence.is_null() {
+                put(sequence, written)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Unlocks and changes nothing. The transaction is ended. Null is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_store_abort(transaction: *mut stn_transaction) {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        if let Some(taken) = take_handle(transaction) {
+            taken.transaction.abort();
+        }
+        Ok(())
+    });
+}
