@@ -170,10 +170,10 @@ impl Entered<'_> {
     }
 
     fn release_holder(&mut self, holder: Holder) -> Commanded {
-        if self.policy.bulkhead.is_none() && crate::bulkhead::count(self.mem.view()) == 0 {
+        let t = self.t;
+        if self.policy.bulkhead.is_none() && !by_end(self.mem.view()).any(|lease| lease.expires_at > t) {
             return Commanded::NoGate;
         }
-        let t = self.t;
         if !by_end(self.mem.view()).any(|lease| lease.holder == holder.raw() && lease.expires_at > t) {
             return Commanded::Unchanged;
         }

@@ -9,7 +9,7 @@ use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Outcome, Settle};
 use crate::limit;
 use crate::live::{BLOCK, COUNTS, FRESH, INSTANT, Mem, PARKED, View, WAKE, tag, with_field};
-use crate::num::{bits, level, low8, wide};
+use crate::num::{bits, index, level, low8, wide};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
 use crate::policy::{CircuitRules, NEVER_US, Policy};
@@ -164,7 +164,12 @@ impl Policy {
         }
         let mem = Mem::new(state.words_mut())?;
         let t = now.max(mem.view().last_at());
-        Some(Entered { policy: self, mem, t, changed, events })
+        let mut step = Entered { policy: self, mem, t, changed, events };
+        if !step.events.is_empty() {
+            // Repaired or adopted, and so written: what is due by this policy is stored, too.
+            step.advance();
+        }
+        Some(step)
     }
 
     /// Whether a state must be started, adopted or repaired first.
@@ -205,6 +210,11 @@ impl Entered<'_> {
         self.policy.circuit.as_ref()
     }
 
+    /// Whether a call of that cost takes anything from any limit: a cost of 0 may take nothing.
+    fn takes_tokens(&self, cost: u32) -> bool {
+        self.policy.limits.iter().any(|rules| rules.tokens(cost) != 0)
+    }
+
     fn take_tokens(&mut self, cost: u32) {
         for (rules, [units, ..]) in self.policy.limits.iter().zip(self.mem.limits_mut()) {
             *units = bits(level(*units).wrapping_sub(rules.units(rules.tokens(cost))));
@@ -235,7 +245,7 @@ impl Entered<'_> {
             .rules()
             .copied()
             .filter(|_| circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen);
-        if probes.is_none() && self.policy.bulkhead.is_none() && self.policy.limits.is_empty() {
+        if probes.is_none() && self.policy.bulkhead.is_none() && !self.takes_tokens(wish.cost) {
             // What is only due by time is not a change.
             return Permit::new(self.t, wish.cost, circuit.generation, 0);
         }
@@ -412,8 +422,37 @@ impl Entered<'_> {
     fn free(&mut self, id: u32, circuit: &Circuit) {
         if id != 0 {
             self.mem.return_lease(id);
-            self.keep_probes(circuit, |probe, _, _| probe != u64::from(id));
+            if self.policy.circuit.is_some() && !circuit.drops_probes {
+                self.drop_probe(id);
+            }
         }
+    }
+
+    /// The place of a lease's probe. A re-entrant holder's calls share an id, so it may have several: that which ends first.
+    fn probe_place(&mut self, id: u32) -> Option<usize> {
+        let stored = usize::from(low8(self.mem.head[COUNTS] >> 48));
+        let own =
+            self.mem.probe_places().iter().take(stored).enumerate().filter(|(_, [probe, _])| *probe == u64::from(id));
+        own.min_by_key(|(_, [_, end])| *end).map(|(place, _)| place)
+    }
+
+    /// When the live probe of a lease ends that ends first.
+    fn probe_end(&self, id: u32) -> Option<u64> {
+        let live = self.mem.view().probes().iter().filter(|[probe, end]| *probe == u64::from(id) && *end > self.t);
+        live.map(|[_, end]| *end).min()
+    }
+
+    /// Frees one probe of a lease: one call ended.
+    fn drop_probe(&mut self, id: u32) {
+        let Some(place) = self.probe_place(id) else { return };
+        let stored = low8(self.mem.head[COUNTS] >> 48);
+        let left = u64::from(stored).saturating_sub(1);
+        let places = self.mem.probe_places();
+        let last = places.get(index(left)).copied().unwrap_or_default();
+        if let Some(place) = places.get_mut(place) {
+            *place = last;
+        }
+        self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, left);
     }
 
     /// Whether refund or debt of this end moves any level at `t`; and, when told to, moves it.
@@ -534,9 +573,7 @@ impl Entered<'_> {
         let circuit = self.circuit_now();
         let view = self.mem.view();
         let slot = find_live(view, id, self.t).and_then(|at| lease_at(view, at)).map(|lease| lease.expires_at);
-        let probe = Some(id)
-            .filter(|id| self.has_probe(&circuit, *id))
-            .and_then(|id| view.probes().iter().find(|[probe, _]| *probe == u64::from(id)).map(|[_, end]| *end));
+        let probe = Some(id).filter(|id| self.has_probe(&circuit, *id)).and_then(|id| self.probe_end(id));
         let slot_until = slot.map(|end| end.max(self.policy.bulkhead.map_or(0, |rules| self.until(rules.lease_us))));
         let probe_until = probe.map(|end| end.max(self.rules().map_or(0, |rules| self.until(rules.probe_lease_us))));
         let Some(until) = slot_until.into_iter().chain(probe_until).min().and_then(Timestamp::from_micros) else {
@@ -547,10 +584,8 @@ impl Entered<'_> {
             if let Some(end) = slot_until {
                 self.mem.extend_lease(id, end, 0);
             }
-            if let (Some(end), Some(place)) =
-                (probe_until, self.mem.probe_places().iter_mut().find(|[probe, _]| *probe == u64::from(id)))
-            {
-                place[1] = end;
+            if let (Some(end), Some(place)) = (probe_until, self.probe_place(id)) {
+                self.mem.probe_places().get_mut(place).into_iter().for_each(|place| place[1] = end);
             }
         }
         Renewed::Until(until)

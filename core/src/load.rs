@@ -76,7 +76,7 @@ fn probes_snapshot(view: View<'_>, circuit: &Circuit) -> Option<ProbesSnapshot> 
     }
     let mut live: Vec<ProbeSnapshot> =
         view.probes().iter().map(|[id, end]| ProbeSnapshot { id: low32(*id), expires_at: *end }).collect();
-    live.sort_unstable_by_key(|probe| probe.id);
+    live.sort_unstable_by_key(|probe| (probe.id, probe.expires_at));
     Some(ProbesSnapshot { first_at: circuit.first_probe_at, live })
 }
 

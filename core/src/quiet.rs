@@ -41,7 +41,8 @@ impl Policy {
     #[inline]
     pub(crate) fn acquire_quietly(&self, words: &mut [u64], wish: &Acquire, now: u64) -> Option<(Permit, bool)> {
         let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
-        let t = self.quiet_time(head, now)?;
+        // A call of cost 0 may take nothing, and then changes nothing.
+        let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
         let elapsed_us = t.wrapping_sub(head[LAST]);
         let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
         for (rules, [units, ..]) in self.limits.iter().zip(limits) {

@@ -19,7 +19,9 @@ impl Snapshot {
         for probe in packed {
             let mut fields = Fields(probe);
             let probe = ProbeSnapshot { id: fields.u24(), expires_at: fields.u56() };
-            section.require(probe.id > live.last().map_or(0, |last: &ProbeSnapshot| last.id), "probes.live.id")?;
+            // A re-entrant holder's probes share an id: then the ends ascend.
+            let last = live.last().map_or((1, 0), |last: &ProbeSnapshot| (last.id, last.expires_at));
+            section.require((probe.id, probe.expires_at) >= last, "probes.live.id")?;
             section.require(is_instant(probe.expires_at), "probes.live.expires_us")?;
             live.push(probe);
         }
