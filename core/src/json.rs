@@ -217,9 +217,9 @@ fn cut(name: &str) -> String {
 
 /// Continues "got 5, expected ": one name where one is near, else all of them.
 fn no_such_field(name: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|k| (distance(name, k), *k)).min();
+    let near = known.iter().map(|k| (distance(name, k), k.len(), *k)).min();
     match near {
-        Some((steps, nearest)) if steps <= 3 && steps < nearest.len() => {
+        Some((steps, _, nearest)) if steps <= 3 && steps < nearest.len() => {
             format!("no field of that name, the nearest is `{nearest}`")
         }
         _ if known.is_empty() => "no field at all".to_string(),
