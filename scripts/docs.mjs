@@ -1,5 +1,5 @@
-// What the documents promise, as functions: links lead somewhere, embedded examples are the files that the tests run, and no
-// tracked file names a path of somebody's machine or the host of a package registry.
+// What the documents promise, as functions: links lead somewhere, files and tests that they name are there, embedded examples
+// are the files that the tests run, and no tracked file names a path of somebody's machine or the host of a package registry.
 //
 // `node scripts/docs.mjs --write` copies the example files into the documents again.
 import { execFileSync } from 'node:child_process';
@@ -63,6 +63,21 @@ export function embedded(text, readText) {
 
 /** The files that a document embeds. */
 export const embeds = (text) => [...text.matchAll(EMBED)].map((match) => match[2]);
+
+/** Paths of this repository that a document names as code and that are not there, as messages. */
+export function missingPaths(path, text, isThere) {
+  const named = [...text.matchAll(/`((?:core|store|bindings-\w+|benches|examples|xtask|scripts)\/[\w./-]*)`/g)].map((match) => match[1]);
+  return named.filter((to) => !isThere(to)).map((to) => `${path}: names ${to}, which is not there`);
+}
+
+/** Tests that a document names, as `file: test, test`, and that the file does not have, as messages. */
+export function missingTests(path, text, readText, isThere) {
+  return [...text.matchAll(/`([\w./-]+\.\w+): ([^`]+)`/g)].flatMap(([, file, tests]) => {
+    if (!isThere(file)) return [`${path}: names tests of ${file}, which is not there`];
+    const there = readText(file);
+    return tests.split(', ').filter((name) => !there.includes(name)).map((name) => `${path}: ${file} has no test ${name}`);
+  });
+}
 
 // Put together from parts, so that this file is no find of its own.
 const TRACES = new RegExp(

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { brokenLinks, embedded, embeds, excerpt, read, root, traces, trackedFiles } from './docs.mjs';
+import {
+  brokenLinks, embedded, embeds, excerpt, missingPaths, missingTests, read, root, traces, trackedFiles,
+} from './docs.mjs';
 
 const files = trackedFiles();
+const isThere = (path) => existsSync(join(root, path));
 const documents = files.filter((path) => path.endsWith('.md'));
 // Lock files name where each package came from: the registry's host stands there by their format.
 const ofTools = /(^|\/)(package-lock\.json|Cargo\.lock|go\.sum)$/;
@@ -15,9 +18,20 @@ test('relative links lead somewhere', () => {
   const found = brokenLinks('a/b.md', texts['a/b.md'], (path) => texts[path], (path) => path in texts);
   assert.deepEqual(found, ['a/b.md: link to ../c.md, which is not there', 'a/b.md: link to #other, which has no such heading']);
 
-  const isThere = (path) => existsSync(join(root, path));
   assert.ok(documents.length > 0);
   assert.deepEqual(documents.flatMap((path) => brokenLinks(path, read(path), read, isThere)), []);
+});
+
+test('files and tests that a document names are there', () => {
+  assert.deepEqual(missingPaths('a.md', 'see `core/x.rs`', () => false), ['a.md: names core/x.rs, which is not there']);
+  const text = '`core/x.rs: one, two`';
+  assert.deepEqual(missingTests('a.md', text, () => 'fn one()', () => true), ['a.md: core/x.rs has no test two']);
+
+  assert.ok(missingTests('ARCHITECTURE.md', read('ARCHITECTURE.md'), () => '', isThere).length > 20, 'the invariants name their tests');
+  for (const path of documents) {
+    assert.deepEqual(missingPaths(path, read(path), isThere), []);
+    assert.deepEqual(missingTests(path, read(path), read, isThere), []);
+  }
 });
 
 test('embedded examples are the files that the tests run', () => {
