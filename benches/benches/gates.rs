@@ -1,5 +1,4 @@
 //! Acquire + settle of each gate alone and of all of them, beside the plain struct.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use stanchion_benches::gate::{CASES, Gate};
