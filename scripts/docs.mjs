@@ -15,7 +15,8 @@ export function trackedFiles() {
   return list.toString().split('\0').filter((path) => path !== '' && existsSync(join(root, path)));
 }
 
-export const read = (path) => readFileSync(join(root, path), 'utf8');
+export const isThere = (path) => existsSync(join(root, path));
+export const read = (path) => (isThere(path) ? readFileSync(join(root, path), 'utf8') : undefined);
 
 /** The text without its fenced code, in which brackets are no links and `#` begins no heading. */
 const withoutCode = (text) => text.replace(/^(```+)[^\n]*\n[\s\S]*?^\1`*$/gm, '').replace(/`[^`\n]*`/g, '``');
@@ -56,9 +57,12 @@ export function excerpt(text) {
 
 const EMBED = /(<!-- embed: (\S+) -->\n```\w*\n)([\s\S]*?)(```\n<!-- \/embed -->)/g;
 
-/** The document with every embedded file as it is now. */
+/** The document with every embedded file as it is now; where `readText(path)` is undefined, as it was. */
 export function embedded(text, readText) {
-  return text.replace(EMBED, (_, head, path, _old, tail) => `${head}${excerpt(readText(path))}\n${tail}`);
+  return text.replace(EMBED, (whole, head, path, _old, tail) => {
+    const file = readText(path);
+    return file === undefined ? whole : `${head}${excerpt(file)}\n${tail}`;
+  });
 }
 
 /** The files that a document embeds. */

@@ -1,14 +1,11 @@
 // Each check is shown to find a planted fault before it is trusted to find none.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  brokenLinks, embedded, embeds, excerpt, missingPaths, missingTests, read, root, traces, trackedFiles,
+  brokenLinks, embedded, embeds, excerpt, isThere, missingPaths, missingTests, read, traces, trackedFiles,
 } from './docs.mjs';
 
 const files = trackedFiles();
-const isThere = (path) => existsSync(join(root, path));
 const documents = files.filter((path) => path.endsWith('.md'));
 // Lock files name where each package came from: the registry's host stands there by their format.
 const ofTools = /(^|\/)(package-lock\.json|Cargo\.lock|go\.sum)$/;
@@ -41,6 +38,7 @@ test('embedded examples are the files that the tests run', () => {
   assert.equal(embedded(page, () => file), page.replace('old', 'let a = 1;\n  b();'));
 
   for (const path of documents) {
+    assert.deepEqual(embeds(read(path)).filter((file) => !isThere(file)), []);
     assert.equal(read(path), embedded(read(path), read), `${path} shows an older example: run node scripts/docs.mjs --write`);
   }
 });
