@@ -21,8 +21,8 @@ impl LimitRules {
             return self.capacity_units;
         }
         // Below `full_after_us`, so below 2^54 + 2^32.
-        let gain = signed(elapsed_us.wrapping_mul(self.units_per_us));
-        level.saturating_add(gain).min(self.capacity_units)
+        let gain = elapsed_us.wrapping_mul(self.units_per_us).cast_signed();
+        level.wrapping_add(gain).min(self.capacity_units)
     }
 
     /// What an acquire of that cost takes, in tokens.
@@ -34,7 +34,7 @@ impl LimitRules {
     /// Tokens in units; for at most `capacity` tokens it is below 2^53.
     #[inline]
     pub(crate) fn units(&self, tokens: u32) -> i64 {
-        signed(u64::from(tokens).saturating_mul(self.units_per_token))
+        u64::from(tokens).wrapping_mul(self.units_per_token).cast_signed()
     }
 
     /// Whether that level admits a call of that cost. In debt even cost 0 is refused.

@@ -19,13 +19,6 @@ use crate::policy::{BulkheadRules, Policy};
 const LOW_32: u64 = 0xFFFF_FFFF;
 const ID: u64 = (1 << 24) - 1;
 
-/// Where a new lease goes: its place in the table, its id, and its end.
-struct Slot {
-    at: usize,
-    id: u64,
-    end: u64,
-}
-
 impl Policy {
     /// State time, where nothing but refill is due at `now`.
     #[inline]
@@ -52,9 +45,8 @@ impl Policy {
         }
         let mut lease_id = 0;
         if let Some(rules) = self.bulkhead {
-            let slot = quiet_slot(head, body, rules, wish, t)?;
-            take_slot(head, body, &slot, wish.holder.map_or(0, Holder::raw));
-            lease_id = low32(slot.id);
+            // The last thing that can say no, and the first that writes.
+            lease_id = low32(take_slot(head, body, rules, wish, t)?);
         }
         let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
         for (rules, [units, ..]) in self.limits.iter().zip(limits) {
@@ -105,74 +97,52 @@ impl Policy {
     }
 }
 
-/// The places of the leases.
+/// Takes a free slot whose lease ends last of all, under an id whose place is empty, and puts it at the end of the list.
 #[inline]
-fn places<'a>(head: &Head, body: &'a mut [u64]) -> Option<&'a mut [[u64; LEASE_WORDS]]> {
-    let layout = head[PLACES];
-    let size = 1_usize.wrapping_shl(u32::from(low8(layout >> 56)));
-    let words = body.get_mut(usize::from(low16(layout >> 16))..)?;
-    words.as_chunks_mut::<LEASE_WORDS>().0.get_mut(..size)
-}
-
-/// A free slot whose lease ends last of all, under an id whose place is empty.
-#[inline]
-fn quiet_slot(head: &Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
-    let list = head[LEASES];
+fn take_slot(head: &mut Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<u64> {
+    let (list, counts) = (head[LEASES], head[COUNTS]);
     if list & 0xFFFF >= u64::from(rules.max_concurrent) || (rules.is_reentrant && wish.holder.is_some()) {
         return None;
     }
     let end = t.wrapping_add(rules.lease_us).min(INSTANT);
-    let places = places(head, body)?;
-    let id = (head[COUNTS] >> 24) & ID;
-    let at = index(id) & places.len().wrapping_sub(1);
-    let last_end = match usize::from(low16(list >> 32)).checked_sub(1) {
-        None => 0,
-        Some(last) => places.get(last)?[0] & INSTANT,
-    };
-    let is_free = places.get(at)?[1] == 0;
-    (is_free && last_end <= end).then_some(Slot { at, id, end })
-}
-
-/// Writes the lease and puts it at the end of the list.
-#[inline]
-fn take_slot(head: &mut Head, body: &mut [u64], slot: &Slot, holder: u64) {
-    let list = head[LEASES];
+    let (places, mask) = places(head, body)?;
+    let id = (counts >> 24) & ID;
+    let at = index(id) & mask;
+    let place = wide(at).wrapping_add(1);
     let (first, last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
-    let place = wide(slot.at).wrapping_add(1);
-    let Some(places) = places(head, body) else { return };
-    if let Some([.., links]) = places.get_mut(index(last.wrapping_sub(1))) {
+    if places.get(at)?[1] != 0 {
+        return None;
+    }
+    if let Some([last_end, .., links]) = places.get_mut(index(last.wrapping_sub(1))) {
+        if *last_end & INSTANT > end {
+            return None;
+        }
         *links = (*links & !LOW_32) | place;
     }
-    if let Some(words) = places.get_mut(slot.at) {
-        *words = [slot.end | (1 << COUNT_SHIFT), slot.id, holder, last << 32];
-    }
+    *places.get_mut(at)? = [end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), last << 32];
     let first = if first == 0 { place } else { first };
     head[LEASES] = ((list & 0xFFFF).wrapping_add(1)) | (first << 16) | (place << 32);
-    let next_id = match slot.id.wrapping_add(1) & ID {
-        0 => 1,
-        next => next,
-    };
-    head[COUNTS] = (head[COUNTS] & !(ID << 24)) | (next_id << 24);
-    head[WAKE] = head[WAKE].min(slot.end);
+    // After the last id comes 1: 0 is none.
+    let next_id = if id == ID { 1 } else { id.wrapping_add(1) };
+    head[COUNTS] = (counts & !(ID << 24)) | (next_id << 24);
+    head[WAKE] = head[WAKE].min(end);
+    Some(id)
 }
 
 /// Takes a lease out that stands at its home with nothing pushed aside behind it. Nothing has ended, so it lives.
 #[inline]
 fn return_slot(head: &mut Head, body: &mut [u64], id: u64) -> Option<()> {
-    if low8(head[PLACES] >> 56) == 0 {
-        return None;
-    }
     let list = head[LEASES];
-    let (mut first, mut last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
-    let places = places(head, body)?;
-    let mask = places.len().wrapping_sub(1);
+    let (places, mask) = places(head, body)?;
     let at = index(id) & mask;
     let behind = at.wrapping_add(1) & mask;
-    let [end, there, _, links] = *places.get(at)?;
     let pushed = places.get(behind)?[1];
+    let [end, there, _, links] = *places.get(at)?;
     if there != id || end >> COUNT_SHIFT != 1 || (pushed != 0 && index(pushed) & mask != behind) {
         return None;
     }
+    *places.get_mut(at)? = [0; LEASE_WORDS];
+    let (mut first, mut last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
     let (next, previous) = (links & LOW_32, links >> 32);
     match places.get_mut(index(previous.wrapping_sub(1))) {
         Some([.., links]) => *links = (*links & !LOW_32) | next,
@@ -182,7 +152,15 @@ fn return_slot(head: &mut Head, body: &mut [u64], id: u64) -> Option<()> {
         Some([.., links]) => *links = (*links & LOW_32) | (previous << 32),
         None => last = previous,
     }
-    *places.get_mut(at)? = [0; LEASE_WORDS];
     head[LEASES] = ((list & 0xFFFF).wrapping_sub(1)) | (first << 16) | (last << 32);
     Some(())
+}
+
+/// The words from the first place of the leases on, and the mask that makes an id a place; `None` without places.
+#[inline]
+fn places<'a>(head: &Head, body: &'a mut [u64]) -> Option<(&'a mut [[u64; LEASE_WORDS]], usize)> {
+    let layout = head[PLACES];
+    let mask = 1_usize.wrapping_shl(u32::from(low8(layout >> 56))).wrapping_sub(1);
+    let places = body.get_mut(usize::from(low16(layout >> 16))..)?.as_chunks_mut::<LEASE_WORDS>().0;
+    (mask != 0).then_some((places, mask))
 }
