@@ -307,7 +307,7 @@ impl KeyHandle {
             state.encode(record);
             let vacuous_at = self.policy.vacuous_at(state).map_or(0, Timestamp::as_micros);
             let max_keys = self.inner.options.max_keys;
-            let put = Put { key: self.key.as_bytes(), vacuous_at, now: now.as_micros(), max_keys };
+            let put = Put { key: self.key.as_bytes(), vacuous_at, before: 0, now: now.as_micros(), max_keys };
             let (lies, head) = table.put(put, found, record, read)?;
             (*place, sequence) = (Some(lies), head.sequence);
         }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 
 use crate::error::ErrorKind;
+use crate::medium::Disk;
 use crate::session::Session;
 
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
@@ -57,8 +58,8 @@ pub(crate) fn turn(
 }
 
 /// The file's lock. Whether others had it first.
-pub(crate) fn flock(session: &Session, begun: Instant, wait: Duration) -> Result<bool, ErrorKind> {
-    let file = session.table.medium.file();
+pub(crate) fn flock(disk: &Disk, begun: Instant, wait: Duration) -> Result<bool, ErrorKind> {
+    let file = disk.file();
     let mut pause = FIRST_PAUSE;
     let mut dice = u64::from(begun.elapsed().subsec_nanos()) ^ (u64::from(std::process::id()) << 32);
     let mut was_contended = false;

@@ -218,6 +218,29 @@ fn is_whole(head: &Head, slot: &[u8]) -> bool {
     slot.get(8..head.record_len()).is_some_and(|covered| xxh3_64(covered) == head.checksum)
 }
 
+/// Whether anything but zeros lies in a slot that holds no whole record: a write that was cut short, or damage.
+pub(crate) fn is_torn(medium: &impl Medium, file_id: u64, place: Place, side: u8) -> Result<bool, ErrorKind> {
+    let slot = slot_len(place.class);
+    let mut buf = Vec::new();
+    fill(medium, &mut buf, place.offset + u64::from(side) * slot as u64, slot)?;
+    let is_whole = Head::parse(&buf, place, file_id).is_some_and(|head| is_whole(&head, &buf));
+    Ok(!is_whole && buf.iter().any(|byte| *byte != 0))
+}
+
+/// What a record at some offset says of itself, whichever file it is of: where its entry would begin, and the id of the
+/// file. For a repair, which trusts nothing but checksums.
+pub(crate) fn whole_at(medium: &impl Medium, offset: u64) -> Result<Option<(Place, u64)>, ErrorKind> {
+    let mut buf = Vec::new();
+    fill(medium, &mut buf, offset, HEAD_LEN)?;
+    let place = Place { offset: word(&buf, 48), class: buf.get(25).copied().unwrap_or(CLASSES) };
+    let file_id = word(&buf, 56);
+    let lies_here = place.class < CLASSES
+        && (offset == place.offset || place.offset.checked_add(slot_len(place.class) as u64) == Some(offset));
+    let Some(head) = Head::parse(&buf, place, file_id).filter(|_| lies_here) else { return Ok(None) };
+    fill(medium, &mut buf, offset, head.record_len())?;
+    Ok(is_whole(&head, &buf).then_some((place, file_id)))
+}
+
 /// Starts a record in `out`: room for the head, then the key. The body is to be appended.
 pub(crate) fn start(out: &mut Vec<u8>, key: &[u8]) {
     out.clear();

@@ -104,7 +104,7 @@ fn check_file(path: &Path, meta: &Metadata, options: &Options) -> Result<(), Err
 fn create(path: &Path, dir: &Path, options: &Options) -> Result<(), ErrorKind> {
     let (aside, file) = new_aside(path)?;
     let made = (|| {
-        let header = Header::fresh((options.clock)().as_micros(), identity::boot_id());
+        let header = fresh_header((options.clock)().as_micros());
         let table = Table::create(Disk::new(file, true), header)?;
         table.medium.file().sync_all()?;
         match fs::hard_link(&aside, path) {
@@ -118,6 +118,18 @@ fn create(path: &Path, dir: &Path, options: &Options) -> Result<(), ErrorKind> {
     // A directory that cannot be synced (some file systems refuse) costs at most the new, still empty file.
     let _ = File::open(dir).and_then(|dir| dir.sync_all());
     Ok(())
+}
+
+/// The header of a file that is made now, on this system.
+pub(crate) fn fresh_header(now: u64) -> Header {
+    Header::fresh(now, identity::boot_id())
+}
+
+/// Opens a file that may be broken inside, for a repair.
+pub(crate) fn open_existing(path: &Path, options: &Options) -> Result<Disk, ErrorKind> {
+    let file = open_file(path, options)?;
+    check_file(path, &file.metadata()?, options)?;
+    Ok(Disk::new(file, false))
 }
 
 /// A new file of our own beside `path`.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
-use stanchion::{Acquire, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp};
+use stanchion::{Acquire, OnStoreError, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp};
 
 use crate::stored::Verdict;
 
@@ -31,10 +31,11 @@ pub(crate) struct Own {
 
 impl Share {
     pub(crate) fn new(policy: &Policy) -> Self {
-        match OnStoreError::Admit {
+        match policy.config().on_store_error {
             OnStoreError::Admit => Self::Admit,
-            OnStoreError::Reject => Self::Reject,
-            OnStoreError::Local => Self::Local { policy: Box::new(policy.clone()), own: Mutex::default() },
+            OnStoreError::Local => Self::Local { policy: Box::new(policy.local_share()), own: Mutex::default() },
+            // `reject`, and whatever a later core adds: what is not known here is not guessed to be safe.
+            _ => Self::Reject,
         }
     }
 
@@ -96,11 +97,4 @@ impl Own {
             None => policy.cancel(state, permit, now()),
         })
     }
-}
-
-#[allow(dead_code)]
-enum OnStoreError {
-    Admit,
-    Reject,
-    Local,
 }

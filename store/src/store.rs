@@ -130,7 +130,7 @@ impl Store {
         let mut first_error = None;
         let session = self.inner.session();
         let walked = session.table.for_each(|each| match each {
-            Ok((newest, buf)) => keys.push(KeyInfo {
+            Ok((Found { newest, .. }, buf)) => keys.push(KeyInfo {
                 key: String::from_utf8_lossy(newest.key(buf)).into_owned(),
                 sequence: newest.head.sequence,
                 len: newest.body(buf).len(),
@@ -241,7 +241,7 @@ impl Inner {
         let turn = lock::turn(&self.threads, begun, wait)?;
         loop {
             let session = self.session();
-            let was_contended = lock::flock(&session, begun, wait)?;
+            let was_contended = lock::flock(&session.table.medium, begun, wait)?;
             if !self.is_time_to_look(begun, was_contended) || !session.is_replaced(&self.full_path) {
                 let waited = if was_contended { begun.elapsed() } else { Duration::ZERO };
                 return Ok(Guard::new(session, waited, turn));

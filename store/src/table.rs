@@ -60,6 +60,8 @@ pub(crate) struct Put<'a> {
     pub(crate) key: &'a [u8],
     /// From when on it may be forgotten, µs; 0 for never.
     pub(crate) vacuous_at: u64,
+    /// How often the key was written before, in another file: 0 but for a repair.
+    pub(crate) before: u64,
     /// Now, µs: what is vacuous by then may make room.
     pub(crate) now: u64,
     pub(crate) max_keys: u64,
@@ -228,7 +230,7 @@ impl<M: Medium> Table<M> {
             None => self.empty_slot(hash, buf)?,
         };
         let (place, side, incarnation) = self.allocate(class, 1, buf)?;
-        let mut head = Head::new(Kind::Live, 1, incarnation);
+        let mut head = Head::new(Kind::Live, put.before + 1, incarnation);
         head.vacuous_at = put.vacuous_at;
         let written = self.write(place, side, head, put.key, record)?;
         index::write_slot(&self.medium, slot_at, Some(Pointer { hash, place, incarnation: low_byte(incarnation) }))?;
@@ -310,13 +312,13 @@ impl<M: Medium> Table<M> {
     }
 
     /// Every key, as the index knows it: what is damaged comes as an error of its own.
-    pub(crate) fn for_each(&self, mut each: impl FnMut(Result<(&Newest, &[u8]), ErrorKind>)) -> Result<(), ErrorKind> {
+    pub(crate) fn for_each(&self, mut each: impl FnMut(Result<(Found, &[u8]), ErrorKind>)) -> Result<(), ErrorKind> {
         let mut buf = Vec::new();
         let (root, _) = self.root(&mut buf)?;
         for (part, part_at) in root.parts.iter().enumerate() {
             for (slot_at, slot) in index::slots(&self.medium, *part_at, part_len(part) / 16)? {
                 match self.key_of(slot, slot_at, &mut buf) {
-                    Ok(Some(newest)) => each(Ok((&newest, &buf))),
+                    Ok(Some(found)) => each(Ok((found, &buf))),
                     Ok(None) => {}
                     Err(error) => each(Err(error)),
                 }
@@ -325,7 +327,7 @@ impl<M: Medium> Table<M> {
         Ok(())
     }
 
-    fn key_of(&self, slot: Slot, slot_at: u64, buf: &mut Vec<u8>) -> Result<Option<Newest>, ErrorKind> {
+    fn key_of(&self, slot: Slot, slot_at: u64, buf: &mut Vec<u8>) -> Result<Option<Found>, ErrorKind> {
         let to = match slot {
             Slot::Empty => return Ok(None),
             Slot::Damaged => {
@@ -336,7 +338,7 @@ impl<M: Medium> Table<M> {
         let whole = ErrorKind::Corrupt { what: "neither record of the entry is whole", offset: to.place.offset };
         let name = self.record_at(to.place, buf)?.ok_or(whole)?.key(buf).to_vec();
         match self.follow(&name, to, buf)? {
-            Claim::Ours(found) => Ok(Some(found.newest)),
+            Claim::Ours(found) => Ok(Some(found)),
             Claim::Forgotten | Claim::Another => Ok(None),
         }
     }

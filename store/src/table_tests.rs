@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 use crate::header::Header;
 use crate::medium::Medium;
 use crate::record;
-use crate::table::{Put, Table, Unlocked};
+use crate::table::{Found, Put, Table, Unlocked};
 use crate::tape::{Dice, Tape};
 
 type Map = BTreeMap<String, Vec<u8>>;
@@ -46,7 +46,7 @@ fn write(table: &Table<Tape>, key: &str, body: &[u8], vacuous_at: u64, max_keys:
     let mut bytes = Vec::new();
     record::start(&mut bytes, key.as_bytes());
     bytes.extend_from_slice(body);
-    let put = Put { key: key.as_bytes(), vacuous_at, now: 1_000, max_keys };
+    let put = Put { key: key.as_bytes(), vacuous_at, before: 0, now: 1_000, max_keys };
     Ok(table.put(put, found, &mut bytes, &mut buf)?.1.sequence)
 }
 
@@ -78,7 +78,7 @@ fn all(table: &Table<impl Medium>) -> Map {
     let mut map = Map::new();
     table
         .for_each(|each| {
-            let (newest, buf) = each.unwrap();
+            let (Found { newest, .. }, buf) = each.unwrap();
             let key = String::from_utf8(newest.key(buf).to_vec()).unwrap();
             assert_eq!(map.insert(key, newest.body(buf).to_vec()), None, "a key is listed twice");
         })

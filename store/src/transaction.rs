@@ -67,6 +67,7 @@ impl Transaction {
         let put = Put {
             key,
             vacuous_at: vacuous_at.map_or(0, Timestamp::as_micros),
+            before: 0,
             now: self.inner.now().as_micros(),
             max_keys: self.inner.options.max_keys,
         };
