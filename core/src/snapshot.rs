@@ -19,7 +19,7 @@
 //!
 //! | kind | body |
 //! |---|---|
-//! | 1 circuit | `generation` 3 and not 0, `refunds_from` 3, `counts_from` 3, `next_lease_id` 3 and not 0; then, where there is a circuit, 21 more: phase (bits 0 to 3: 0 closed, 1 open, 2 half-open) and reason (bits 4 to 7) 1, `growth` 1, `since_at` 7, and the 12 of its phase |
+//! | 1 circuit | `generation` 3 and not 0, `refunds_from` 3, `counts_from` 3, `next_lease_id` 3 and not 0; then, where there is a circuit, 21 more: phase (bits 0 to 3: 0 closed, 1 open, 2 half-open) and reason (bits 4 to 7) 1, `growth` 1, `since_at` 7 (not after `last_at`), and the 12 of its phase |
 //! | – closed | `touched_at` 7, `consecutive_failures` 4, one 0 |
 //! | – open | `open_us` 6 and not 0, `until_at − since_at` 6 |
 //! | – half-open | `touched_at` 7, `successes` 2, `failures` 2 (together at most 1,024), one 0 |

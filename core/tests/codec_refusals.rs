@@ -152,6 +152,9 @@ fn sections() {
 #[test]
 fn circuits() {
     let bad = |what, body: &[u8], field| (what, state(&[section(1, 1, body)]), invalid(field, 16));
+    let late = |body: &[u8]| {
+        [&state(&[vec![]])[..9], &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF], &section(1, 1, body)].concat()
+    };
     check(vec![
         ("not critical", state(&[section(1, 0, &CLOSED)]), invalid("circuit", 16)),
         ("an unknown flag", state(&[section(1, 3, &CLOSED)]), invalid("circuit", 16)),
@@ -162,12 +165,14 @@ fn circuits() {
         bad("no phase", &but(CLOSED, 12, &[0x03]), "circuit.phase"),
         bad("no reason", &but(CLOSED, 12, &[0x80]), "circuit.reason"),
         bad("since never", &but(CLOSED, 14, &NONE_AT), "circuit.since_us"),
-        bad("since too late", &but(CLOSED, 14, &END_AT), "circuit.since_us"),
+        bad("since after the last change", &but(CLOSED, 14, &[11]), "circuit.since_us"),
         bad("touched too late", &but(CLOSED, 21, &END_AT), "circuit.touched_us"),
         bad("closed, its filler", &but(CLOSED, 32, &[1]), "circuit"),
         bad("an open time of 0", &but(OPEN, 21, &[0]), "circuit.open_us"),
         bad("one of 2^32 ms", &but(OPEN, 21, &[0, 0, 0, 0, 0xE8, 3]), "circuit.open_us"),
-        bad("an end too late", &but(but(OPEN, 14, &[1, 0, 0, 0, 0, 0, 0xF]), 27, &[0xFF; 6]), "circuit.until_us"),
+        ("an end too late", late(&but(but(OPEN, 14, &[1, 0, 0, 0, 0, 0, 0xF]), 27, &[0xFF; 6])), {
+            invalid("circuit.until_us", 16)
+        }),
         bad("half-open, touched too late", &but(HALF_OPEN, 21, &END_AT), "circuit.touched_us"),
         bad("too many successes", &but(HALF_OPEN, 28, &[1, 4]), "circuit.successes"),
         bad("too many results", &but(HALF_OPEN, 28, &[0xFF, 3]), "circuit.failures"),

@@ -30,7 +30,12 @@ const REASONS: [Reason; 8] = [
 pub(super) fn states() -> impl Strategy<Value = Snapshot> {
     option::weighted(0.9, circuits()).prop_flat_map(|circuit| {
         let below = (of_a_circuit(circuit), limits(), option::of(instants()), leases(), carried());
-        (heads(), below).prop_map(move |(head, (over, limits, block_until, leases, carried))| Snapshot {
+        let heads = heads().prop_map(move |head| Snapshot {
+            // A phase begins with a change, at the latest with the last one.
+            last_at: head.last_at.max(circuit.map_or(0, |circuit| circuit.since_at)),
+            ..head
+        });
+        (heads, below).prop_map(move |(head, (over, limits, block_until, leases, carried))| Snapshot {
             circuit,
             limits,
             block_until: block_until.unwrap_or(0),
