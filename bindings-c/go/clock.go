@@ -1,0 +1,29 @@
+package stanchion
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// steadyClock reads only the monotonic clock, which costs half of time.Now, and adds an offset to the wall clock that is
+// renewed when it is a second old.
+type steadyClock struct {
+	base      time.Time
+	offsetUS  atomic.Int64
+	renewedNS atomic.Int64
+}
+
+const offsetLife = time.Second
+
+func (c *steadyClock) nowUS() uint64 {
+	steady := time.Since(c.base)
+	renewed := time.Duration(c.renewedNS.Load())
+	if renewed == 0 || steady-renewed >= offsetLife {
+		c.offsetUS.Store(time.Now().UnixMicro() - steady.Microseconds())
+		c.renewedNS.Store(int64(max(steady, 1)))
+	}
+	return uint64(c.offsetUS.Load() + steady.Microseconds())
+}
+
+// The clock of every policy that has none of its own. It is first read by the first call.
+var sharedClock = steadyClock{base: time.Now()}

@@ -1,0 +1,12 @@
+// Package stanchion decides whether a call may go ahead. A [Policy] holds a circuit breaker, up to 16 rate limits, a
+// server's block and a bulkhead, and decides them as one: nothing is taken from any gate unless all of them admit.
+//
+// A policy is built from JSON with [FromJSON]. Its state lives in the process, or with [WithStore] in a file that processes
+// of any language share; the code around the call stays the same. All methods are safe for many goroutines.
+//
+// The engine reads no clock: the methods of [Policy] hand it the policy's clock, those of a [Moment] the instant that you
+// give ([Policy.At]).
+//
+// The package needs cgo and the library libstanchion. By default it asks pkg-config for it; with the build tag
+// stanchion_repo it links what make built in the repository.
+package stanchion

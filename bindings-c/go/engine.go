@@ -1,0 +1,333 @@
+package stanchion
+
+/*
+#include <string.h>
+#include "stanchion.h"
+
+// One crossing for each step: what goes in are values, so that no Go pointer leads to another.
+static inline uint32_t go_acquire(const stn_policy *policy, uint64_t *state, size_t size, uint32_t fields, uint32_t cost,
+                                  uint64_t holder, uint64_t now_us, stn_decision *out) {
+	const stn_acquire_options options = {sizeof options, fields, cost, 0, holder};
+	out->struct_size = sizeof *out;
+	return stn_acquire(policy, state, size, &options, now_us, out);
+}
+
+static inline uint32_t go_peek(const stn_policy *policy, const uint64_t *state, size_t size, uint32_t fields, uint32_t cost,
+                               uint64_t holder, uint64_t now_us, stn_decision *out) {
+	const stn_acquire_options options = {sizeof options, fields, cost, 0, holder};
+	out->struct_size = sizeof *out;
+	return stn_peek(policy, state, size, &options, now_us, out);
+}
+
+static inline uint32_t go_settle(const stn_policy *policy, uint64_t *state, size_t size, const stn_permit *permit,
+                                 uint32_t fields, uint32_t outcome, uint32_t actual_cost, uint64_t duration_us,
+                                 uint64_t now_us, stn_answer *out) {
+	const stn_settle_options options = {sizeof options, fields, outcome, actual_cost, duration_us};
+	out->struct_size = sizeof *out;
+	return stn_settle(policy, state, size, permit, &options, now_us, out);
+}
+
+static inline uint32_t go_cancel(const stn_policy *policy, uint64_t *state, size_t size, const stn_permit *permit,
+                                 uint64_t now_us, stn_answer *out) {
+	out->struct_size = sizeof *out;
+	return stn_cancel(policy, state, size, permit, now_us, out);
+}
+
+static inline uint32_t go_renew(const stn_policy *policy, uint64_t *state, size_t size, const stn_permit *permit,
+                                uint64_t now_us, stn_answer *out) {
+	out->struct_size = sizeof *out;
+	return stn_renew(policy, state, size, permit, now_us, out);
+}
+
+#cgo noescape go_acquire
+#cgo nocallback go_acquire
+#cgo noescape go_peek
+#cgo nocallback go_peek
+#cgo noescape go_settle
+#cgo nocallback go_settle
+#cgo noescape go_cancel
+#cgo nocallback go_cancel
+#cgo noescape go_renew
+#cgo nocallback go_renew
+*/
+import "C"
+
+import (
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// Where a policy's state lives and is decided on: in this process, or in a file.
+type backend interface {
+	acquire(wish wish, nowUS uint64, out *decided) error
+	peek(wish wish, nowUS uint64, out *decided) error
+	settle(permit [4]uint32, end end, nowUS uint64, out *answered) error
+	cancel(permit [4]uint32, nowUS uint64, out *answered) error
+	renew(permit [4]uint32, nowUS uint64, out *answered) error
+	command(json string, nowUS uint64, out *answered) error
+	explain(nowUS uint64) ([]byte, error)
+	snapshot() ([]byte, error)
+	restore(bytes []byte) error
+	close()
+}
+
+// A wish to make a call, as it crosses.
+type wish struct {
+	fields uint32
+	cost   uint32
+	holder uint64
+}
+
+// How a call ended, as it crosses.
+type end struct {
+	fields     uint32
+	outcome    uint32
+	actualCost uint32
+	durationUS uint64
+}
+
+// An answer to an acquire or a peek, as it crossed.
+type decided struct {
+	verdict     uint32
+	permit      [4]uint32
+	wouldReject bool
+	by          uint32
+	gates       uint32
+	retryUS     uint64
+	report      Report
+}
+
+// An answer to anything else, as it crossed.
+type answered struct {
+	answer  uint32
+	untilUS uint64
+	report  Report
+}
+
+const cacheLine = 64
+
+// cell is a state in this process, with the lock of its steps. The lock is held across the crossing, never across the
+// user's function.
+type cell struct {
+	mu     sync.Mutex
+	policy *C.stn_policy
+	state  []uint64
+	// Frees the policy of a cell that nobody closed.
+	forgotten runtime.Cleanup
+	_         [2*cacheLine - 64]byte
+}
+
+func newCell(policy *C.stn_policy, nowUS uint64) (*cell, error) {
+	var size C.size_t
+	if status := C.stn_state_size(policy, &size); status != C.STN_OK {
+		return nil, statusError(status)
+	}
+	c := &cell{policy: policy, state: make([]uint64, size/8)}
+	status := C.stn_state_init(policy, unsafe.Pointer(&c.state[0]), size, C.uint64_t(nowUS))
+	if status != C.STN_OK {
+		return nil, statusError(status)
+	}
+	c.forgotten = runtime.AddCleanup(c, freePolicy, policy)
+	return c, nil
+}
+
+func freePolicy(policy *C.stn_policy) { C.stn_policy_free(policy) }
+
+// enter locks the state. Each caller unlocks it.
+func (c *cell) enter() (state *C.uint64_t, size C.size_t, err error) {
+	c.mu.Lock()
+	if c.policy == nil {
+		return nil, 0, ErrClosed
+	}
+	return (*C.uint64_t)(unsafe.Pointer(&c.state[0])), C.size_t(len(c.state) * 8), nil
+}
+
+func (c *cell) acquire(w wish, nowUS uint64, out *decided) error {
+	var d C.stn_decision
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	status := C.go_acquire(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
+		C.uint64_t(nowUS), &d)
+	if status != C.STN_OK {
+		return statusError(status)
+	}
+	out.read(&d)
+	return nil
+}
+
+func (c *cell) peek(w wish, nowUS uint64, out *decided) error {
+	var d C.stn_decision
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	status := C.go_peek(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
+		C.uint64_t(nowUS), &d)
+	if status != C.STN_OK {
+		return statusError(status)
+	}
+	out.read(&d)
+	return nil
+}
+
+func (c *cell) settle(permit [4]uint32, e end, nowUS uint64, out *answered) error {
+	var a C.stn_answer
+	crossing := crossing(permit)
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	status := C.go_settle(c.policy, state, size, &crossing, C.uint32_t(e.fields), C.uint32_t(e.outcome),
+		C.uint32_t(e.actualCost), C.uint64_t(e.durationUS), C.uint64_t(nowUS), &a)
+	return out.readStatus(status, &a)
+}
+
+func (c *cell) cancel(permit [4]uint32, nowUS uint64, out *answered) error {
+	var a C.stn_answer
+	crossing := crossing(permit)
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return out.readStatus(C.go_cancel(c.policy, state, size, &crossing, C.uint64_t(nowUS), &a), &a)
+}
+
+func (c *cell) renew(permit [4]uint32, nowUS uint64, out *answered) error {
+	var a C.stn_answer
+	crossing := crossing(permit)
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return out.readStatus(C.go_renew(c.policy, state, size, &crossing, C.uint64_t(nowUS), &a), &a)
+}
+
+func (c *cell) command(json string, nowUS uint64, out *answered) error {
+	var a C.stn_answer
+	var why C.stn_error
+	a.struct_size, why.struct_size = C.sizeof_stn_answer, C.sizeof_stn_error
+	text, size := chars(json)
+	state, stateSize, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	status := C.stn_command(c.policy, unsafe.Pointer(state), stateSize, text, size, C.uint64_t(nowUS), &a, &why)
+	if status != C.STN_OK {
+		return toError(status, &why)
+	}
+	out.read(&a)
+	return nil
+}
+
+func (c *cell) explain(nowUS uint64) ([]byte, error) {
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+		return okOr(C.stn_explain(c.policy, unsafe.Pointer(state), size, C.uint64_t(nowUS), buffer, capacity, needed))
+	})
+}
+
+func (c *cell) snapshot() ([]byte, error) {
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return readBytes(func(buffer *C.uint8_t, capacity C.size_t, needed *C.size_t) error {
+		return okOr(C.stn_state_encode(c.policy, unsafe.Pointer(state), size, buffer, capacity, needed))
+	})
+}
+
+// restore decodes into new memory, so that an error leaves the state as it was.
+func (c *cell) restore(bytes []byte) error {
+	var why C.stn_error
+	why.struct_size = C.sizeof_stn_error
+	var size C.size_t
+	encoded, length := octets(bytes)
+	_, _, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if status := C.stn_state_size_for(c.policy, encoded, length, &size, &why); status != C.STN_OK {
+		return toError(status, &why)
+	}
+	state := make([]uint64, size/8)
+	status := C.stn_state_decode(c.policy, encoded, length, unsafe.Pointer(&state[0]), size, &why)
+	if status != C.STN_OK {
+		return toError(status, &why)
+	}
+	c.state = state
+	return nil
+}
+
+func (c *cell) nextChangeAt(nowUS uint64) (uint64, error) {
+	var at C.uint64_t
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	err = okOr(C.stn_next_change_at(c.policy, unsafe.Pointer(state), size, C.uint64_t(nowUS), &at))
+	return uint64(at), err
+}
+
+func (c *cell) vacuousAt() (uint64, error) {
+	var at C.uint64_t
+	state, size, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	err = okOr(C.stn_vacuous_at(c.policy, unsafe.Pointer(state), size, &at))
+	return uint64(at), err
+}
+
+func (c *cell) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.policy != nil {
+		c.forgotten.Stop()
+		C.stn_policy_free(c.policy)
+		c.policy = nil
+	}
+}
+
+func crossing(permit [4]uint32) C.stn_permit {
+	return *(*C.stn_permit)(unsafe.Pointer(&permit))
+}
+
+func (d *decided) read(from *C.stn_decision) {
+	d.verdict = uint32(from.verdict)
+	d.permit = *(*[4]uint32)(unsafe.Pointer(&from.permit))
+	d.wouldReject = from.would_reject != 0
+	d.by, d.gates = uint32(from.by), uint32(from.gates)
+	d.retryUS = uint64(from.retry_after_us)
+	d.report = Report{Changed: from.changed != 0, Events: Events(from.events)}
+}
+
+func (a *answered) read(from *C.stn_answer) {
+	a.answer = uint32(from.answer)
+	a.untilUS = uint64(from.until_us)
+	a.report = Report{Changed: from.changed != 0, Events: Events(from.events)}
+}
+
+func (a *answered) readStatus(status C.uint32_t, from *C.stn_answer) error {
+	if status != C.STN_OK {
+		return statusError(status)
+	}
+	a.read(from)
+	return nil
+}

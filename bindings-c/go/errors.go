@@ -1,0 +1,116 @@
+package stanchion
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrRejected is what every [*RejectedError] is, for errors.Is.
+var ErrRejected = errors.New("stanchion: rejected")
+
+// ErrDegraded is what an error is that came about without the state file, for errors.Is.
+var ErrDegraded = errors.New("stanchion: decided without the state file")
+
+// ErrClosed is told by what was closed.
+var ErrClosed = errors.New("stanchion: closed")
+
+// ErrPermitUsed is told where a permit is given back twice.
+var ErrPermitUsed = errors.New("stanchion: the permit was given back before")
+
+// ConfigError is a configuration that is no policy. Nothing was built.
+type ConfigError struct {
+	// Field is where, in the names of the JSON form: circuit.open_ms, limits[1].capacity; empty for the whole.
+	Field string
+	// Value is what stands there, cut at 80 characters.
+	Value string
+	// Allowed is what may stand there.
+	Allowed string
+	message string
+}
+
+func (e *ConfigError) Error() string { return "stanchion: " + e.message }
+
+// InputError is a command or a permit that is none. Nothing changed.
+type InputError struct {
+	// Field is where, in the names of the JSON form; empty for the whole.
+	Field string
+	// Value is what stands there, cut at 80 characters.
+	Value string
+	// Allowed is what may stand there.
+	Allowed string
+	message string
+}
+
+func (e *InputError) Error() string { return "stanchion: " + e.message }
+
+// StateError is bytes that are no state, or none that this release may read. Nothing was changed; keep the bytes.
+type StateError struct {
+	// Code is a stable name: not_a_state, newer_version, and so on.
+	Code    string
+	message string
+}
+
+func (e *StateError) Error() string { return "stanchion: " + e.message }
+
+// StoreError is a state file that could not be used. Nothing was overwritten, nothing was reset.
+type StoreError struct {
+	// Code is a stable name: busy, corrupt, disk_full, and so on.
+	Code string
+	// Path is the state file.
+	Path    string
+	message string
+}
+
+func (e *StoreError) Error() string { return "stanchion: " + e.message }
+
+// EngineError is a call that the engine refused as a whole: an instant out of range, a text that is not UTF-8, a fault inside.
+type EngineError struct {
+	// Code is the name of the status: OUT_OF_RANGE, INTERNAL, and so on.
+	Code    string
+	message string
+}
+
+func (e *EngineError) Error() string { return "stanchion: " + e.message }
+
+// RejectedError is a refusal. Nothing was taken from any gate.
+type RejectedError struct {
+	// By is the gate that holds the call up longest.
+	By Gate
+	// Gates are all gates that refuse now, in their order.
+	Gates []Gate
+	// RetryAfter is how long to wait until every gate would admit this call; 0 where Never is true.
+	RetryAfter time.Duration
+	// Never tells that waiting cannot help.
+	Never bool
+	// Report says how the answer came about.
+	Report Report
+}
+
+func (e *RejectedError) Error() string {
+	if e.Never {
+		return fmt.Sprintf("stanchion: rejected by %s, waiting cannot help", e.By)
+	}
+	return fmt.Sprintf("stanchion: rejected by %s, retry after %s", e.By, e.RetryAfter)
+}
+
+// Is makes every refusal ErrRejected, and one without the state file ErrDegraded.
+func (e *RejectedError) Is(target error) bool {
+	return target == ErrRejected || target == ErrDegraded && e.Report.Degraded != nil
+}
+
+// UnavailableError is a refusal by on_store_error: reject. No gate was asked.
+type UnavailableError struct {
+	// Report says how the answer came about; its Degraded is the reason.
+	Report Report
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("stanchion: unavailable: %v", e.Report.Degraded)
+}
+
+// Is makes it ErrDegraded.
+func (e *UnavailableError) Is(target error) bool { return target == ErrDegraded }
+
+// Unwrap is the reason.
+func (e *UnavailableError) Unwrap() error { return e.Report.Degraded }

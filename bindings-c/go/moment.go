@@ -1,0 +1,123 @@
+package stanchion
+
+// #include "stanchion.h"
+import "C"
+
+import "time"
+
+// Moment is a policy at an instant: see [Policy.At]. Its methods are those of [Policy].
+type Moment struct {
+	policy *Policy
+	us     uint64
+}
+
+// TryAcquire is [Policy.TryAcquire] at the instant.
+func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
+	wish, err := wishOf(opts)
+	if err != nil {
+		return nil, err
+	}
+	var d decided
+	if err := m.policy.backend.acquire(wish, m.us, &d); err != nil {
+		return nil, err
+	}
+	switch d.verdict {
+	case C.STN_ADMITTED:
+		permit := &Permit{words: d.permit, Report: d.report}
+		if d.wouldReject {
+			permit.WouldReject = m.policy.rejected(&d)
+		}
+		return permit, nil
+	case C.STN_UNAVAILABLE:
+		return nil, &UnavailableError{Report: d.report}
+	default:
+		return nil, m.policy.rejected(&d)
+	}
+}
+
+// Peek is [Policy.Peek] at the instant.
+func (m Moment) Peek(opts ...AcquireOption) error {
+	wish, err := wishOf(opts)
+	if err != nil {
+		return err
+	}
+	var d decided
+	if err := m.policy.backend.peek(wish, m.us, &d); err != nil {
+		return err
+	}
+	if d.verdict == C.STN_ADMITTED {
+		return nil
+	}
+	return m.policy.rejected(&d)
+}
+
+// Settle is [Policy.Settle] at the instant.
+func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (Answer, error) {
+	end, err := endOf(outcome, opts)
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := permit.use(); err != nil {
+		return Answer{}, err
+	}
+	var a answered
+	err = m.policy.backend.settle(permit.words, end, m.us, &a)
+	return a.public(), err
+}
+
+// Cancel is [Policy.Cancel] at the instant.
+func (m Moment) Cancel(permit *Permit) (Answer, error) {
+	if err := permit.use(); err != nil {
+		return Answer{}, err
+	}
+	var a answered
+	err := m.policy.backend.cancel(permit.words, m.us, &a)
+	return a.public(), err
+}
+
+// Renew is [Policy.Renew] at the instant.
+func (m Moment) Renew(permit *Permit) (Answer, error) {
+	var a answered
+	err := m.policy.backend.renew(permit.words, m.us, &a)
+	return a.public(), err
+}
+
+// Command is [Policy.Command] at the instant.
+func (m Moment) Command(json string) (Answer, error) {
+	var a answered
+	err := m.policy.backend.command(json, m.us, &a)
+	return a.public(), err
+}
+
+// Explain is [Policy.Explain] at the instant.
+func (m Moment) Explain() ([]byte, error) { return m.policy.backend.explain(m.us) }
+
+// NextChangeAt is when something changes next by time alone; the zero time where nothing does.
+func (m Moment) NextChangeAt() (time.Time, error) {
+	c, isLocal := m.policy.backend.(*cell)
+	if !isLocal {
+		return time.Time{}, errShared
+	}
+	at, err := c.nextChangeAt(m.us)
+	return instant(at), err
+}
+
+func (a *answered) public() Answer {
+	return Answer{Result: Result(a.answer), Until: instant(a.untilUS), Report: a.report}
+}
+
+// rejected is a refusal with its gates by name.
+func (p *Policy) rejected(d *decided) *RejectedError {
+	e := &RejectedError{By: p.gates[d.by], Report: d.report}
+	for i, gate := range p.gates {
+		if d.gates>>i&1 != 0 {
+			e.Gates = append(e.Gates, gate)
+		}
+	}
+	if d.retryUS == C.STN_NEVER {
+		e.Never = true
+	} else {
+		e.RetryAfter = time.Duration(d.retryUS) * time.Microsecond
+	}
+	return e
+}

@@ -1,0 +1,178 @@
+package stanchion
+
+// #include "stanchion.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// Policy is a checked policy and its state. It is safe for many goroutines. Close it when it is no longer needed; one that is
+// forgotten is freed by the garbage collector.
+type Policy struct {
+	backend     backend
+	clock       func() uint64
+	gates       [C.STN_GATE_BULKHEAD + 1]Gate
+	name        string
+	config      string
+	fingerprint uint32
+}
+
+// FromJSON builds a policy from its JSON form, which policy.schema.json describes. What is no policy is a [*ConfigError].
+func FromJSON(json []byte, opts ...Option) (*Policy, error) {
+	var why C.stn_error
+	why.struct_size = C.sizeof_stn_error
+	var handle *C.stn_policy
+	text, size := chars(unsafe.String(unsafe.SliceData(json), len(json)))
+	status := C.stn_policy_from_json(text, size, &handle, &why)
+	if status != C.STN_OK {
+		return nil, toError(status, &why)
+	}
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	p, err := newPolicy(handle, o)
+	if err != nil {
+		C.stn_policy_free(handle)
+		return nil, err
+	}
+	return p, nil
+}
+
+// newPolicy owns the handle once it succeeds.
+func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
+	p := &Policy{clock: o.clock}
+	if err := p.readHandle(handle); err != nil {
+		return nil, err
+	}
+	if o.store != nil {
+		key, err := o.store.key(handle, o.key)
+		if err != nil {
+			return nil, err
+		}
+		C.stn_policy_free(handle) // the key keeps what it needs of it
+		p.backend = key
+		return p, nil
+	}
+	if p.clock == nil {
+		p.clock = sharedClock.nowUS
+	}
+	cell, err := newCell(handle, p.clock())
+	if err != nil {
+		return nil, err
+	}
+	p.backend = cell
+	return p, nil
+}
+
+// readHandle copies what is asked for later, so that nothing but steps needs the handle.
+func (p *Policy) readHandle(handle *C.stn_policy) error {
+	name, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+		return okOr(C.stn_policy_name(handle, buffer, capacity, needed))
+	})
+	if err != nil {
+		return err
+	}
+	config, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+		return okOr(C.stn_policy_config(handle, buffer, capacity, needed))
+	})
+	if err != nil {
+		return err
+	}
+	p.name, p.config = string(name), string(config)
+	for i := range p.gates {
+		text, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+			return okOr(C.stn_gate_name(handle, C.uint32_t(i), buffer, capacity, needed))
+		})
+		if err != nil {
+			return err
+		}
+		p.gates[i].Gate, p.gates[i].Name, _ = strings.Cut(string(text), ":")
+	}
+	var fingerprint C.uint32_t
+	err = okOr(C.stn_policy_fingerprint(handle, &fingerprint))
+	p.fingerprint = uint32(fingerprint)
+	return err
+}
+
+// Close frees the policy. Every later call is ErrClosed.
+func (p *Policy) Close() { p.backend.close() }
+
+// Name is the policy's name.
+func (p *Policy) Name() string { return p.name }
+
+// Config is the policy's configuration as JSON, with every default filled in.
+func (p *Policy) Config() string { return p.config }
+
+// Fingerprint stands for circuit, limits, block and bulkhead with their defaults. A state carries that of its policy.
+func (p *Policy) Fingerprint() uint32 { return p.fingerprint }
+
+// At is the policy at an instant that you give, for tests, replays and whoever has a clock of its own.
+func (p *Policy) At(now time.Time) Moment { return Moment{p, micros(now)} }
+
+// current is the policy at its clock's instant; 0 lets a state file read its own.
+func (p *Policy) current() Moment {
+	if p.clock == nil {
+		return Moment{p, 0}
+	}
+	return Moment{p, p.clock()}
+}
+
+// Acquire asks whether a call may go ahead, unless the context has ended. A refusal is a [*RejectedError]. The permit wants
+// to be given back by [Policy.Settle] or [Policy.Cancel].
+func (p *Policy) Acquire(ctx context.Context, opts ...AcquireOption) (*Permit, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return p.TryAcquire(opts...)
+}
+
+// TryAcquire asks whether a call may go ahead. A refusal is a [*RejectedError], or an [*UnavailableError] where the state
+// file is away and the policy says so.
+func (p *Policy) TryAcquire(opts ...AcquireOption) (*Permit, error) {
+	return p.current().TryAcquire(opts...)
+}
+
+// Settle tells how a call ended: its slot and its probe come back, the circuit learns.
+func (p *Policy) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (Answer, error) {
+	return p.current().Settle(permit, outcome, opts...)
+}
+
+// Cancel gives a permit back whose call never began. A call that began and was abandoned is settled as Ignored.
+func (p *Policy) Cancel(permit *Permit) (Answer, error) { return p.current().Cancel(permit) }
+
+// Renew extends the lease of a call that goes on. After LeaseLost, abort the call: its slot may be another's.
+func (p *Policy) Renew(permit *Permit) (Answer, error) { return p.current().Renew(permit) }
+
+// Command gives a command in its JSON form, such as {"block":{"for_ms":1000}}. What is no command is an [*InputError].
+func (p *Policy) Command(json string) (Answer, error) { return p.current().Command(json) }
+
+// Peek is the error that TryAcquire would have now, nil where it would admit. It gives no permit and changes nothing.
+func (p *Policy) Peek(opts ...AcquireOption) error { return p.current().Peek(opts...) }
+
+// Explain is what an operator needs, as JSON: each gate, its numbers, since when, until when, why.
+func (p *Policy) Explain() ([]byte, error) { return p.current().Explain() }
+
+// Snapshot is the state's portable bytes; nil where a state file has no such key yet.
+func (p *Policy) Snapshot() ([]byte, error) { return p.backend.snapshot() }
+
+// Restore sets the state to bytes of a snapshot. On a [*StateError] the state is as it was.
+func (p *Policy) Restore(bytes []byte) error { return p.backend.restore(bytes) }
+
+// errShared is told where a question needs the state in this process.
+var errShared = errors.New("stanchion: the state is in a file: ask its snapshot")
+
+// VacuousAt is from when on the state may be forgotten, because a new one would answer the same; the zero time for never.
+func (p *Policy) VacuousAt() (time.Time, error) {
+	c, isLocal := p.backend.(*cell)
+	if !isLocal {
+		return time.Time{}, errShared
+	}
+	at, err := c.vacuousAt()
+	return instant(at), err
+}

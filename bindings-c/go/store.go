@@ -1,0 +1,389 @@
+package stanchion
+
+/*
+#include "stanchion.h"
+
+#cgo noescape stn_store_acquire
+#cgo nocallback stn_store_acquire
+#cgo noescape stn_store_peek
+#cgo nocallback stn_store_peek
+#cgo noescape stn_store_settle
+#cgo nocallback stn_store_settle
+#cgo noescape stn_store_cancel
+#cgo nocallback stn_store_cancel
+#cgo noescape stn_store_renew
+#cgo nocallback stn_store_renew
+*/
+import "C"
+
+import (
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+)
+
+// Store is a state file that processes of any language share. It is safe for many goroutines. A store does not outlive a fork.
+type Store struct {
+	mu     sync.RWMutex
+	handle *C.stn_store
+	path   string
+	// Closes a store that nobody closed.
+	forgotten runtime.Cleanup
+}
+
+// FileOption is how a state file is opened. Every setting has a default that is safe.
+type FileOption func(*C.stn_store_options)
+
+// Wait is how long an operation waits for the lock at most, rounded up to milliseconds; 100 ms by default. 0 tries once.
+func Wait(wait time.Duration) FileOption {
+	return func(o *C.stn_store_options) {
+		o.fields |= C.STN_STORE_WAIT
+		o.wait_ms = C.uint32_t(min((wait+time.Millisecond-1)/time.Millisecond, 1<<32-1))
+	}
+}
+
+// MaxKeys is how many keys the file may hold before a new one needs an old one to be forgotten; 100,000 by default.
+func MaxKeys(keys uint64) FileOption {
+	return func(o *C.stn_store_options) {
+		o.fields |= C.STN_STORE_MAX_KEYS
+		o.max_keys = C.uint64_t(keys)
+	}
+}
+
+// MustExist makes a missing file an error; by default it is made, and its directory too (0600 and 0700).
+func MustExist() FileOption { return flag(C.STN_STORE_MUST_EXIST) }
+
+// ReadOnly makes, locks and writes nothing.
+func ReadOnly() FileOption { return flag(C.STN_STORE_READ_ONLY) }
+
+// AnyOwner accepts a file that belongs to another user, or that others may write to: they can decide every answer.
+func AnyOwner() FileOption { return flag(C.STN_STORE_ANY_OWNER) }
+
+// Sync syncs each write, so that it survives a power loss. That takes milliseconds.
+func Sync() FileOption { return flag(C.STN_STORE_SYNC) }
+
+func flag(bit C.uint32_t) FileOption {
+	return func(o *C.stn_store_options) { o.flags |= bit }
+}
+
+// OpenFile opens a state file, or makes it. What is no state file that is safe to use is a [*StoreError].
+func OpenFile(path string, opts ...FileOption) (*Store, error) {
+	var options C.stn_store_options
+	var why C.stn_error
+	options.struct_size, why.struct_size = C.sizeof_stn_store_options, C.sizeof_stn_error
+	for _, opt := range opts {
+		opt(&options)
+	}
+	s := &Store{path: path}
+	text, size := chars(path)
+	if status := C.stn_store_open(text, size, &options, &s.handle, &why); status != C.STN_OK {
+		return nil, atPath(toError(status, &why), path)
+	}
+	s.forgotten = runtime.AddCleanup(s, freeStore, s.handle)
+	return s, nil
+}
+
+func freeStore(handle *C.stn_store) { C.stn_store_close(handle) }
+
+// Close closes the store. Policies on its keys live on until they are closed.
+func (s *Store) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handle != nil {
+		s.forgotten.Stop()
+		C.stn_store_close(s.handle)
+		s.handle = nil
+	}
+}
+
+// Path is the path as it was given.
+func (s *Store) Path() string { return s.path }
+
+// atPath adds the path to an error of the store.
+func atPath(err error, path string) error {
+	if store, isStore := err.(*StoreError); isStore {
+		store.Path = path
+	}
+	return err
+}
+
+// key is a policy on one key of the file.
+func (s *Store) key(policy *C.stn_policy, name string) (*key, error) {
+	var why C.stn_error
+	why.struct_size = C.sizeof_stn_error
+	k := &key{path: s.path}
+	text, size := chars(name)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.handle == nil {
+		return nil, ErrClosed
+	}
+	if status := C.stn_store_key_open(s.handle, policy, text, size, &k.handle, &why); status != C.STN_OK {
+		return nil, atPath(toError(status, &why), s.path)
+	}
+	k.forgotten = runtime.AddCleanup(k, freeKey, k.handle)
+	return k, nil
+}
+
+func freeKey(handle *C.stn_store_key) { C.stn_store_key_close(handle) }
+
+// key is the backend of a policy whose state is in a file.
+type key struct {
+	mu        sync.RWMutex
+	handle    *C.stn_store_key
+	path      string
+	forgotten runtime.Cleanup
+}
+
+// enter keeps the key open. Each caller leaves it by RUnlock.
+func (k *key) enter() (*C.stn_store_key, error) {
+	k.mu.RLock()
+	if k.handle == nil {
+		return nil, ErrClosed
+	}
+	return k.handle, nil
+}
+
+func (k *key) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.handle != nil {
+		k.forgotten.Stop()
+		C.stn_store_key_close(k.handle)
+		k.handle = nil
+	}
+}
+
+// outs are the structs that an operation fills.
+type outs struct {
+	decision C.stn_decision
+	answer   C.stn_answer
+	stored   C.stn_stored
+	why      C.stn_error
+}
+
+func (o *outs) sized() *outs {
+	o.decision.struct_size, o.answer.struct_size = C.sizeof_stn_decision, C.sizeof_stn_answer
+	o.stored.struct_size, o.why.struct_size = C.sizeof_stn_stored, C.sizeof_stn_error
+	return o
+}
+
+// report adds what the file says to an answer.
+func (o *outs) report(to *Report, path string) {
+	to.Sequence = uint64(o.stored.sequence)
+	to.Waited = time.Duration(o.stored.waited_us) * time.Microsecond
+	if o.stored.degraded != 0 {
+		to.Degraded, _ = atPath(toError(C.STN_STORE, &o.why), path).(*StoreError)
+	}
+}
+
+func (k *key) acquire(w wish, nowUS uint64, out *decided) error {
+	var o outs
+	o.sized()
+	options := w.crossing()
+	handle, err := k.enter()
+	defer k.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	status := C.stn_store_acquire(handle, &options, C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
+	if status != C.STN_OK {
+		return atPath(toError(status, &o.why), k.path)
+	}
+	out.read(&o.decision)
+	o.report(&out.report, k.path)
+	return nil
+}
+
+func (k *key) peek(w wish, nowUS uint64, out *decided) error {
+	var o outs
+	o.sized()
+	options := w.crossing()
+	handle, err := k.enter()
+	defer k.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	status := C.stn_store_peek(handle, &options, C.uint64_t(nowUS), &o.decision, &o.why)
+	if status != C.STN_OK {
+		return atPath(toError(status, &o.why), k.path)
+	}
+	out.read(&o.decision)
+	return nil
+}
+
+// step is what the operations after an acquire have in common.
+func (k *key) step(out *answered, call func(handle *C.stn_store_key, o *outs) C.uint32_t) error {
+	var o outs
+	o.sized()
+	handle, err := k.enter()
+	defer k.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	if status := call(handle, &o); status != C.STN_OK {
+		return atPath(toError(status, &o.why), k.path)
+	}
+	out.read(&o.answer)
+	o.report(&out.report, k.path)
+	return nil
+}
+
+func (k *key) settle(permit [4]uint32, e end, nowUS uint64, out *answered) error {
+	words, options := crossing(permit), e.crossing()
+	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_settle(handle, &words, &options, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
+	})
+}
+
+func (k *key) cancel(permit [4]uint32, nowUS uint64, out *answered) error {
+	words := crossing(permit)
+	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_cancel(handle, &words, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
+	})
+}
+
+func (k *key) renew(permit [4]uint32, nowUS uint64, out *answered) error {
+	words := crossing(permit)
+	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_renew(handle, &words, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
+	})
+}
+
+func (k *key) command(json string, nowUS uint64, out *answered) error {
+	text, size := chars(json)
+	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_command(handle, text, size, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
+	})
+}
+
+func (k *key) restore(bytes []byte) error {
+	encoded, size := octets(bytes)
+	var out answered
+	return k.step(&out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_restore(handle, encoded, size, &o.stored, &o.why)
+	})
+}
+
+func (k *key) explain(nowUS uint64) ([]byte, error) {
+	var o outs
+	o.sized()
+	handle, err := k.enter()
+	defer k.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	return readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+		return k.okOr(C.stn_store_explain(handle, C.uint64_t(nowUS), buffer, capacity, needed, &o.why), &o)
+	})
+}
+
+func (k *key) snapshot() ([]byte, error) {
+	var o outs
+	o.sized()
+	handle, err := k.enter()
+	defer k.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := readBytes(func(buffer *C.uint8_t, capacity C.size_t, needed *C.size_t) error {
+		return k.okOr(C.stn_store_snapshot(handle, buffer, capacity, needed, &o.why), &o)
+	})
+	if len(bytes) == 0 {
+		return nil, err // no such key yet
+	}
+	return bytes, err
+}
+
+func (k *key) okOr(status C.uint32_t, o *outs) error {
+	if status == C.STN_OK {
+		return nil
+	}
+	return atPath(toError(status, &o.why), k.path)
+}
+
+func (w wish) crossing() C.stn_acquire_options {
+	return C.stn_acquire_options{
+		struct_size: C.sizeof_stn_acquire_options, fields: C.uint32_t(w.fields), cost: C.uint32_t(w.cost),
+		holder: C.uint64_t(w.holder),
+	}
+}
+
+func (e end) crossing() C.stn_settle_options {
+	return C.stn_settle_options{
+		struct_size: C.sizeof_stn_settle_options, fields: C.uint32_t(e.fields), outcome: C.uint32_t(e.outcome),
+		actual_cost: C.uint32_t(e.actualCost), duration_us: C.uint64_t(e.durationUS),
+	}
+}
+
+// Write is what a transaction writes.
+type Write struct {
+	// Bytes are the key's new bytes.
+	Bytes []byte
+	// VacuousAt is from when on the key may be forgotten, as [Policy.VacuousAt] says; the zero time keeps it for ever.
+	VacuousAt time.Time
+}
+
+// Transact decides elsewhere, under the file's lock: decide gets the key's bytes (nil where there are none yet, and only
+// until it returns) and says what to write, nil for nothing. An error of decide writes nothing. Every other operation on the
+// file waits meanwhile: keep it short. It returns the key's write sequence, 0 where the key does not exist.
+func (s *Store) Transact(key string, decide func(bytes []byte) (*Write, error)) (uint64, error) {
+	// The lock belongs to the thread that took it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	transaction, err := s.begin(key)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { C.stn_store_abort(transaction) }() // null once it is committed
+	var found *C.uint8_t
+	var size C.size_t
+	var stored C.stn_stored
+	stored.struct_size = C.sizeof_stn_stored
+	if err := okOr(C.stn_transaction_bytes(transaction, &found, &size, &stored)); err != nil {
+		return 0, err
+	}
+	write, err := decide(unsafe.Slice((*byte)(unsafe.Pointer(found)), size))
+	if err != nil {
+		return 0, err
+	}
+	if write == nil {
+		return uint64(stored.sequence), nil
+	}
+	committed := transaction
+	transaction = nil
+	return s.commit(committed, write)
+}
+
+func (s *Store) begin(key string) (*C.stn_transaction, error) {
+	var why C.stn_error
+	why.struct_size = C.sizeof_stn_error
+	var transaction *C.stn_transaction
+	text, size := chars(key)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.handle == nil {
+		return nil, ErrClosed
+	}
+	if status := C.stn_store_begin(s.handle, text, size, &transaction, &why); status != C.STN_OK {
+		return nil, atPath(toError(status, &why), s.path)
+	}
+	return transaction, nil
+}
+
+func (s *Store) commit(transaction *C.stn_transaction, write *Write) (uint64, error) {
+	var why C.stn_error
+	why.struct_size = C.sizeof_stn_error
+	var sequence C.uint64_t
+	var vacuousAt uint64
+	if !write.VacuousAt.IsZero() {
+		vacuousAt = micros(write.VacuousAt)
+	}
+	bytes, size := octets(write.Bytes)
+	status := C.stn_store_commit(transaction, bytes, size, C.uint64_t(vacuousAt), &sequence, &why)
+	if status != C.STN_OK {
+		return 0, atPath(toError(status, &why), s.path)
+	}
+	return uint64(sequence), nil
+}

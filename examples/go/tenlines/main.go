@@ -1,0 +1,41 @@
+// A guarded call in Go. From the repository: make -C bindings-c go-examples
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	stanchion "github.com/stanchion/stanchion/bindings-c/go"
+)
+
+func callUpstream(context.Context) error { return nil }
+
+func main() {
+	policy, err := stanchion.FromJSON([]byte(`{"name": "billing", "circuit": {"consecutive_failures": 5},
+		"limits": [{"name": "calls", "capacity": 60, "refill_tokens": 60, "refill_interval_ms": 60000}],
+		"bulkhead": {"max_concurrent": 10}}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer policy.Close()
+
+	ctx := context.Background()
+	permit, err := policy.Acquire(ctx)
+	var rejected *stanchion.RejectedError
+	if errors.As(err, &rejected) {
+		fmt.Println("not now: try again in", rejected.RetryAfter)
+		return
+	} else if err != nil {
+		log.Fatal(err)
+	}
+	outcome := stanchion.Success
+	if callUpstream(ctx) != nil {
+		outcome = stanchion.Failure
+	}
+	if _, err := policy.Settle(permit, outcome); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("called")
+}
