@@ -9,7 +9,7 @@
 use crate::num::{index, low8, low16, low32, wide};
 
 /// How many words the head has.
-pub(crate) const HEAD: usize = 14;
+pub(crate) const HEAD: usize = 15;
 /// The head of a live state.
 pub(crate) type Head = [u64; HEAD];
 
@@ -41,6 +41,9 @@ pub(crate) const LEASES: usize = 11;
 pub(crate) const SHAPE: usize = 12;
 /// Where probes begin 16, where leases begin 16, carried bytes 16, places for probes 8, log2 of places for leases 8.
 pub(crate) const PLACES: usize = 13;
+
+/// As of when the levels are: at most `last_at`. Refilling later or in steps is the same, so a plain settle leaves them.
+pub(crate) const LEVELS: usize = 14;
 
 /// Marks memory as a live state of this release: "stnchn" and the layout's number.
 const MAGIC: u64 = 0x5374_6E01;
@@ -213,9 +216,9 @@ impl<'a> View<'a> {
         low32(self.head[TAG] >> 32)
     }
 
-    /// From when limits refill: not while a block is ahead.
+    /// From when the levels are to be refilled: not while a block is ahead.
     pub(crate) fn refills_from(self) -> u64 {
-        self.last_at().max(self.head[BLOCK])
+        self.head[LEVELS].max(self.head[BLOCK])
     }
 
     /// The limits' words: the policy's in their order, then carried ones.
@@ -264,7 +267,9 @@ impl<'a> Mem<'a> {
         words.as_chunks_mut::<PROBE_WORDS>().0.get_mut(..usize::from(low8(places >> 48))).unwrap_or_default()
     }
 
+    /// The last change was at `at`, and the levels are as of then.
     pub(crate) fn set_last_at(&mut self, at: u64) {
+        self.head[LEVELS] = at;
         self.head[LAST] = (self.head[LAST] & !INSTANT) | (at & INSTANT);
     }
 

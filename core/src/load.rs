@@ -34,7 +34,9 @@ pub(crate) fn unload(view: View<'_>) -> Snapshot {
     snapshot.next_lease_id = low32(field(view.head[COUNTS], 24, 24));
     snapshot.circuit = circuit.exists.then(|| circuit_snapshot(&circuit));
     snapshot.mode = circuit.mode.map(|mode| ModeSnapshot { mode, until_at: circuit.mode_until });
+    let elapsed_us = view.last_at().saturating_sub(view.refills_from());
     snapshot.limits = view.limits().iter().map(limit::from_words).filter(|limit| limit.name_hash != 0).collect();
+    snapshot.limits.iter_mut().for_each(|limit| limit.refill(elapsed_us));
     snapshot.limits.sort_unstable_by_key(|limit| limit.name_hash);
     snapshot.block_until = view.head[BLOCK];
     snapshot.failures_at = failures(view);

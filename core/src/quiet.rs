@@ -9,12 +9,12 @@ use crate::bulkhead::COUNT_SHIFT;
 use crate::circuit::is_before;
 use crate::input::{Acquire, Holder, Outcome, Settle};
 use crate::live::{
-    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEASES, LIMIT_WORDS, PLACES, TAG, TALLY, WAKE, field,
-    tag,
+    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEASES, LEVELS, LIMIT_WORDS, PLACES, TAG, TALLY, WAKE,
+    field, tag,
 };
 use crate::num::{bits, index, level, low8, low16, low32, wide};
 use crate::permit::Permit;
-use crate::policy::{BulkheadRules, Policy};
+use crate::policy::{BulkheadRules, LimitRules, Policy};
 
 const LOW_32: u64 = 0xFFFF_FFFF;
 const ID: u64 = (1 << 24) - 1;
@@ -36,27 +36,35 @@ impl Policy {
         let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
         // A call of cost 0 may take nothing, and then changes nothing.
         let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
-        let elapsed_us = t.wrapping_sub(head[LAST]);
-        let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
-        for (rules, [units, ..]) in self.limits.iter().zip(limits) {
-            if !rules.admits(rules.refilled(level(*units), elapsed_us), wish.cost) {
-                return None;
+        let elapsed_us = t.wrapping_sub(head[LEVELS]);
+        let slot = match self.bulkhead {
+            Some(rules) => Some(find_slot(head, body, rules, wish, t)?),
+            None => None,
+        };
+        let (levels, _) = body.as_chunks_mut::<LIMIT_WORDS>();
+        let take = |rules: &LimitRules, units: u64| {
+            let refilled = rules.refilled(level(units), elapsed_us);
+            rules.admits(refilled, wish.cost).then(|| bits(refilled.wrapping_sub(rules.units(rules.tokens(wish.cost)))))
+        };
+        match (self.limits.as_slice(), levels) {
+            ([], _) => {}
+            ([rules], [[units, ..], ..]) => *units = take(rules, *units)?,
+            (all, levels) => {
+                // All or none: nothing is written before every limit was asked.
+                if !all.iter().zip(levels.iter()).all(|(rules, [units, ..])| take(rules, *units).is_some()) {
+                    return None;
+                }
+                for (rules, [units, ..]) in all.iter().zip(levels) {
+                    *units = take(rules, *units).unwrap_or(*units);
+                }
             }
         }
-        let mut lease_id = 0;
-        if let Some(rules) = self.bulkhead {
-            // The last thing that can say no, and the first that writes.
-            lease_id = low32(take_slot(head, body, rules, wish, t)?);
-        }
-        let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
-        for (rules, [units, ..]) in self.limits.iter().zip(limits) {
-            let refilled = rules.refilled(level(*units), elapsed_us);
-            *units = bits(refilled.wrapping_sub(rules.units(rules.tokens(wish.cost))));
-        }
-        let takes = self.bulkhead.is_some() || !self.limits.is_empty();
+        let takes = slot.is_some() || !self.limits.is_empty();
         if takes {
             head[LAST] = t;
+            head[LEVELS] = t;
         }
+        let lease_id = slot.map_or(0, |slot| take_slot(head, body, &slot, wish));
         let generation = low32(field(head[GENERATION], 0, 24));
         Some((Permit::new(t, wish.cost, generation, lease_id), takes))
     }
@@ -83,11 +91,6 @@ impl Policy {
         let id = permit.lease_id();
         if id != 0 {
             return_slot(head, body, u64::from(id))?;
-            let elapsed_us = t.wrapping_sub(head[LAST]);
-            let (limits, _) = body.as_chunks_mut::<LIMIT_WORDS>();
-            for (rules, [units, ..]) in self.limits.iter().zip(limits) {
-                *units = bits(rules.refilled(level(*units), elapsed_us));
-            }
             head[LAST] = t;
         }
         let generation = permit.generation();
@@ -97,36 +100,49 @@ impl Policy {
     }
 }
 
-/// Takes a free slot whose lease ends last of all, under an id whose place is empty, and puts it at the end of the list.
+/// A free slot: where its lease goes, and its end.
+#[derive(Clone, Copy)]
+struct Slot {
+    at: usize,
+    end: u64,
+}
+
+/// A free slot whose lease would end last of all, under an id whose place is empty.
 #[inline]
-fn take_slot(head: &mut Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<u64> {
-    let (list, counts) = (head[LEASES], head[COUNTS]);
+fn find_slot(head: &Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
+    let list = head[LEASES];
     if list & 0xFFFF >= u64::from(rules.max_concurrent) || (rules.is_reentrant && wish.holder.is_some()) {
         return None;
     }
     let end = t.wrapping_add(rules.lease_us).min(INSTANT);
     let (places, mask) = places(head, body)?;
+    let at = index(head[COUNTS] >> 24) & mask;
+    let last_end = places.get(index((list >> 32) & 0xFFFF).wrapping_sub(1)).map_or(0, |[end, ..]| *end & INSTANT);
+    (places.get(at)?[1] == 0 && last_end <= end).then_some(Slot { at, end })
+}
+
+/// Writes the lease and puts it at the end of the list; its id.
+#[inline]
+fn take_slot(head: &mut Head, body: &mut [u64], slot: &Slot, wish: &Acquire) -> u32 {
+    let (list, counts) = (head[LEASES], head[COUNTS]);
     let id = (counts >> 24) & ID;
-    let at = index(id) & mask;
-    let place = wide(at).wrapping_add(1);
-    let (first, last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
-    if places.get(at)?[1] != 0 {
-        return None;
+    let place = wide(slot.at).wrapping_add(1);
+    let last = (list >> 32) & 0xFFFF;
+    let mut first = (list >> 16) & 0xFFFF;
+    let Some((places, _)) = places(head, body) else { return 0 };
+    match places.get_mut(index(last.wrapping_sub(1))) {
+        Some([.., links]) => *links = (*links & !LOW_32) | place,
+        None => first = place,
     }
-    if let Some([last_end, .., links]) = places.get_mut(index(last.wrapping_sub(1))) {
-        if *last_end & INSTANT > end {
-            return None;
-        }
-        *links = (*links & !LOW_32) | place;
+    if let Some(words) = places.get_mut(slot.at) {
+        *words = [slot.end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), last << 32];
     }
-    *places.get_mut(at)? = [end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), last << 32];
-    let first = if first == 0 { place } else { first };
     head[LEASES] = ((list & 0xFFFF).wrapping_add(1)) | (first << 16) | (place << 32);
     // After the last id comes 1: 0 is none.
     let next_id = if id == ID { 1 } else { id.wrapping_add(1) };
     head[COUNTS] = (counts & !(ID << 24)) | (next_id << 24);
-    head[WAKE] = head[WAKE].min(end);
-    Some(id)
+    head[WAKE] = head[WAKE].min(slot.end);
+    low32(id)
 }
 
 /// Takes a lease out that stands at its home with nothing pushed aside behind it. Nothing has ended, so it lives.
