@@ -16,7 +16,10 @@ struct Schema {
     text: fn() -> String,
 }
 
-const SCHEMAS: &[Schema] = &[Schema { file: "state.schema.json", text: stanchion::state_schema }];
+const SCHEMAS: &[Schema] = &[
+    Schema { file: "policy.schema.json", text: stanchion::policy_schema },
+    Schema { file: "state.schema.json", text: stanchion::state_schema },
+];
 
 pub(crate) fn run(args: Parser) -> Outcome {
     if let Some(value) = values(args)?.first() {

@@ -4,8 +4,9 @@ use alloc::format;
 
 use crate::config::compile::{MAX_UNITS, units_per_token};
 use crate::config::fault::Quoted;
-use crate::config::parts::{CircuitConfig, LimitConfig, PolicyConfig, TimeWindow, WindowConfig};
+use crate::config::parts::{CircuitConfig, LimitConfig, PolicyConfig};
 use crate::config::table::{Value, bounds};
+use crate::config::window::{TimeWindow, WindowConfig};
 use crate::error::ConfigError;
 use crate::hash::name_hash;
 

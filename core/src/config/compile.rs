@@ -7,15 +7,17 @@ use core::time::Duration;
 use crate::answer::Gate;
 use crate::config::check::checked;
 use crate::config::parts::{
-    BlockConfig, BulkheadConfig, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure, LateSuccess,
-    LimitConfig, OnStoreError, PolicyConfig, PolicyMode, WindowConfig,
+    BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
+use crate::config::window::WindowConfig;
+use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 use crate::error::ConfigError;
 use crate::hash::name_hash;
 use crate::num::signed;
 use crate::policy::{
     BlockRules, BulkheadRules, CircuitRules, FailuresInWindow, LimitRules, NEVER_US, Policy, WindowRules,
 };
+use crate::time::duration_us;
 #[cfg(feature = "serde")]
 use crate::{
     config::table::{Value, bounds},
@@ -171,7 +173,7 @@ impl Policy {
         Some(probe_us.min(slot_us)).filter(|us| *us != NEVER_US).map(Duration::from_micros)
     }
 
-    /// How often a host renews the permit of a running call: every third of its [`lease`](Policy::lease). None where
+    /// How often a host renews the permit of a running call: every third of its [`lease`](Policy::lease), in whole µs. None where
     /// nothing is leased, or where the call is aborted at [`call_timeout`](Policy::call_timeout) before its lease ends.
     ///
     /// ```
@@ -187,7 +189,7 @@ impl Policy {
     pub fn renew_interval(&self) -> Option<Duration> {
         let lease = self.lease()?;
         let is_aborted_before = self.call_timeout().is_some_and(|timeout| timeout <= lease);
-        if is_aborted_before { None } else { lease.checked_div(3) }
+        if is_aborted_before { None } else { Some(Duration::from_micros(duration_us(lease) / 3)) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Configurations: one table of parameters, checked once, compiled to the form in which the engine decides.
 //!
-//! - `parts` is the table, `table` what it expands to, `values` and `decimal` the types that stand in it.
+//! - `parts` is the table (`window` and `words` belong to it), `table` what it expands to, `values` and `decimal` the
+//!   types that stand in it.
 //! - `check` holds what one field says about another, and fills in the defaults that depend on other fields.
 //! - `compile` makes the engine's rules and the fingerprint, `share` the part of a policy that one host may use alone.
 //! - `schema` is the JSON Schema, `fault` the path in an error.
@@ -16,15 +17,16 @@ mod schema;
 mod share;
 mod table;
 mod values;
+mod window;
+mod words;
 
 #[cfg(feature = "serde")]
 pub(crate) use decimal::parse_scaled;
 pub use decimal::{Multiplier, Percent};
 #[cfg(feature = "serde")]
 pub(crate) use fault::{Quoted, listed};
-pub use parts::{
-    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure,
-    LateSuccess, LimitConfig, OnStoreError, PolicyConfig, PolicyMode, TimeWindow, WindowConfig,
-};
+pub use parts::{BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig};
 #[cfg(feature = "serde")]
 pub use schema::policy_schema;
+pub use window::{CallWindow, TimeWindow, WindowConfig};
+pub use words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};

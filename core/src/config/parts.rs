@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{Bounds, Value, argument, bounds, config, field_type, how};
-use crate::config::values::choices;
+use crate::config::window::WindowConfig;
+use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 #[cfg(feature = "serde")]
-use crate::config::{schema, table::Table, values::words};
+use crate::config::{schema, table::Table};
 use crate::error::ConfigError;
 #[cfg(feature = "serde")]
 use crate::json::{Fields, Json, Object};
@@ -147,45 +148,6 @@ config! {
 }
 
 config! {
-    /// The last so many calls.
-    ///
-    /// ```
-    /// use stanchion::{CallWindow, CircuitConfig};
-    ///
-    /// let circuit = CircuitConfig::new().failure_rate_percent(50).window(CallWindow::new(100));
-    /// assert!(circuit.window.is_some());
-    /// ```
-    pub struct CallWindow {
-        required {
-            /// How many calls.
-            calls: u32 in 1..=1_024;
-        }
-        optional {}
-    }
-}
-
-config! {
-    /// The calls of a time, summed up in slots.
-    ///
-    /// ```
-    /// use stanchion::{CircuitConfig, TimeWindow};
-    ///
-    /// let circuit = CircuitConfig::new().failure_rate_percent(50).window(TimeWindow::new(60_000).slots(6));
-    /// assert!(circuit.window.is_some());
-    /// ```
-    pub struct TimeWindow {
-        required {
-            /// How long.
-            ms: u32 in 1..=4_294_967_295;
-        }
-        optional {
-            /// In how many slots. Nothing older than the window counts; something may leave up to a slot early.
-            slots: plain(u32) in 1..=64, 10;
-        }
-    }
-}
-
-config! {
     /// One rate limit, a token bucket: full it holds `capacity` tokens, and it refills continuously.
     ///
     /// In no span of time is more admitted than `capacity` and what was refilled in it. So capacity 10 with 10 tokens a
@@ -261,139 +223,6 @@ config! {
             /// Whether calls of one holder share one slot.
             reentrant: plain(bool), false;
         }
-    }
-}
-
-choices! {
-    /// Whether a policy decides.
-    pub enum PolicyMode {
-        /// It decides.
-        Enforce = "enforce",
-        /// It admits everything and tells what it would have refused.
-        Shadow = "shadow",
-    }
-
-    /// What a host answers while the shared state cannot be reached. Every such answer says that it is degraded.
-    pub enum OnStoreError {
-        /// It admits.
-        Admit = "admit",
-        /// It refuses.
-        Reject = "reject",
-        /// It decides alone, with its share of each limit.
-        Local = "local",
-    }
-
-    /// What a call takes from a limit.
-    pub enum Charge {
-        /// Its cost.
-        Cost = "cost",
-        /// One token, whatever it costs.
-        Call = "call",
-    }
-
-    /// What is in a limit at the beginning.
-    pub enum Initial {
-        /// Its capacity.
-        Full = "full",
-        /// Nothing.
-        Empty = "empty",
-    }
-
-    /// What a success does that arrives while the circuit is open.
-    pub enum LateSuccess {
-        /// Nothing.
-        Ignore = "ignore",
-        /// It closes the circuit.
-        Close = "close",
-    }
-
-    /// What a failure does that arrives while the circuit is open.
-    pub enum LateFailure {
-        /// Nothing.
-        Ignore = "ignore",
-        /// It moves the end of the open time, to at most `open_max_ms` from the opening.
-        Extend = "extend",
-    }
-}
-
-/// What the rates of a circuit are taken over: the last calls, or a time.
-///
-/// ```
-/// use stanchion::{CallWindow, TimeWindow, WindowConfig};
-///
-/// assert_eq!(WindowConfig::from(CallWindow::new(100)), WindowConfig::Calls(CallWindow::new(100)));
-/// assert_eq!(WindowConfig::from(TimeWindow::new(60_000)), WindowConfig::Time(TimeWindow::new(60_000)));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WindowConfig {
-    /// The last calls.
-    Calls(CallWindow),
-    /// A time.
-    Time(TimeWindow),
-}
-
-impl From<CallWindow> for WindowConfig {
-    fn from(window: CallWindow) -> Self {
-        Self::Calls(window)
-    }
-}
-
-impl From<TimeWindow> for WindowConfig {
-    fn from(window: TimeWindow) -> Self {
-        Self::Time(window)
-    }
-}
-
-impl Value for WindowConfig {
-    fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
-        match self {
-            Self::Calls(window) => window.check(bounds),
-            Self::Time(window) => window.check(bounds),
-        }
-    }
-
-    /// `calls` or `ms` says which of the two it is.
-    #[cfg(feature = "serde")]
-    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-        let object = Object::open(json, &["calls", "ms", "slots"])?;
-        match (object.get("calls"), object.get("ms")) {
-            (Some(_), None) => CallWindow::read(json, bounds).map(Self::Calls),
-            (None, Some(_)) => TimeWindow::read(json, bounds).map(Self::Time),
-            _ => Err(ConfigError::new("", json, &Self::allowed(bounds))),
-        }
-    }
-
-    #[cfg(feature = "serde")]
-    fn write(&self) -> Json {
-        match self {
-            Self::Calls(window) => window.write(),
-            Self::Time(window) => window.write(),
-        }
-    }
-
-    #[cfg(feature = "serde")]
-    fn allowed(_: Bounds) -> String {
-        "an object with either `calls` or `ms`".into()
-    }
-
-    #[cfg(feature = "serde")]
-    fn schema(_: Bounds) -> Fields {
-        schema::reference(Self::NAME)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl Table for WindowConfig {
-    const NAME: &'static str = "WindowConfig";
-
-    fn definition() -> Json {
-        let either = [CallWindow::NAME, TimeWindow::NAME].map(|name| Json::Object(schema::reference(name)));
-        Json::object([
-            ("title", Json::text(Self::NAME)),
-            ("description", Json::text("What the rates of a circuit are taken over: the last calls, or a time.")),
-            ("oneOf", Json::List(either.into())),
-        ])
     }
 }
 

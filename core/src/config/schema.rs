@@ -5,10 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::config::parts::{
-    BlockConfig, BulkheadConfig, CallWindow, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
-    TimeWindow, WindowConfig,
+    BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
 use crate::config::table::Table;
+use crate::config::window::{CallWindow, TimeWindow, WindowConfig};
 use crate::json::{Fields, Json};
 
 /// The JSON Schema of a policy, draft 2020-12, as text with a line feed at its end.
