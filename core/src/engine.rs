@@ -4,7 +4,7 @@
 //! brought due is stored, so that one history has one encoding. What changes nothing commits nothing.
 
 use crate::answer::{Answer, Decision, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step};
-use crate::bulkhead::{find_holder, find_live, lease_at};
+use crate::bulkhead::{find_holder, find_live};
 use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Outcome, Settle};
 use crate::limit;
@@ -269,7 +269,7 @@ impl Entered<'_> {
     /// A re-entrant holder's slot, taken once more; `None` where it has none.
     fn share_slot(&mut self, wish: &Acquire) -> Option<u32> {
         let rules = self.policy.bulkhead.filter(|rules| rules.is_reentrant)?;
-        let (_, lease) = find_holder(self.mem.view(), wish.holder?.raw(), self.t)?;
+        let lease = find_holder(self.mem.view(), wish.holder?.raw(), self.t)?;
         self.mem.extend_lease(lease.id, self.until(rules.lease_us).max(lease.expires_at), 1);
         Some(lease.id)
     }
@@ -572,7 +572,7 @@ impl Entered<'_> {
         }
         let circuit = self.circuit_now();
         let view = self.mem.view();
-        let slot = find_live(view, id, self.t).and_then(|at| lease_at(view, at)).map(|lease| lease.expires_at);
+        let slot = find_live(view, id, self.t).map(|lease| lease.expires_at);
         let probe = Some(id).filter(|id| self.has_probe(&circuit, *id)).and_then(|id| self.probe_end(id));
         let slot_until = slot.map(|end| end.max(self.policy.bulkhead.map_or(0, |rules| self.until(rules.lease_us))));
         let probe_until = probe.map(|end| end.max(self.rules().map_or(0, |rules| self.until(rules.probe_lease_us))));

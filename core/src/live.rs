@@ -9,7 +9,7 @@
 use crate::num::{index, low8, low16, low32, wide};
 
 /// How many words the head has.
-pub(crate) const HEAD: usize = 15;
+pub(crate) const HEAD: usize = 14;
 /// The head of a live state.
 pub(crate) type Head = [u64; HEAD];
 
@@ -35,15 +35,12 @@ pub(crate) const FIRST_PROBE: usize = 8;
 pub(crate) const BLOCK: usize = 9;
 /// When the mode ends, 0 for never.
 pub(crate) const MODE_UNTIL: usize = 10;
-/// Leases: count 16, first 16, last 16 (places + 1, by ascending end).
-pub(crate) const LEASES: usize = 11;
+/// As of when the levels are: at most `last_at`. Refilling later or in steps is the same, so a plain settle leaves them.
+pub(crate) const LEVELS: usize = 11;
 /// limits 8, carried limits 8, places for failures 8, kind of window 8, its size 16, words in all 16.
 pub(crate) const SHAPE: usize = 12;
 /// Where probes begin 16, where leases begin 16, carried bytes 16, places for probes 8, log2 of places for leases 8.
 pub(crate) const PLACES: usize = 13;
-
-/// As of when the levels are: at most `last_at`. Refilling later or in steps is the same, so a plain settle leaves them.
-pub(crate) const LEVELS: usize = 14;
 
 /// Marks memory as a live state of this release: "stnchn" and the layout's number.
 const MAGIC: u64 = 0x5374_6E01;
@@ -66,7 +63,7 @@ pub(crate) const LIMIT_WORDS: usize = 4;
 pub(crate) const SLOT_WORDS: usize = 2;
 /// Words of a probe: id; end.
 pub(crate) const PROBE_WORDS: usize = 2;
-/// Words of a lease: end 52, count 12; id; holder; next 32, previous 32 (places + 1).
+/// Words of a lease: end 52, count 12; id; holder; next 32, previous 32.
 pub(crate) const LEASE_WORDS: usize = 4;
 
 /// The tag of a live state under a policy of that fingerprint.
@@ -180,7 +177,8 @@ impl Shape {
     }
 
     pub(crate) fn raw_at(&self) -> usize {
-        self.leases_at().saturating_add(self.leases.saturating_mul(LEASE_WORDS))
+        let ring = usize::from(self.leases != 0);
+        self.leases_at().saturating_add(self.leases.saturating_add(ring).saturating_mul(LEASE_WORDS))
     }
 
     /// Words in all, the head included.

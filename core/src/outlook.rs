@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::answer::{Events, Gate, GateSet, Rejection, RetryAfter};
-use crate::bulkhead::{MAX_SHARING, find_holder, frees_at, has_room};
+use crate::bulkhead::{Lease, MAX_SHARING, find_holder, frees_at, has_room};
 use crate::circuit::Circuit;
 use crate::input::Acquire;
 use crate::live::{BLOCK, View};
@@ -94,7 +94,7 @@ impl Outlook<'_> {
     }
 
     fn bulkhead_refuses(&self, rules: BulkheadRules, x: u64) -> Option<Until> {
-        if let Some((_, lease)) = self.shared_slot(rules, x) {
+        if let Some(lease) = self.shared_slot(rules, x) {
             return (lease.count >= MAX_SHARING).then_some(Some(lease.expires_at));
         }
         if has_room(self.view, rules.max_concurrent, x) {
@@ -104,7 +104,7 @@ impl Outlook<'_> {
     }
 
     /// The slot that the holder has already, where the bulkhead is re-entrant.
-    fn shared_slot(&self, rules: BulkheadRules, x: u64) -> Option<(usize, crate::bulkhead::Lease)> {
+    fn shared_slot(&self, rules: BulkheadRules, x: u64) -> Option<Lease> {
         let holder = self.wish.holder.filter(|_| rules.is_reentrant)?;
         find_holder(self.view, holder.raw(), x)
     }

@@ -9,8 +9,8 @@ use crate::bulkhead::COUNT_SHIFT;
 use crate::circuit::is_before;
 use crate::input::{Acquire, Holder, Outcome, Settle};
 use crate::live::{
-    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEASES, LEVELS, LIMIT_WORDS, PLACES, TAG, TALLY, WAKE,
-    field, tag,
+    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEVELS, LIMIT_WORDS, PLACES, TAG, TALLY, WAKE, field,
+    tag,
 };
 use crate::num::{bits, index, level, low8, low16, low32, wide};
 use crate::permit::Permit;
@@ -100,44 +100,46 @@ impl Policy {
     }
 }
 
-/// A free slot: where its lease goes, and its end.
+/// A free slot: the place of its lease, and its end.
 #[derive(Clone, Copy)]
 struct Slot {
-    at: usize,
+    place: usize,
     end: u64,
 }
 
 /// A free slot whose lease would end last of all, under an id whose place is empty.
 #[inline]
 fn find_slot(head: &Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
-    let list = head[LEASES];
-    if list & 0xFFFF >= u64::from(rules.max_concurrent) || (rules.is_reentrant && wish.holder.is_some()) {
+    if rules.is_reentrant && wish.holder.is_some() {
         return None;
     }
     let end = t.wrapping_add(rules.lease_us).min(INSTANT);
     let (places, mask) = places(head, body)?;
-    let at = index(head[COUNTS] >> 24) & mask;
-    let last_end = places.get(index((list >> 32) & 0xFFFF).wrapping_sub(1)).map_or(0, |[end, ..]| *end & INSTANT);
-    (places.get(at)?[1] == 0 && last_end <= end).then_some(Slot { at, end })
+    let place = (index(head[COUNTS] >> 24) & mask).wrapping_add(1);
+    let [count, .., links] = places.first()?;
+    // The ring itself has the number of leases there, which is no instant that a lease could end before.
+    let [last_end, ..] = places.get(index(links >> 32))?;
+    let is_last = *last_end & INSTANT <= end;
+    (*count < u64::from(rules.max_concurrent) && is_last && places.get(place)?[1] == 0).then_some(Slot { place, end })
 }
 
 /// Writes the lease and puts it at the end of the list; its id.
 #[inline]
 fn take_slot(head: &mut Head, body: &mut [u64], slot: &Slot, wish: &Acquire) -> u32 {
-    let (list, counts) = (head[LEASES], head[COUNTS]);
+    let counts = head[COUNTS];
     let id = (counts >> 24) & ID;
-    let place = wide(slot.at).wrapping_add(1);
-    let last = (list >> 32) & 0xFFFF;
-    let mut first = (list >> 16) & 0xFFFF;
     let Some((places, _)) = places(head, body) else { return 0 };
-    match places.get_mut(index(last.wrapping_sub(1))) {
-        Some([.., links]) => *links = (*links & !LOW_32) | place,
-        None => first = place,
+    let place = wide(slot.place);
+    let Some([count, .., links]) = places.first_mut() else { return 0 };
+    let last = *links >> 32;
+    *count = count.wrapping_add(1);
+    *links = (*links & LOW_32) | (place << 32);
+    if let Some([.., links]) = places.get_mut(index(last)) {
+        *links = (*links & !LOW_32) | place;
     }
-    if let Some(words) = places.get_mut(slot.at) {
+    if let Some(words) = places.get_mut(slot.place) {
         *words = [slot.end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), last << 32];
     }
-    head[LEASES] = ((list & 0xFFFF).wrapping_add(1)) | (first << 16) | (place << 32);
     // After the last id comes 1: 0 is none.
     let next_id = if id == ID { 1 } else { id.wrapping_add(1) };
     head[COUNTS] = (counts & !(ID << 24)) | (next_id << 24);
@@ -147,32 +149,31 @@ fn take_slot(head: &mut Head, body: &mut [u64], slot: &Slot, wish: &Acquire) -> 
 
 /// Takes a lease out that stands at its home with nothing pushed aside behind it. Nothing has ended, so it lives.
 #[inline]
-fn return_slot(head: &mut Head, body: &mut [u64], id: u64) -> Option<()> {
-    let list = head[LEASES];
+fn return_slot(head: &Head, body: &mut [u64], id: u64) -> Option<()> {
     let (places, mask) = places(head, body)?;
     let at = index(id) & mask;
     let behind = at.wrapping_add(1) & mask;
-    let pushed = places.get(behind)?[1];
-    let [end, there, _, links] = *places.get(at)?;
-    if there != id || end >> COUNT_SHIFT != 1 || (pushed != 0 && index(pushed) & mask != behind) {
+    let pushed = places.get(behind.wrapping_add(1))?[1];
+    let there = places.get_mut(at.wrapping_add(1))?;
+    let [end, there_id, _, links] = *there;
+    if there_id != id || end >> COUNT_SHIFT != 1 || (pushed != 0 && index(pushed) & mask != behind) {
         return None;
     }
-    *places.get_mut(at)? = [0; LEASE_WORDS];
-    let (mut first, mut last) = ((list >> 16) & 0xFFFF, (list >> 32) & 0xFFFF);
+    *there = [0; LEASE_WORDS];
     let (next, previous) = (links & LOW_32, links >> 32);
-    match places.get_mut(index(previous.wrapping_sub(1))) {
-        Some([.., links]) => *links = (*links & !LOW_32) | next,
-        None => first = next,
+    if let Some([.., links]) = places.get_mut(index(previous)) {
+        *links = (*links & !LOW_32) | next;
     }
-    match places.get_mut(index(next.wrapping_sub(1))) {
-        Some([.., links]) => *links = (*links & LOW_32) | (previous << 32),
-        None => last = previous,
+    if let Some([.., links]) = places.get_mut(index(next)) {
+        *links = (*links & LOW_32) | (previous << 32);
     }
-    head[LEASES] = ((list & 0xFFFF).wrapping_sub(1)) | (first << 16) | (last << 32);
+    if let Some([count, ..]) = places.first_mut() {
+        *count = count.wrapping_sub(1);
+    }
     Some(())
 }
 
-/// The words from the first place of the leases on, and the mask that makes an id a place; `None` without places.
+/// The ring and the places behind it, and the mask that makes an id a place; `None` without places.
 #[inline]
 fn places<'a>(head: &Head, body: &'a mut [u64]) -> Option<(&'a mut [[u64; LEASE_WORDS]], usize)> {
     let layout = head[PLACES];
