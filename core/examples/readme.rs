@@ -4,7 +4,7 @@ use std::io;
 
 use stanchion::{Local, Policy, RunError};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn core::error::Error>> {
     // readme:start
     let api = Local::new(Policy::from_json(
         r#"{ "name": "api", "circuit": { "consecutive_failures": 5 }, "bulkhead": { "max_concurrent": 10 },
