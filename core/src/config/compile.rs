@@ -30,6 +30,13 @@ pub(crate) const MAX_UNITS: u64 = (1 << 53) - 1;
 impl PolicyConfig {
     /// Checks everything, fills in the defaults, and makes the policy.
     ///
+    /// ```
+    /// use stanchion::PolicyConfig;
+    ///
+    /// assert!(PolicyConfig::new("p").build().is_ok());
+    /// assert_eq!(PolicyConfig::new("").build().unwrap_err().field, "name");
+    /// ```
+    ///
     /// # Errors
     /// The first fault: the field, its value, and what is allowed there.
     pub fn build(self) -> Result<Policy, ConfigError> {
@@ -52,6 +59,13 @@ impl PolicyConfig {
 
     /// Reads a configuration from JSON text. Unknown and repeated fields are refused; the ranges are checked when the
     /// policy is built.
+    ///
+    /// ```
+    /// use stanchion::PolicyConfig;
+    ///
+    /// let config = PolicyConfig::from_json(r#"{ "name": "p" }"#).unwrap();
+    /// assert_eq!(config, PolicyConfig::new("p"));
+    /// ```
     ///
     /// # Errors
     /// What is no JSON, a field that is unknown, missing or repeated, and a value of another type.
@@ -76,6 +90,13 @@ impl Policy {
     }
 
     /// The policy that a configuration describes.
+    ///
+    /// ```
+    /// use stanchion::{Policy, PolicyConfig};
+    ///
+    /// let policy = Policy::new(PolicyConfig::new("p")).unwrap();
+    /// assert_eq!(policy.name(), "p");
+    /// ```
     ///
     /// # Errors
     /// The first fault: the field, its value, and what is allowed there.
@@ -119,11 +140,23 @@ impl Policy {
     }
 
     /// Its name.
+    ///
+    /// ```
+    /// let policy = stanchion::Policy::builder("billing-api").build().unwrap();
+    /// assert_eq!(policy.name(), "billing-api");
+    /// ```
     pub fn name(&self) -> &str {
         &self.config.name
     }
 
     /// The names of its limits, in their order: the name of [`Gate::Limit`]`(i)` is the one at place `i`.
+    ///
+    /// ```
+    /// use stanchion::{LimitConfig, Policy};
+    ///
+    /// let policy = Policy::builder("p").limit(LimitConfig::new("calls", 60, 60, 60_000)).build().unwrap();
+    /// assert_eq!(policy.limit_names().next(), Some("calls"));
+    /// ```
     pub fn limit_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.config.limits.iter().map(|limit| limit.name.as_str())
     }
@@ -150,22 +183,52 @@ impl Policy {
     }
 
     /// Whether it decides or only tells what it would decide.
+    ///
+    /// ```
+    /// use stanchion::{Policy, PolicyMode};
+    ///
+    /// let policy = Policy::builder("p").mode(PolicyMode::Shadow).build().unwrap();
+    /// assert_eq!(policy.mode(), PolicyMode::Shadow);
+    /// ```
     pub const fn mode(&self) -> PolicyMode {
         self.config.mode
     }
 
     /// When a host aborts a call.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::Policy;
+    ///
+    /// let policy = Policy::builder("p").call_timeout_ms(20_000).build().unwrap();
+    /// assert_eq!(policy.call_timeout(), Some(Duration::from_secs(20)));
+    /// ```
     pub fn call_timeout(&self) -> Option<Duration> {
         self.config.call_timeout_ms.map(ms)
     }
 
     /// What a host answers while the shared state cannot be reached.
+    ///
+    /// ```
+    /// use stanchion::{OnStoreError, Policy};
+    ///
+    /// let policy = Policy::builder("p").build().unwrap();
+    /// assert_eq!(policy.on_store_error(), OnStoreError::Admit);
+    /// ```
     pub const fn on_store_error(&self) -> OnStoreError {
         self.config.on_store_error
     }
 
     /// How long a permit's lease lasts without a renewal: the shorter one where a call may hold a slot and be a probe.
     /// None where nothing is leased.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{BulkheadConfig, Policy};
+    ///
+    /// let policy = Policy::builder("p").bulkhead(BulkheadConfig::new(10)).build().unwrap();
+    /// assert_eq!(policy.lease(), Some(Duration::from_secs(30)));
+    /// ```
     pub fn lease(&self) -> Option<Duration> {
         let probe = self.circuit.as_ref().filter(|circuit| circuit.half_open_permits > 0);
         let probe_us = probe.map_or(NEVER_US, |circuit| circuit.probe_lease_us);

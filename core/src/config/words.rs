@@ -1,5 +1,8 @@
 //! The words that a policy chooses from.
 
+#[cfg(feature = "serde")]
+use alloc::string::String;
+
 use crate::config::table::{Bounds, Value};
 use crate::config::values::choices;
 #[cfg(feature = "serde")]
@@ -7,11 +10,12 @@ use crate::config::{schema, values::words};
 use crate::error::ConfigError;
 #[cfg(feature = "serde")]
 use crate::json::{Fields, Json};
-#[cfg(feature = "serde")]
-use alloc::string::String;
-
 choices! {
     /// Whether a policy decides.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::PolicyMode::Shadow.name(), "shadow");
+    /// ```
     pub enum PolicyMode {
         /// It decides.
         Enforce = "enforce",
@@ -20,6 +24,10 @@ choices! {
     }
 
     /// What a host answers while the shared state cannot be reached. Every such answer says that it is degraded.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::OnStoreError::Local.name(), "local");
+    /// ```
     pub enum OnStoreError {
         /// It admits.
         Admit = "admit",
@@ -30,6 +38,13 @@ choices! {
     }
 
     /// What a call takes from a limit.
+    ///
+    /// ```
+    /// use stanchion::{Charge, LimitConfig};
+    ///
+    /// let calls = LimitConfig::new("calls", 60, 60, 60_000).charge(Charge::Call);
+    /// assert_eq!(calls.charge.name(), "call");
+    /// ```
     pub enum Charge {
         /// Its cost.
         Cost = "cost",
@@ -38,6 +53,13 @@ choices! {
     }
 
     /// What is in a limit at the beginning.
+    ///
+    /// ```
+    /// use stanchion::{Initial, LimitConfig};
+    ///
+    /// let slow_start = LimitConfig::new("calls", 60, 60, 60_000).initial(Initial::Empty);
+    /// assert_eq!(slow_start.initial.name(), "empty");
+    /// ```
     pub enum Initial {
         /// Its capacity.
         Full = "full",
@@ -46,6 +68,13 @@ choices! {
     }
 
     /// What a success does that arrives while the circuit is open.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, LateSuccess};
+    ///
+    /// let circuit = CircuitConfig::new().consecutive_failures(5).late_success(LateSuccess::Close);
+    /// assert_eq!(circuit.late_success.name(), "close");
+    /// ```
     pub enum LateSuccess {
         /// Nothing.
         Ignore = "ignore",
@@ -54,6 +83,13 @@ choices! {
     }
 
     /// What a failure does that arrives while the circuit is open.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, LateFailure};
+    ///
+    /// let circuit = CircuitConfig::new().consecutive_failures(5).late_failure(LateFailure::Extend);
+    /// assert_eq!(circuit.late_failure.name(), "extend");
+    /// ```
     pub enum LateFailure {
         /// Nothing.
         Ignore = "ignore",
