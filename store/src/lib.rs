@@ -39,6 +39,6 @@ pub use handle::{KeyHandle, Turn};
 pub use identity::ProcessIdentity;
 pub use options::{Durability, Options};
 pub use repair::{Repaired, repair};
-pub use store::{KeyInfo, Record, Store};
+pub use store::{KeyInfo, Record, Store, Survey};
 pub use stored::{Stored, Verdict};
 pub use transaction::{Transaction, Write};

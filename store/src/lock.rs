@@ -17,16 +17,18 @@ use crate::session::Session;
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
+type Turn = ArcMutexGuard<RawMutex, ()>;
+
 /// The lock, held until dropped.
 pub(crate) struct Guard {
     pub(crate) session: Arc<Session>,
     pub(crate) waited: Duration,
     /// Dropped after the file's lock, so that the next thread finds that free.
-    _turn: ArcMutexGuard<RawMutex, ()>,
+    _turn: Turn,
 }
 
 impl Guard {
-    pub(crate) fn new(session: Arc<Session>, waited: Duration, turn: ArcMutexGuard<RawMutex, ()>) -> Self {
+    pub(crate) fn new(session: Arc<Session>, waited: Duration, turn: Turn) -> Self {
         Self { session, waited, _turn: turn }
     }
 }
@@ -43,18 +45,13 @@ pub(crate) fn unlock(session: &Session) {
     let _ = session.table.medium.file().unlock();
 }
 
-/// This process's turn: one thread at a time asks for the file's lock.
-pub(crate) fn turn(
-    threads: &Arc<Mutex<()>>,
-    begun: Instant,
-    wait: Duration,
-) -> Result<ArcMutexGuard<RawMutex, ()>, ErrorKind> {
-    let turn = match threads.try_lock_arc() {
-        Some(turn) => Some(turn),
-        None if wait.is_zero() => None,
-        None => threads.try_lock_arc_for(wait),
-    };
-    turn.ok_or_else(|| ErrorKind::Busy { waited: begun.elapsed() })
+/// This process's turn: one thread at a time asks for the file's lock. With whether another thread had it first.
+pub(crate) fn turn(threads: &Arc<Mutex<()>>, begun: Instant, wait: Duration) -> Result<(Turn, bool), ErrorKind> {
+    if let Some(turn) = threads.try_lock_arc() {
+        return Ok((turn, false));
+    }
+    let turn = if wait.is_zero() { None } else { threads.try_lock_arc_for(wait) };
+    turn.map(|turn| (turn, true)).ok_or_else(|| ErrorKind::Busy { waited: begun.elapsed() })
 }
 
 /// The file's lock. Whether others had it first.

@@ -10,6 +10,8 @@ use rustix::fs::FallocateFlags;
 pub(crate) trait Medium {
     /// Reads until `buf` is full or the end is reached; how much was read.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// How many bytes there are.
+    fn len(&self) -> io::Result<u64>;
     /// Writes all of `bytes`. On an error a part of them may be written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Gives the bytes from `from` to `to` room on the disk, as zeros where nothing was written yet.
@@ -47,6 +49,10 @@ impl Medium for Disk {
             }
         }
         Ok(done)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -25,6 +25,8 @@ use crate::medium::Medium;
 
 /// The bytes before the key.
 pub(crate) const HEAD_LEN: usize = 64;
+/// Entries begin at multiples of so many bytes.
+pub(crate) const ENTRY_STEP: usize = 256;
 /// How many sizes of slots there are: 256 bytes to 256 KiB.
 pub(crate) const CLASSES: u8 = 11;
 /// Both slots of an entry are read at once up to this size of a slot; above, heads first, then the one body.
@@ -234,8 +236,10 @@ pub(crate) fn whole_at(medium: &impl Medium, offset: u64) -> Result<Option<(Plac
     fill(medium, &mut buf, offset, HEAD_LEN)?;
     let place = Place { offset: word(&buf, 48), class: buf.get(25).copied().unwrap_or(CLASSES) };
     let file_id = word(&buf, 56);
-    let lies_here = place.class < CLASSES
-        && (offset == place.offset || place.offset.checked_add(slot_len(place.class) as u64) == Some(offset));
+    if place.class >= CLASSES {
+        return Ok(None);
+    }
+    let lies_here = offset == place.offset || place.offset.checked_add(slot_len(place.class) as u64) == Some(offset);
     let Some(head) = Head::parse(&buf, place, file_id).filter(|_| lies_here) else { return Ok(None) };
     fill(medium, &mut buf, offset, head.record_len())?;
     Ok(is_whole(&head, &buf).then_some((place, file_id)))

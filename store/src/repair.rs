@@ -10,13 +10,10 @@ use crate::header::Header;
 use crate::lock;
 use crate::medium::{Disk, Medium};
 use crate::options::Options;
-use crate::record::{self, Kind, Place};
+use crate::record::{self, ENTRY_STEP, Kind, Place};
 use crate::root::FIRST_PART;
 use crate::session;
 use crate::table::{Found, Put, Table};
-
-/// The step in which entries can begin.
-const STEP: u64 = 256;
 
 /// What a repair found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -97,17 +94,15 @@ fn salvage(disk: &Disk, report: &mut Repaired) -> Result<BTreeMap<Vec<u8>, Salva
 
 /// Every entry with a whole record, found by reading the whole file; and the id that most of them carry.
 fn entries_of(disk: &Disk, report: &mut Repaired) -> Result<(Vec<Place>, u64), ErrorKind> {
-    let len = disk.file().metadata()?.len();
+    let len = disk.len()?;
     let mut by_id: BTreeMap<u64, Vec<Place>> = BTreeMap::new();
-    let mut offset = FIRST_PART;
-    while offset < len {
+    for offset in (FIRST_PART..len).step_by(ENTRY_STEP) {
         if let Some((place, file_id)) = record::whole_at(disk, offset)? {
             let places = by_id.entry(file_id).or_default();
             if places.last() != Some(&place) {
                 places.push(place);
             }
         }
-        offset += STEP;
     }
     let from_header = match Header::read(disk) {
         Ok(header) => Some(header.file_id),
@@ -126,7 +121,7 @@ fn entries_of(disk: &Disk, report: &mut Repaired) -> Result<(Vec<Place>, u64), E
 fn indexed_places(disk: &Disk, file_id: u64, report: &mut Repaired) -> BTreeSet<u64> {
     let mut places = BTreeSet::new();
     let header = Header { file_id, created_at: 0, boot_id: [0; 16] };
-    let table = Table { medium: disk, header };
+    let table = Table { medium: disk, header, boot_id: [0; 16] };
     let walked = table.for_each(|each| match each {
         Ok((Found { place, .. }, _)) => drop(places.insert(place.offset)),
         Err(ErrorKind::Corrupt { what, offset }) => report.lost.push((offset, what)),
@@ -162,6 +157,10 @@ fn write_new(to: &Path, keys: &BTreeMap<Vec<u8>, Salvage>, options: &Options) ->
 impl Medium for &Disk {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
         (**self).read_at(buf, offset)
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        (**self).len()
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use crate::error::ErrorKind;
 use crate::header::ROOT;
 use crate::index::{self, Pointer, Slot};
 use crate::medium::Medium;
-use crate::record::{Kind, Place};
+use crate::record::{self, ENTRY_STEP, Kind, Place};
 use crate::root::{MAX_PARTS, Root, part_len};
 use crate::table::{Found, Put, Table, low_byte};
 
@@ -14,6 +14,28 @@ const SWEEP_SOME: u64 = 8;
 const SWEEP_MANY: u64 = 4096;
 
 impl<M: Medium> Table<M> {
+    /// After a start of the system, before anything is taken or given back: a power loss may have taken the root back behind
+    /// what hangs on it. So the lists of free entries are dropped (a repair finds them again), and the end goes behind
+    /// every whole record: what the index still points to is never given out a second time.
+    pub(crate) fn note_boot(&self, buf: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let (mut root, before) = self.root(buf)?;
+        if root.boot_id == self.boot_id {
+            return Ok(());
+        }
+        let len = self.medium.len()?;
+        root.boot_id = self.boot_id;
+        root.free.fill(0);
+        root.reserved = root.reserved.min(len);
+        for offset in (root.end..len).step_by(ENTRY_STEP) {
+            if let Some((place, _)) =
+                record::whole_at(&self.medium, offset)?.filter(|(_, id)| *id == self.header.file_id)
+            {
+                root.end = root.end.max(place.offset + place.entry_len());
+            }
+        }
+        root.write(&self.medium, &self.header, Some(&before))
+    }
+
     /// Takes an entry: a free one, or a new one at the end. Returns the slot to write to and the incarnation that
     /// outranks whatever lies there.
     pub(crate) fn allocate(&self, class: u8, keys: u64, buf: &mut Vec<u8>) -> Result<(Place, u8, u64), ErrorKind> {

@@ -1,7 +1,7 @@
 //! The table's own record: what is allocated, and where the parts of the index lie. It changes only when a key is made,
 //! moved or forgotten, never in the steps of a key.
 //!
-//! Its body, little-endian: `end` 8, `reserved` 8, `keys` 8, `hand` 8, the first free entry of each of the 11 classes 8
+//! Its body, little-endian: `end` 8, `reserved` 8, `keys` 8, `hand` 8, the boot id 16, the first free entry of each of the 11 classes 8
 //! each (0 for none), then for each part of the index where it begins, 8. Part i has 4 × 2^i buckets.
 
 use crate::error::ErrorKind;
@@ -15,7 +15,8 @@ pub(crate) const MAX_PARTS: usize = 16;
 pub(crate) const FIRST_PART: u64 = ROOT.offset + 4096;
 /// What a new file has room for at first.
 const FIRST_RESERVE: u64 = 64 * 1024;
-const FIXED: usize = 4 * 8 + CLASSES as usize * 8;
+const FIXED: usize = FREE_AT + CLASSES as usize * 8;
+const FREE_AT: usize = 4 * 8 + 16;
 
 /// The body of the root's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct Root {
     pub(crate) keys: u64,
     /// Which slot of the index is looked at next for a key to forget.
     pub(crate) hand: u64,
+    /// The boot of the system under which it was written last.
+    pub(crate) boot_id: [u8; 16],
     /// The first free entry of each class, 0 for none.
     pub(crate) free: [u64; CLASSES as usize],
     /// Where the parts of the index begin.
@@ -41,9 +44,10 @@ pub(crate) const fn part_len(part: usize) -> u64 {
 
 impl Root {
     /// The root of a new file, with the first part of its index.
-    pub(crate) fn fresh() -> Self {
+    pub(crate) fn fresh(boot_id: [u8; 16]) -> Self {
         let end = FIRST_PART + part_len(0);
-        Self { end, reserved: FIRST_RESERVE, keys: 0, hand: 0, free: [0; CLASSES as usize], parts: vec![FIRST_PART] }
+        let (free, parts) = ([0; CLASSES as usize], vec![FIRST_PART]);
+        Self { end, reserved: FIRST_RESERVE, keys: 0, hand: 0, boot_id, free, parts }
     }
 
     /// Reads the root; with the record that it stands in, which the next write goes beside.
@@ -56,7 +60,7 @@ impl Root {
         }
         let mut free = [0; CLASSES as usize];
         for (class, head) in free.iter_mut().enumerate() {
-            *head = word(body, 32 + class * 8);
+            *head = word(body, FREE_AT + class * 8);
         }
         let parts: Vec<u64> = (FIXED..body.len()).step_by(8).map(|at| word(body, at)).collect();
         if parts.is_empty() || parts.len() > MAX_PARTS {
@@ -67,6 +71,7 @@ impl Root {
             reserved: word(body, 8),
             keys: word(body, 16),
             hand: word(body, 24),
+            boot_id: body.get(32..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default(),
             free,
             parts,
         };
@@ -83,9 +88,9 @@ impl Root {
         let mut record = Vec::with_capacity(512);
         record::start(&mut record, &[]);
         let fixed = [self.end, self.reserved, self.keys, self.hand];
-        for number in fixed.iter().chain(&self.free).chain(&self.parts) {
-            record.extend_from_slice(&number.to_le_bytes());
-        }
+        record.extend(fixed.iter().flat_map(|number| number.to_le_bytes()));
+        record.extend_from_slice(&self.boot_id);
+        record.extend(self.free.iter().chain(&self.parts).flat_map(|number| number.to_le_bytes()));
         let (sequence, side) = before.map_or((1, 0), |newest| (newest.head.sequence + 1, 1 - newest.side));
         let head = Head::new(Kind::Root, sequence, 0);
         record::write(medium, header.file_id, ROOT, side, &head, 0, &mut record)?;

@@ -43,7 +43,7 @@ impl Session {
         };
         let meta = file.metadata()?;
         check_file(path, &meta, options)?;
-        let table = Table::open(Disk::new(file, options.durability == Durability::Sync))?;
+        let table = Table::open(Disk::new(file, options.durability == Durability::Sync), identity::boot_id())?;
         Ok(Self { table, identity: (meta.dev(), meta.ino()) })
     }
 

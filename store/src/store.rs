@@ -56,6 +56,16 @@ pub struct KeyInfo {
     pub vacuous_at: Option<Timestamp>,
 }
 
+/// What [`Store::survey`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Survey {
+    /// The keys that can be read, sorted by name.
+    pub keys: Vec<KeyInfo>,
+    /// What cannot be read, as errors.
+    pub damages: Vec<StoreError>,
+}
+
 /// The bytes of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -124,25 +134,30 @@ impl Store {
     /// All keys, sorted by name. Takes no lock: what is written meanwhile may be in it or not.
     ///
     /// # Errors
-    /// A file that cannot be read or is corrupt.
+    /// A file that cannot be read or of which some part is corrupt; [`Store::survey`] shows the rest of it.
     pub fn keys(&self) -> Result<Vec<KeyInfo>, StoreError> {
-        let mut keys = Vec::new();
-        let mut first_error = None;
-        let session = self.inner.session();
-        let walked = session.table.for_each(|each| match each {
-            Ok((Found { newest, .. }, buf)) => keys.push(KeyInfo {
+        let Survey { keys, damages } = self.survey()?;
+        damages.into_iter().next().map_or(Ok(keys), Err)
+    }
+
+    /// All keys that can be read, sorted by name, and what is damaged. Takes no lock.
+    ///
+    /// # Errors
+    /// A file that cannot be read at all.
+    pub fn survey(&self) -> Result<Survey, StoreError> {
+        let mut survey = Survey::default();
+        let walked = self.inner.session().table.for_each(|each| match each {
+            Ok((Found { newest, .. }, buf)) => survey.keys.push(KeyInfo {
                 key: String::from_utf8_lossy(newest.key(buf)).into_owned(),
                 sequence: newest.head.sequence,
                 len: newest.body(buf).len(),
                 vacuous_at: Timestamp::from_micros(newest.head.vacuous_at),
             }),
-            Err(error) => first_error = first_error.take().or(Some(error)),
+            Err(kind) => survey.damages.push(self.inner.tell(kind)),
         });
-        if let Some(kind) = walked.err().or(first_error) {
-            return Err(self.inner.tell(kind));
-        }
-        keys.sort_by(|a: &KeyInfo, b| a.key.cmp(&b.key));
-        Ok(keys)
+        walked.map_err(|kind| self.inner.tell(kind))?;
+        survey.keys.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(survey)
     }
 
     /// The bytes of one key. Takes no lock, so it works while another process holds it.
@@ -238,12 +253,12 @@ impl Inner {
             return Err(ErrorKind::Forked);
         }
         let begun = Instant::now();
-        let turn = lock::turn(&self.threads, begun, wait)?;
+        let (turn, had_to_queue) = lock::turn(&self.threads, begun, wait)?;
         loop {
             let session = self.session();
             let was_contended = lock::flock(&session.table.medium, begun, wait)?;
             if !self.is_time_to_look(begun, was_contended) || !session.is_replaced(&self.full_path) {
-                let waited = if was_contended { begun.elapsed() } else { Duration::ZERO };
+                let waited = if was_contended || had_to_queue { begun.elapsed() } else { Duration::ZERO };
                 return Ok(Guard::new(session, waited, turn));
             }
             lock::unlock(&session);
@@ -279,5 +294,32 @@ fn record_of(newest: &Newest, buf: &[u8]) -> Record {
         bytes: newest.body(buf).to_vec(),
         sequence: newest.head.sequence,
         vacuous_at: Timestamp::from_micros(newest.head.vacuous_at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A forked child has the parent's memory and the same open file, so the same lock: this is what it would find.
+    #[test]
+    fn a_store_is_not_used_in_a_forked_child() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path().join("state"), Options::new()).unwrap();
+        Arc::get_mut(&mut store.inner).unwrap().pid += 1;
+        assert_eq!(store.begin("k").unwrap_err().code(), "forked");
+        assert_eq!(store.keys().unwrap(), [], "reading needs no lock");
+    }
+
+    /// Bindings move these between threads.
+    #[test]
+    fn what_bindings_hold_may_move_between_threads() {
+        fn is_send<T: Send>() {}
+        fn is_sync<T: Sync>() {}
+        is_send::<Transaction>();
+        is_send::<crate::Turn<'_>>();
+        is_send::<KeyHandle>();
+        is_sync::<KeyHandle>();
+        is_sync::<Store>();
     }
 }

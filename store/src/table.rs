@@ -29,6 +29,8 @@ pub(crate) const MAX_LEN: usize = record::slot_len(CLASSES - 1) - HEAD_LEN;
 pub(crate) struct Table<M> {
     pub(crate) medium: M,
     pub(crate) header: Header,
+    /// The boot of the system that this process runs on.
+    pub(crate) boot_id: [u8; 16],
 }
 
 /// Where a key lies, and its newest record, in the buffer that was handed in.
@@ -70,17 +72,17 @@ pub(crate) struct Put<'a> {
 impl<M: Medium> Table<M> {
     /// Makes a new table on an empty medium.
     pub(crate) fn create(medium: M, header: Header) -> Result<Self, ErrorKind> {
-        let root = Root::fresh();
+        let root = Root::fresh(header.boot_id);
         medium.reserve(0, root.reserved)?;
         header.write(&medium)?;
         root.write(&medium, &header, None)?;
-        Ok(Self { medium, header })
+        Ok(Self { medium, header, boot_id: header.boot_id })
     }
 
     /// Opens the table on a medium.
-    pub(crate) fn open(medium: M) -> Result<Self, ErrorKind> {
+    pub(crate) fn open(medium: M, boot_id: [u8; 16]) -> Result<Self, ErrorKind> {
         let header = Header::read(&medium)?;
-        let table = Self { medium, header };
+        let table = Self { medium, header, boot_id };
         table.root(&mut Vec::new())?;
         Ok(table)
     }
@@ -219,6 +221,7 @@ impl<M: Medium> Table<M> {
 
     fn insert(&self, put: Put<'_>, record: &mut [u8], buf: &mut Vec<u8>) -> Result<(Place, Head), ErrorKind> {
         let class = class_of(record)?;
+        self.note_boot(buf)?;
         let left_behind = match self.look_up(put.key, buf)? {
             Lookup::Absent(slot) => slot,
             Lookup::At(found, _) => return self.put(put, Some(found), record, buf),
@@ -245,6 +248,7 @@ impl<M: Medium> Table<M> {
         buf: &mut Vec<u8>,
     ) -> Result<(Place, Head), ErrorKind> {
         let class = class_of(record)?;
+        self.note_boot(buf)?;
         let Lookup::At(indexed, slot_at) = self.look_up(put.key, buf)? else {
             return Err(ErrorKind::Corrupt {
                 what: "the index lost the entry of a live key",
@@ -267,6 +271,7 @@ impl<M: Medium> Table<M> {
 
     /// Forgets a key; whether it was there.
     pub(crate) fn remove(&self, key: &[u8], buf: &mut Vec<u8>) -> Result<bool, ErrorKind> {
+        self.note_boot(buf)?;
         match self.look_up(key, buf)? {
             Lookup::At(found, slot_at) => self.forget(found, slot_at, key, buf).map(|()| true),
             Lookup::Absent(_) => Ok(false),
@@ -320,11 +325,30 @@ impl<M: Medium> Table<M> {
                 match self.key_of(slot, slot_at, &mut buf) {
                     Ok(Some(found)) => each(Ok((found, &buf))),
                     Ok(None) => {}
-                    Err(error) => each(Err(error)),
+                    // Without the lock, a change under way looks like damage; damage looks the same again.
+                    Err(_) => match self.key_again(slot_at, &mut buf) {
+                        Ok(Some(found)) => each(Ok((found, &buf))),
+                        Ok(None) => {}
+                        Err(error) => each(Err(error)),
+                    },
                 }
             }
         }
         Ok(())
+    }
+
+    fn key_again(&self, slot_at: u64, buf: &mut Vec<u8>) -> Result<Option<Found>, ErrorKind> {
+        let mut seen = Ok(None);
+        for _ in 0..UNLOCKED_TRIES {
+            std::thread::yield_now();
+            for (_, slot) in index::slots(&self.medium, slot_at, 1)? {
+                seen = self.key_of(slot, slot_at, buf);
+            }
+            if seen.is_ok() {
+                break;
+            }
+        }
+        seen
     }
 
     fn key_of(&self, slot: Slot, slot_at: u64, buf: &mut Vec<u8>) -> Result<Option<Found>, ErrorKind> {

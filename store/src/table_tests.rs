@@ -136,7 +136,7 @@ fn a_kill_at_any_byte_leaves_the_old_state_or_the_new_one() {
             let next = op(&mut dice, 6);
             table.medium.fuel.set((dice.below(3) == 0).then(|| dice.below(1_500)));
             let survived = run(&table, &next).is_ok();
-            table = Table::open(table.medium.reopened()).unwrap();
+            table = Table::open(table.medium.reopened(), [0; 16]).unwrap();
             let before = map.clone();
             apply(&mut map, &next);
             let (Op::Write(key, _) | Op::Remove(key)) = &next;
@@ -160,7 +160,7 @@ fn a_power_loss_after_syncs_leaves_the_old_state_or_the_new_one() {
             let next = op(&mut dice, 6);
             table.medium.fuel.set((dice.below(2) == 0).then(|| dice.below(1_500)));
             let survived = run(&table, &next).is_ok();
-            table = Table::open(table.medium.after_power_loss(&mut dice)).unwrap();
+            table = Table::open(table.medium.after_power_loss(&mut dice), [1; 16]).unwrap();
             let before = map.clone();
             apply(&mut map, &next);
             let (Op::Write(key, _) | Op::Remove(key)) = &next;
@@ -199,7 +199,7 @@ fn a_power_loss_without_syncs_leaves_an_earlier_state_or_says_corrupt() {
             apply(&mut map, &op);
             values.insert(map.get(key).cloned());
         }
-        let after = match Table::open(table.medium.after_power_loss(&mut dice)) {
+        let after = match Table::open(table.medium.after_power_loss(&mut dice), [1; 16]) {
             Ok(after) => after,
             Err(error) => {
                 assert!(matches!(error, ErrorKind::Corrupt { .. }), "seed {seed}: {error}");
@@ -218,8 +218,29 @@ fn a_power_loss_without_syncs_leaves_an_earlier_state_or_says_corrupt() {
                 Err(error) => panic!("seed {seed}: {error}"),
             }
         }
+        what_was_whole_stays_whole(&after, seen.keys(), &mut dice, seed);
     }
     assert!(earlier > 0 && corrupt > 0, "the losses were not hard enough to mean anything: {earlier} {corrupt}");
+}
+
+/// After the loss, keys are made anew: that takes nothing from those that were still there.
+fn what_was_whole_stays_whole<'k>(
+    table: &Table<Tape>,
+    keys: impl Iterator<Item = &'k String>,
+    dice: &mut Dice,
+    seed: u64,
+) {
+    let whole: Vec<(&String, Option<Vec<u8>>)> = keys.filter_map(|key| Some((key, read(table, key).ok()?))).collect();
+    for number in 0..40 {
+        let body = vec![9; dice.below(2_000)];
+        match write(table, &format!("later-{number}"), &body, 0, 1_000) {
+            Ok(_) | Err(ErrorKind::Corrupt { .. }) => {}
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+    }
+    for (key, value) in whole {
+        assert_eq!(read(table, key).unwrap(), value, "seed {seed}: {key} suffered from keys that were made later");
+    }
 }
 
 /// Any flipped byte: what was written once, or a typed error.
@@ -241,7 +262,7 @@ fn a_flipped_byte_is_an_earlier_state_or_an_error() {
         let mut bytes = image[..len].to_vec();
         bytes[at] ^= 1 << dice.below(8);
         flipped.write_at(&bytes, 0).unwrap();
-        let Ok(table) = Table::open(flipped) else { continue };
+        let Ok(table) = Table::open(flipped, [0; 16]) else { continue };
         for (key, values) in &seen {
             match table.get(key.as_bytes(), None, &mut Vec::new()) {
                 Ok(None) => panic!("byte {at}: {key} is gone without a word"),

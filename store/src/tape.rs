@@ -86,6 +86,10 @@ impl Medium for Tape {
         Ok(len)
     }
 
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.borrow().len() as u64)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let at = usize::try_from(offset).unwrap();
         let mut allowed = self.fuel.get().map_or(bytes.len(), |fuel| fuel.min(bytes.len()));

@@ -106,7 +106,7 @@ fn check_tells_the_field_the_value_and_what_is_allowed() {
     let said = run(&["check", "--json", scene.policy()]);
     let error = &json_of(&said)["error"];
     assert_eq!((said.0, &error["field"], &error["value"]), (1, &json!("circuit.consecutive_failures"), &json!("0")));
-    let forgetless = POLICY.replace("5", "5, \"forget_ms\": null");
+    let forgetless = POLICY.replace('5', "5, \"forget_ms\": null");
     fs::write(&scene.policy, forgetless).unwrap();
     assert_eq!(run(&["check", scene.policy()]).0, 0);
     fs::write(
@@ -172,7 +172,8 @@ fn repair_saves_what_is_whole_and_says_what_was_lost() {
         file.write_all_at(b"damage", at as u64).unwrap();
     }
     let before = fs::read(scene.file()).unwrap();
-    let (code, _, err) = run(&["list", scene.file()]);
+    let (code, out, err) = run(&["list", scene.file()]);
+    assert!(out.contains("billing") && !out.contains("other"), "what is whole is listed: {out}");
     assert!(code == 1 && err.contains("corrupt") && err.contains("stanchion repair"), "{err}");
     let (code, out, _) = run(&["repair", scene.file(), "--output", &format!("{to}2")]);
     assert!(code == 1 && out.contains("1 keys saved") && out.contains("lost at offset"), "{out}");

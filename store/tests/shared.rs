@@ -162,18 +162,20 @@ fn a_file_that_was_removed_or_replaced_is_noticed() {
     assert_eq!(Store::open(&path, Options::new()).unwrap().read("k").unwrap().unwrap().bytes, b"new");
 }
 
+/// An error of the caller's own, which can be one of the store's.
+#[derive(Debug)]
+struct Mine;
+impl From<StoreError> for Mine {
+    fn from(_: StoreError) -> Self {
+        Self
+    }
+}
+
 #[test]
 fn a_failing_transaction_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path().join("state"), Options::new().durability(Durability::Sync)).unwrap();
     assert_eq!(store.transact("k", |_| Ok::<_, StoreError>(Some(vec![1].into()))).unwrap(), 1);
-    #[derive(Debug)]
-    struct Mine;
-    impl From<StoreError> for Mine {
-        fn from(_: StoreError) -> Self {
-            Self
-        }
-    }
     assert!(store.transact("k", |_| Err(Mine)).is_err());
     assert_eq!(
         store

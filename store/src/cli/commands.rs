@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use stanchion::{Policy, Snapshot, Timestamp};
-use stanchion_store::{Options, Record, Store};
+use stanchion_store::{KeyInfo, Options, Record, Store, Survey};
 
 use crate::args::{CANNOT_READ, Check, FOUND_WRONG, List, OK, Repair, Show};
 use crate::output::{Failure, instant, print, print_json, tell};
@@ -38,7 +38,7 @@ fn told(policy: &Policy, is_json: bool) -> Result<u8, Failure> {
     }
     let mut text = format!("`{}` is a policy, fingerprint {:08x}\n", policy.name(), policy.fingerprint());
     if is_kept {
-        text += "note: its states never say nothing, so a store never forgets one of its keys by itself\n";
+        text += "note: a state of it always says something, so a store keeps its keys for ever\n";
     }
     let _ = writeln!(text, "with all defaults:\n{config:#}");
     print(&text)?;
@@ -52,27 +52,35 @@ fn is_kept_for_ever(policy: &Policy) -> bool {
 
 /// `stanchion list`
 pub(crate) fn list(args: &List) -> Result<u8, Failure> {
-    let keys = open(&args.file)?.keys()?;
+    let Survey { keys, damages, .. } = open(&args.file)?.survey()?;
     if args.is_json {
-        let keys: Vec<Value> = keys
-            .iter()
-            .map(|key| {
-                let vacuous_at = key.vacuous_at.map(Timestamp::as_micros);
-                json!({ "key": key.key, "sequence": key.sequence, "bytes": key.len, "vacuous_at_us": vacuous_at })
-            })
-            .collect();
-        print_json(&json!({ "keys": keys }))?;
-        return Ok(OK);
+        print_json(&json!({
+            "keys": keys.iter().map(key_json).collect::<Vec<_>>(),
+            "damages": damages.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        print(&key_table(&keys))?;
+        for damage in &damages {
+            tell(&damage.to_string());
+        }
     }
+    Ok(if damages.is_empty() { OK } else { FOUND_WRONG })
+}
+
+fn key_json(key: &KeyInfo) -> Value {
+    let vacuous_at = key.vacuous_at.map(Timestamp::as_micros);
+    json!({ "key": key.key, "sequence": key.sequence, "bytes": key.len, "vacuous_at_us": vacuous_at })
+}
+
+fn key_table(keys: &[KeyInfo]) -> String {
     let now = Timestamp::from_system_clock();
     let width = keys.iter().map(|key| key.key.chars().count()).max().unwrap_or(0).max(3);
     let mut text = format!("{:width$}  {:>10}  {:>6}  may be forgotten\n", "key", "writes", "bytes");
-    for key in &keys {
+    for key in keys {
         let vacuous = key.vacuous_at.map_or_else(|| "never".to_owned(), |at| instant(at, now));
         let _ = writeln!(text, "{:width$}  {:>10}  {:>6}  {vacuous}", key.key, key.sequence, key.len);
     }
-    print(&text)?;
-    Ok(OK)
+    text
 }
 
 /// `stanchion show`

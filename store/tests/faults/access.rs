@@ -108,7 +108,11 @@ impl Other {
         let dir = tempfile::tempdir().expect("a directory");
         set_mode(dir.path(), 0o755);
         let exe = dir.path().join("exe");
-        fs::copy(std::env::current_exe().expect("a test has a path"), &exe).expect("a copy for another user");
+        // By a process of its own: a file that this one had open for writing may still be open in a child that another test
+        // is just starting, and then cannot be run.
+        let ours = std::env::current_exe().expect("a test has a path");
+        let copied = std::process::Command::new("cp").arg(ours).arg(&exe).status().expect("cp runs");
+        assert!(copied.success());
         set_mode(&exe, 0o755);
         let is_root = is_root(dir.path());
         Self { dir, exe, is_root }
