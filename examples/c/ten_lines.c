@@ -7,6 +7,7 @@
 static int call_upstream(void) { return 1; }
 
 int main(void) {
+    /* readme:start */
     static const char rules[] = "{\"name\": \"billing\", \"circuit\": {\"consecutive_failures\": 5},"
                                 " \"limits\": [{\"name\": \"calls\", \"capacity\": 60, \"refill_tokens\": 60,"
                                 " \"refill_interval_ms\": 60000}], \"bulkhead\": {\"max_concurrent\": 10}}";
@@ -32,5 +33,6 @@ int main(void) {
     }
     free(state);
     stn_policy_free(policy);
+    /* readme:end */
     return 0;
 }

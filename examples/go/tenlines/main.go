@@ -13,6 +13,7 @@ import (
 func callUpstream(context.Context) error { return nil }
 
 func main() {
+	// readme:start
 	policy, err := stanchion.FromJSON([]byte(`{"name": "billing", "circuit": {"consecutive_failures": 5},
 		"limits": [{"name": "calls", "capacity": 60, "refill_tokens": 60, "refill_interval_ms": 60000}],
 		"bulkhead": {"max_concurrent": 10}}`))
@@ -38,4 +39,5 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("called")
+	// readme:end
 }
