@@ -82,6 +82,7 @@ impl KeyHandle {
 
     /// Whether a call may go ahead. Never fails: without the store, the policy's `on_store_error` decides, and the
     /// answer says so.
+    #[must_use = "an admitted call holds a permit that wants to be settled"]
     pub fn acquire(&self, wish: Acquire, now: Option<Timestamp>) -> Stored<Verdict> {
         self.next_turn().acquire(wish, now)
     }
@@ -197,6 +198,7 @@ fn aside<T>(step: Step<T>) -> Stored<T> {
 
 impl Turn<'_> {
     /// [`KeyHandle::acquire`]
+    #[must_use = "an admitted call holds a permit that wants to be settled"]
     pub fn acquire(self, wish: Acquire, now: Option<Timestamp>) -> Stored<Verdict> {
         let handle = self.handle;
         let (taken, waited) = self.try_step(now, |policy, state, now| policy.acquire(state, wish, now));

@@ -2,8 +2,8 @@
 //!
 //! A [`Store`] is one file of many keys. Each key holds one state of the `stanchion` engine (or bytes of yours). An
 //! operation locks the file, reads the key's state in place, decides, writes in place and unlocks; what changes nothing
-//! is not written. A process that is killed at any instant leaves the old state or the new one. The format is told in
-//! `FORMAT.md`.
+//! is not written. A process that is killed at any instant leaves the old state or the new one. The format, the order of
+//! the writes and the reasons stand in `FORMAT.md`.
 //!
 //! Local file systems of Unix systems only: network file systems do not keep the locks that this relies on.
 #![doc(test(attr(deny(warnings))))]
@@ -42,3 +42,8 @@ pub use repair::{Repaired, repair};
 pub use store::{KeyInfo, Record, Store, Survey};
 pub use stored::{Stored, Verdict};
 pub use transaction::{Transaction, Write};
+
+/// The examples of the README, run with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,7 +8,6 @@ use crate::error::StoreError;
 
 /// An answer, with what the store adds to it.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "the answer decides"]
 pub struct Stored<T> {
     /// The answer.
     pub answer: T,
