@@ -92,7 +92,8 @@ fn raw_sections(policy: &Policy, snapshot: &Snapshot) -> Vec<u8> {
         return bytes;
     }
     let mut rest = Snapshot {
-        last_at: 1,
+        // The decoder refuses what is later than the last change.
+        last_at: snapshot.last_at,
         generation: 1,
         refunds_from: 1,
         counts_from: 1,
