@@ -29,7 +29,9 @@ impl Policy {
                 .zip(view.limits())
                 .map(|(rules, [units, ..])| from.saturating_add(rules.full_in_us(level(*units))));
             let moves = self.circuit.as_ref().map_or(NEVER_US, |rules| circuit.changes_at(rules, view));
-            let mode = if circuit.mode_until == 0 { NEVER_US } else { circuit.mode_until };
+            // A mode that another policy left means nothing to one without a circuit.
+            let has_mode = self.circuit.is_some() && circuit.mode_until != 0;
+            let mode = if has_mode { circuit.mode_until } else { NEVER_US };
             let next =
                 probes.chain(leases).chain(levels).chain([moves, mode, view.head[BLOCK]]).filter(|at| *at > t).min();
             next.filter(|at| *at <= Timestamp::MAX.as_micros()).and_then(Timestamp::from_micros)
