@@ -1,0 +1,17 @@
+//! Independent oracles of the engine: written from its rules alone, slow and obvious, in plain lists and wide integers.
+//!
+//! - [`spec`]: policies as plain data, [`strategy`]: random ones, and random histories ([`history`]).
+//! - [`model`]: a whole second implementation of policy and state, with its parts in the `model_*` files.
+//! - [`timeline`]: a history with its instants, and the permits that it gave out, as the engine answered.
+
+pub(crate) mod history;
+pub(crate) mod model;
+mod model_adopt;
+mod model_circuit;
+mod model_gates;
+mod model_ops;
+mod model_time;
+pub(crate) mod runner;
+pub(crate) mod spec;
+pub(crate) mod strategy;
+pub(crate) mod timeline;
