@@ -155,11 +155,28 @@ pub unsafe extern "C" fn stn_permit_from_text(
 }
 
 /// Panics behind the guard, for the tests of that guard.
+///
+/// # Panics
+/// Always, and no further than the guard.
 #[cfg(feature = "test-panic")]
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_test_panic() -> u32 {
     #[expect(clippy::panic, reason = "that is its purpose, and it is in no release")]
     guard(|| panic!("a panic that was asked for"))
+}
+
+/// The same in a step on a state in the caller's memory.
+///
+/// # Panics
+/// Always, and no further than the guard.
+#[cfg(feature = "test-panic")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_test_panic_in_step(state: *mut std::ffi::c_void, size: usize) -> u32 {
+    #[expect(clippy::panic, reason = "that is its purpose, and it is in no release")]
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        crate::guard::guard_step(state, size, || panic!("a panic that was asked for"))
+    }
 }
 
 #[cfg(test)]
