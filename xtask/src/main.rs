@@ -9,6 +9,8 @@ use lexopt::{Arg, Parser};
 
 mod check_vectors;
 mod schema;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 /// What a task answers; an error is printed, and ends the program with 1.
 type Outcome = Result<(), Box<dyn Error>>;
@@ -22,6 +24,8 @@ struct Task {
 const TASKS: &[Task] = &[
     Task { name: check_vectors::NAME, help: check_vectors::HELP, run: check_vectors::run },
     Task { name: schema::NAME, help: schema::HELP, run: schema::run },
+    #[cfg(feature = "wasm")]
+    Task { name: wasm::NAME, help: wasm::HELP, run: wasm::run },
 ];
 
 fn main() -> ExitCode {

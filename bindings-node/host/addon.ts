@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+import { Engine, EngineError, type Instance, type RawEngine } from 'stanchion-wasm/host';
+
+import { platform } from './platform.js';
+
+/** The addon's functions: the raw engine's, and the store. */
+export interface RawAddon extends RawEngine {
+  slot(): Uint32Array;
+  restart(): void;
+  storeOpen(path: string, options: RawStoreOptions): RawStore | null;
+}
+
+/** As the addon takes them; what is left out is as the store has it. */
+export interface RawStoreOptions {
+  waitMs?: number;
+  sync?: boolean;
+  maxKeys?: number;
+  create?: boolean;
+  readOnly?: boolean;
+  anyOwner?: boolean;
+}
+
+/** An open file. */
+export interface RawStore {
+  key(policy: number, key: string): RawKey | null;
+  keys(): { key: string; sequence: number; length: number; vacuousAtUs: number }[] | null;
+  read(key: string): number;
+  removeLater(key: string): Promise<RawDone>;
+  tryBegin(key: string): RawTransaction | null;
+  beginLater(key: string): Promise<RawDone>;
+}
+
+/** A policy on one key: each operation at once (or `LOCKED`), and in the thread pool. */
+export interface RawKey {
+  acquire(cost: number, holderLo: number, holderHi: number, nowUs: number): number;
+  acquireLater(cost: number, holderLo: number, holderHi: number, nowUs: number): Promise<RawDone>;
+  settle(a: number, b: number, c: number, d: number, outcome: number, durationUs: number, actualCost: number, nowUs: number): number;
+  settleLater(
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    outcome: number,
+    durationUs: number,
+    actualCost: number,
+    nowUs: number,
+  ): Promise<RawDone>;
+  cancel(a: number, b: number, c: number, d: number, nowUs: number): number;
+  cancelLater(a: number, b: number, c: number, d: number, nowUs: number): Promise<RawDone>;
+  renew(a: number, b: number, c: number, d: number, nowUs: number): number;
+  renewLater(a: number, b: number, c: number, d: number, nowUs: number): Promise<RawDone>;
+  commandLater(json: string, nowUs: number): Promise<RawDone>;
+  restoreLater(bytes: Uint8Array): Promise<RawDone>;
+  peek(cost: number, holderLo: number, holderHi: number, nowUs: number): number;
+  explain(nowUs: number): number;
+  snapshot(): number;
+}
+
+/** An answer from the thread pool. */
+export interface RawDone {
+  /** Makes it the engine's last answer and tells its status, once. */
+  load(): number;
+  transaction(): RawTransaction | null;
+}
+
+/** The file's lock, held for one key. */
+export interface RawTransaction {
+  read(): Uint8Array | null;
+  commit(bytes: Uint8Array, vacuousAtUs: number): number;
+  abort(): number;
+}
+
+/** An addon in this thread, and the engine over it. */
+export interface Addon {
+  readonly raw: RawAddon;
+  readonly engine: Engine;
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The platform's addon, loaded when it is first wanted.
+ * @throws EngineError naming the platform and the remedy, where there is none for it.
+ */
+export function addon(): Addon {
+  loaded ??= load(fileURLToPath(new URL(`../stanchion.${platform()}.node`, import.meta.url)));
+  return loaded;
+}
+
+/** An addon from its file. */
+export function load(path: string): Addon {
+  if (!existsSync(path)) {
+    const message = `no addon for ${platform()}: the store needs one; build it with \`npm run build -w stanchion\` in the repository`;
+    throw new EngineError({ code: 'no_addon', message, path });
+  }
+  const raw = createRequire(import.meta.url)(path) as RawAddon;
+  return { raw, engine: new Engine(instance(raw)) };
+}
+
+function instance(raw: RawAddon): Instance {
+  const words = raw.slot();
+  const numbers = new Float64Array(words.buffer, words.byteOffset, 8);
+  return {
+    raw,
+    words: () => words,
+    numbers: () => numbers,
+    isFatal: (error) => error instanceof Error && error.message.startsWith('the engine panicked'),
+    restart: () => raw.restart(),
+  };
+}

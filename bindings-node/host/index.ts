@@ -1,0 +1,2 @@
+/** Circuit breaker, rate limits, bulkhead and Retry-After as one decision. */
+export * from 'stanchion-wasm';

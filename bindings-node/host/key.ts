@@ -1,0 +1,184 @@
+import {
+  type AcquireOptions,
+  type Commanded,
+  type Decision,
+  type Engine,
+  FAULT,
+  type Json,
+  LOCKED,
+  type Peek,
+  type Permit,
+  type Policy,
+  type Renewed,
+  type SettleOptions,
+  type Settled,
+  type Step,
+  type StoreError,
+  UNAVAILABLE,
+  commandedAnswer,
+  decisionAnswer,
+  outcomeCode,
+  peekAnswer,
+  renewedAnswer,
+  settledAnswer,
+} from 'stanchion-wasm/host';
+
+import type { RawDone, RawKey } from './addon.js';
+
+/** What the store adds to an answer. */
+export interface Stored {
+  /** The key's write sequence after the step; 0 where the store had no part in the answer. */
+  readonly sequence: number;
+  /** Why the answer was given without the store, by the policy's `on_store_error`; null for a proper one. */
+  readonly degraded: StoreError | null;
+}
+
+/** No gate was asked: the store is away and the policy says `on_store_error: reject`. */
+export interface Unavailable extends Step {
+  readonly admitted: false;
+  readonly by: null;
+  readonly gates: readonly [];
+  readonly retryAfterUs: null;
+}
+
+/** The store's answer to an acquire. */
+export type StoredDecision = (Decision | Unavailable) & Stored;
+
+const NO_HOLDER: readonly [number, number] = [0, 0];
+
+/**
+ * A policy on one key of a file. Without `nowUs` the store's clock is read, under its lock.
+ *
+ * The thread of JavaScript asks for the lock once. Where another holds it, the wait goes to the thread pool.
+ */
+export class Key {
+  /** The policy that decides, in the addon's engine. */
+  readonly policy: Policy;
+  readonly #engine: Engine;
+  readonly #raw: RawKey;
+
+  /** @internal Made by `Store.key`. */
+  constructor(policy: Policy, raw: RawKey) {
+    this.policy = policy;
+    this.#engine = policy.engine;
+    this.#raw = raw;
+  }
+
+  /** Whether a call may go ahead. Without the store the policy's `on_store_error` decides, and `degraded` says so. */
+  async acquire(options: AcquireOptions = {}, nowUs = 0): Promise<StoredDecision> {
+    const { cost = 1, holder } = options;
+    const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
+    const status = await this.#step(
+      () => this.#raw.acquire(cost, lo, hi, nowUs),
+      () => this.#raw.acquireLater(cost, lo, hi, nowUs),
+      [nowUs, cost],
+    );
+    const stored = this.#stored();
+    if (status !== UNAVAILABLE) return { ...decisionAnswer(this.policy, status), ...stored };
+    return { admitted: false, by: null, gates: [], retryAfterUs: null, ...this.#engine.step(), ...stored };
+  }
+
+  /**
+   * Tells how a call ended. The permit is spent by it, unless the store cannot be had.
+   * @throws StoreError where the store is away: a slot or probe comes back when its lease ends.
+   */
+  settle(permit: Permit, options: SettleOptions, nowUs = 0): Promise<Settled & Stored> {
+    const { durationUs = 0, actualCost = 0, outcome } = options;
+    const code = outcomeCode(options);
+    return permit.spend(async () => {
+      const status = await this.#step(
+        () => this.#raw.settle(...permit.words, code, durationUs, actualCost, nowUs),
+        () => this.#raw.settleLater(...permit.words, code, durationUs, actualCost, nowUs),
+        [nowUs, undefined, durationUs, actualCost, outcome],
+      );
+      return { ...settledAnswer(this.#engine, status), ...this.#stored() };
+    });
+  }
+
+  /** Gives a permit back: the call never began. */
+  cancel(permit: Permit, nowUs = 0): Promise<Settled & Stored> {
+    return permit.spend(async () => {
+      const status = await this.#step(
+        () => this.#raw.cancel(...permit.words, nowUs),
+        () => this.#raw.cancelLater(...permit.words, nowUs),
+        [nowUs],
+      );
+      return { ...settledAnswer(this.#engine, status), ...this.#stored() };
+    });
+  }
+
+  /** Extends the lease of a permit. */
+  async renew(permit: Permit, nowUs = 0): Promise<Renewed & Stored> {
+    const status = await this.#step(
+      () => this.#raw.renew(...permit.words, nowUs),
+      () => this.#raw.renewLater(...permit.words, nowUs),
+      [nowUs],
+    );
+    return { ...renewedAnswer(this.#engine, status), ...this.#stored() };
+  }
+
+  /** Gives a command in its JSON form. */
+  async command(command: Json, nowUs = 0): Promise<Commanded & Stored> {
+    const json = typeof command === 'string' ? command : JSON.stringify(command);
+    const status = await this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs]);
+    return { ...commandedAnswer(this.#engine, status), ...this.#stored() };
+  }
+
+  /** Sets the key to the bytes of a snapshot, which are checked first. */
+  async restore(bytes: Uint8Array): Promise<Stored> {
+    await this.#pooled(() => this.#raw.restoreLater(bytes), []);
+    return this.#stored();
+  }
+
+  /** What an acquire would be answered. Takes no lock. */
+  peek(options: AcquireOptions = {}, nowUs = 0): Peek {
+    const { cost = 1, holder } = options;
+    const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
+    return peekAnswer(this.policy, this.#query(() => this.#raw.peek(cost, lo, hi, nowUs), [nowUs, cost]));
+  }
+
+  /** What an operator needs, as JSON. Takes no lock, so it works while a process that holds it hangs. */
+  explain(nowUs = 0): string {
+    this.#query(() => this.#raw.explain(nowUs), [nowUs]);
+    return this.#engine.text();
+  }
+
+  /** The key's bytes; null where it does not exist yet. Takes no lock. */
+  snapshot(): Uint8Array | null {
+    this.#query(() => this.#raw.snapshot(), []);
+    return this.#engine.number() === 0 ? null : this.#engine.bytes();
+  }
+
+  #query(ask: () => number, args: readonly unknown[]): number {
+    this.#engine.raw();
+    return this.#engine.check(this.#engine.run(ask), ...args);
+  }
+
+  /** One try on this thread; on contention the wait is the thread pool's. */
+  async #step(now: () => number, later: () => Promise<RawDone>, args: readonly unknown[]): Promise<number> {
+    this.#engine.raw();
+    const status = this.#engine.run(now);
+    return status === LOCKED ? this.#pooled(later, args) : this.#checked(status, args);
+  }
+
+  async #pooled(later: () => Promise<RawDone>, args: readonly unknown[]): Promise<number> {
+    this.#engine.raw();
+    let done: RawDone;
+    try {
+      done = await later();
+    } catch (error) {
+      throw this.#engine.caught(error);
+    }
+    return this.#checked(this.#engine.run(() => done.load()), args);
+  }
+
+  #checked(status: number, args: readonly unknown[]): number {
+    if (status >= FAULT && status < UNAVAILABLE) throw this.#engine.fault(status, args);
+    return status;
+  }
+
+  #stored(): Stored {
+    const isDegraded = this.#engine.isDegraded();
+    return { sequence: this.#engine.sequence(), degraded: isDegraded ? this.#engine.lastFault() : null };
+  }
+}

@@ -1,0 +1,160 @@
+/** One state file that processes of any language share. Node only, through the addon. */
+import { type Engine, type Json, LOCKED, Policy } from 'stanchion-wasm/host';
+
+import { type RawDone, type RawStore, type RawStoreOptions, type RawTransaction, addon } from './addon.js';
+import { Key } from './key.js';
+
+export { Key } from './key.js';
+export type { Stored, StoredDecision, Unavailable } from './key.js';
+export { StoreError } from 'stanchion-wasm/host';
+
+/** How a state file is opened. Every setting has a default that is safe. */
+export interface StoreOptions {
+  /** How long an operation waits for the lock at most, in ms; 100 by default. Only the thread pool waits. */
+  readonly waitMs?: number | undefined;
+  /** Whether every write survives a loss of power; by default it survives the death of any process. */
+  readonly sync?: boolean | undefined;
+  /** How many keys the file may hold before a new one needs an old one to be forgotten; 100,000 by default. */
+  readonly maxKeys?: number | undefined;
+  /** Whether a missing file, and a missing directory, are made (0600 and 0700); they are by default. */
+  readonly create?: boolean | undefined;
+  /** Whether nothing is made, locked or written. */
+  readonly readOnly?: boolean | undefined;
+  /** Whether the file may belong to another user. Only where all who may write are trusted. */
+  readonly anyOwner?: boolean | undefined;
+}
+
+/** One key of a file as it is listed. */
+export interface KeyInfo {
+  readonly key: string;
+  /** How often it was written. */
+  readonly sequence: number;
+  /** How many bytes its state has. */
+  readonly length: number;
+  /** From when on it may be forgotten, in µs; null for never. */
+  readonly vacuousAtUs: number | null;
+}
+
+/** What a transaction writes: the key's bytes, and from when on they may be forgotten (`State.vacuousAt`). */
+export type Write = Uint8Array | { readonly bytes: Uint8Array; readonly vacuousAtUs: number | null };
+
+/** An open state file. Any number of threads and processes may use the same file. */
+export class Store {
+  readonly #engine: Engine;
+  readonly #raw: RawStore;
+  readonly #policies = new WeakMap<Policy, Policy>();
+
+  /** @internal Made by `Store.open`. */
+  private constructor(engine: Engine, raw: RawStore) {
+    this.#engine = engine;
+    this.#raw = raw;
+  }
+
+  /**
+   * Opens a state file, or makes it, and its directory, where they are missing.
+   * @throws StoreError for anything but a state file that is safe to use; what was found is left as it is.
+   */
+  static open(path: string, options: StoreOptions = {}): Store {
+    const { raw, engine } = addon();
+    engine.raw();
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const store = engine.run(() => raw.storeOpen(path, given as RawStoreOptions));
+    if (store === null) throw engine.lastFault();
+    return new Store(engine, store);
+  }
+
+  /**
+   * A policy on one key, made to be kept. A policy of another engine, or its JSON, will do.
+   * @throws StoreError for a key that is empty or longer than 255 bytes.
+   */
+  key(policy: Policy | Json, key: string): Key {
+    const own = this.#own(policy);
+    const raw = this.#engine.run(() => this.#raw.key(own.handle, key));
+    if (raw === null) throw this.#engine.lastFault();
+    return new Key(own, raw);
+  }
+
+  /** All keys, sorted by name. Takes no lock. */
+  keys(): KeyInfo[] {
+    this.#engine.raw();
+    const keys = this.#engine.run(() => this.#raw.keys());
+    if (keys === null) throw this.#engine.lastFault();
+    return keys.map((info) => ({ ...info, vacuousAtUs: info.vacuousAtUs || null }));
+  }
+
+  /** The bytes of a key and how often it was written; null where it does not exist. Takes no lock. */
+  read(key: string): { readonly bytes: Uint8Array; readonly sequence: number } | null {
+    this.#engine.raw();
+    this.#engine.check(this.#engine.run(() => this.#raw.read(key)));
+    const sequence = this.#engine.sequence();
+    return sequence === 0 ? null : { bytes: this.#engine.bytes(), sequence };
+  }
+
+  /** Removes a key; whether it was there. */
+  async remove(key: string): Promise<boolean> {
+    this.#engine.raw();
+    const done = await this.#pooled(this.#raw.removeLater(key));
+    this.#engine.check(this.#engine.run(() => done.load()));
+    return this.#engine.number() === 1;
+  }
+
+  /**
+   * Decides elsewhere, under the file's lock: `fn` gets the key's bytes (null where it does not exist) and returns those
+   * to write, or null to write nothing. It must not wait for anything: every other operation on the file waits for it.
+   * What it throws is thrown, and nothing is written. Returns the key's write sequence after it.
+   */
+  async transact(key: string, fn: (bytes: Uint8Array | null) => Write | null | undefined): Promise<number> {
+    const transaction = await this.#begin(key);
+    let write: Write | null | undefined;
+    try {
+      write = fn(transaction.read());
+      if (typeof (write as { then?: unknown } | null)?.then === 'function') {
+        throw new TypeError('`fn` of `transact` must return bytes, not a promise: the lock is held meanwhile');
+      }
+    } catch (error) {
+      transaction.abort();
+      throw error;
+    }
+    this.#engine.check(this.#engine.run(() => commit(transaction, write)));
+    return this.#engine.sequence();
+  }
+
+  async #begin(key: string): Promise<RawTransaction> {
+    this.#engine.raw();
+    const atOnce = this.#engine.run(() => this.#raw.tryBegin(key));
+    if (atOnce !== null) return atOnce;
+    if (this.#engine.number() !== LOCKED) throw this.#engine.lastFault();
+    const done = await this.#pooled(this.#raw.beginLater(key));
+    const later = done.transaction();
+    if (later === null) throw this.#engine.fault(this.#engine.run(() => done.load()));
+    return later;
+  }
+
+  #pooled(work: Promise<RawDone>): Promise<RawDone> {
+    return work.catch((error: unknown) => {
+      throw this.#engine.caught(error);
+    });
+  }
+
+  #own(policy: Policy | Json): Policy {
+    if (!(policy instanceof Policy)) return this.#engine.policy(policy);
+    if (policy.engine === this.#engine) return policy;
+    let own = this.#policies.get(policy);
+    if (own === undefined) {
+      own = this.#engine.policy(policy.toJson());
+      this.#policies.set(policy, own);
+    }
+    return own;
+  }
+}
+
+function commit(transaction: RawTransaction, write: Write | null | undefined): number {
+  if (write === null || write === undefined) return transaction.abort();
+  if (write instanceof Uint8Array) return transaction.commit(write, 0);
+  return transaction.commit(write.bytes, write.vacuousAtUs ?? 0);
+}
+
+/** The addon's engine in this thread: the same as the one in WebAssembly, beside the store. */
+export function addonEngine(): Engine {
+  return addon().engine;
+}

@@ -1,0 +1,196 @@
+//! A policy on one key of a file.
+//!
+//! Each operation comes twice. The plain one runs on the thread of JavaScript and asks for the lock once: where another
+//! holds it, it answers [`LOCKED`] and has done nothing. The one named `…_later` waits for the lock in the thread pool.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{AsyncTask, Uint8Array};
+use napi_derive::napi;
+use stanchion::{Command, Permit, Timestamp};
+use stanchion_raw::status::{LOCKED, Status};
+use stanchion_raw::{Raw, number};
+use stanchion_store::{KeyHandle, StoreError};
+
+use crate::call;
+use crate::later::{Later, Op, Work};
+use crate::store::{fault_of, moment};
+
+/// A policy on one key of a file.
+#[napi]
+pub struct RawKey {
+    pub(crate) handle: Arc<KeyHandle>,
+}
+
+/// A permit as its four words.
+type Words = (u32, u32, u32, u32);
+
+impl RawKey {
+    /// Runs an operation at once where the lock is free. What the numbers refuse is its status.
+    fn now(&self, op: impl FnOnce() -> Result<Op, Status>) -> napi::Result<Status> {
+        call(|raw| match op() {
+            Ok(op) => match self.handle.try_turn() {
+                Some(turn) => op.at_once(turn).put(raw),
+                None => LOCKED,
+            },
+            Err(status) => status,
+        })
+    }
+
+    fn later(&self, op: Result<Op, Status>) -> AsyncTask<Later> {
+        AsyncTask::new(Later(match op {
+            Ok(op) => Work::Key(Arc::clone(&self.handle), op),
+            Err(status) => Work::Refused(status),
+        }))
+    }
+}
+
+/// What only reads takes no lock, so it runs at once.
+fn query<T>(
+    now_us: f64,
+    ask: impl FnOnce(Option<Timestamp>) -> Result<T, StoreError>,
+    put: impl FnOnce(&mut Raw, T) -> Status,
+) -> napi::Result<Status> {
+    call(|raw| match moment(now_us).map(ask) {
+        Ok(Ok(answer)) => put(raw, answer),
+        Ok(Err(error)) => raw.fail(fault_of(&error)),
+        Err(status) => status,
+    })
+}
+
+fn acquire(cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Result<Op, Status> {
+    Ok(Op::Acquire(number::wish(cost, holder_lo, holder_hi)?, moment(now_us)?))
+}
+
+fn settle((a, b, c, d): Words, outcome: u32, duration_us: f64, actual_cost: f64, now_us: f64) -> Result<Op, Status> {
+    let end = number::end(outcome, duration_us, actual_cost)?;
+    Ok(Op::Settle(Permit::from_words([a, b, c, d]), end, moment(now_us)?))
+}
+
+fn cancel((a, b, c, d): Words, now_us: f64) -> Result<Op, Status> {
+    Ok(Op::Cancel(Permit::from_words([a, b, c, d]), moment(now_us)?))
+}
+
+fn renew((a, b, c, d): Words, now_us: f64) -> Result<Op, Status> {
+    Ok(Op::Renew(Permit::from_words([a, b, c, d]), moment(now_us)?))
+}
+
+#[napi]
+#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
+impl RawKey {
+    /// Whether a call may go ahead.
+    #[napi]
+    pub fn acquire(&self, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> napi::Result<Status> {
+        self.now(|| acquire(cost, holder_lo, holder_hi, now_us))
+    }
+
+    /// The same, waiting in the thread pool.
+    #[napi]
+    pub fn acquire_later(&self, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> AsyncTask<Later> {
+        self.later(acquire(cost, holder_lo, holder_hi, now_us))
+    }
+
+    /// Tells how a call ended.
+    #[napi]
+    pub fn settle(
+        &self,
+        a: u32,
+        b: u32,
+        c: u32,
+        d: u32,
+        outcome: u32,
+        duration_us: f64,
+        actual_cost: f64,
+        now_us: f64,
+    ) -> napi::Result<Status> {
+        self.now(|| settle((a, b, c, d), outcome, duration_us, actual_cost, now_us))
+    }
+
+    /// The same, waiting in the thread pool.
+    #[napi]
+    pub fn settle_later(
+        &self,
+        a: u32,
+        b: u32,
+        c: u32,
+        d: u32,
+        outcome: u32,
+        duration_us: f64,
+        actual_cost: f64,
+        now_us: f64,
+    ) -> AsyncTask<Later> {
+        self.later(settle((a, b, c, d), outcome, duration_us, actual_cost, now_us))
+    }
+
+    /// Gives a permit back: the call never began.
+    #[napi]
+    pub fn cancel(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> napi::Result<Status> {
+        self.now(|| cancel((a, b, c, d), now_us))
+    }
+
+    /// The same, waiting in the thread pool.
+    #[napi]
+    pub fn cancel_later(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> AsyncTask<Later> {
+        self.later(cancel((a, b, c, d), now_us))
+    }
+
+    /// Extends the lease of a permit.
+    #[napi]
+    pub fn renew(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> napi::Result<Status> {
+        self.now(|| renew((a, b, c, d), now_us))
+    }
+
+    /// The same, waiting in the thread pool.
+    #[napi]
+    pub fn renew_later(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> AsyncTask<Later> {
+        self.later(renew((a, b, c, d), now_us))
+    }
+
+    /// Gives a command, from its JSON form, waiting in the thread pool. Without an instant, times in it that are
+    /// told from now are told from when it was given.
+    #[napi]
+    pub fn command_later(&self, json: String, now_us: f64) -> AsyncTask<Later> {
+        let now = match moment(now_us) {
+            Ok(now) => now,
+            Err(status) => return self.later(Err(status)),
+        };
+        match Command::from_json(&json, now.unwrap_or_else(Timestamp::from_system_clock)) {
+            Ok(command) => self.later(Ok(Op::Command(command, now))),
+            Err(error) => AsyncTask::new(Later(Work::Failed(error.into()))),
+        }
+    }
+
+    /// Sets the key to the bytes of a snapshot, waiting in the thread pool.
+    #[napi]
+    pub fn restore_later(&self, bytes: Uint8Array) -> AsyncTask<Later> {
+        self.later(Ok(Op::Restore(bytes.to_vec())))
+    }
+
+    /// What an acquire would be answered.
+    #[napi]
+    pub fn peek(&self, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> napi::Result<Status> {
+        match number::wish(cost, holder_lo, holder_hi) {
+            Ok(wish) => query(now_us, |now| self.handle.peek(&wish, now), |raw, peek| raw.slot_mut().peek(peek)),
+            Err(status) => Ok(status),
+        }
+    }
+
+    /// `text` is the explanation as JSON.
+    #[napi]
+    pub fn explain(&self, now_us: f64) -> napi::Result<Status> {
+        query(now_us, |now| self.handle.explain(now), |raw, explanation| raw.say(explanation.to_json()))
+    }
+
+    /// `bytes` are the key's; `value` is 1 where it exists.
+    #[napi]
+    pub fn snapshot(&self) -> napi::Result<Status> {
+        query(
+            0.0,
+            |_| self.handle.snapshot(),
+            |raw, bytes| {
+                raw.slot_mut().value = f64::from(u8::from(bytes.is_some()));
+                raw.put(&bytes.unwrap_or_default())
+            },
+        )
+    }
+}

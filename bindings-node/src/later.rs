@@ -1,0 +1,185 @@
+//! What waits for the lock, in the thread pool, so that it never holds up the event loop.
+
+use std::sync::Arc;
+
+use napi::Task;
+use napi::bindgen_prelude::Env;
+use napi_derive::napi;
+use stanchion::{Acquire, Command, Permit, Settle, Timestamp};
+use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, commanded, renewed, settled};
+use stanchion_raw::{Fault, Raw, Slot, number};
+use stanchion_store::{KeyHandle, Store, StoreError, Stored, Transaction, Turn, Verdict};
+
+use crate::store::{RawTransaction, fault_of};
+use crate::{call, guard};
+
+/// An operation on a key, with everything that it needs.
+pub(crate) enum Op {
+    Acquire(Acquire, Option<Timestamp>),
+    Settle(Permit, Settle, Option<Timestamp>),
+    Cancel(Permit, Option<Timestamp>),
+    Renew(Permit, Option<Timestamp>),
+    Command(Command, Option<Timestamp>),
+    Restore(Vec<u8>),
+}
+
+impl Op {
+    /// With the lock that is held.
+    pub(crate) fn at_once(self, turn: Turn<'_>) -> Done {
+        match self {
+            Self::Acquire(wish, now) => Done::verdict(turn.acquire(wish, now)),
+            Self::Settle(permit, end, now) => Done::stored(turn.settle(permit, end, now), |_, what| settled(what)),
+            Self::Cancel(permit, now) => Done::stored(turn.cancel(permit, now), |_, what| settled(what)),
+            Self::Renew(permit, now) => Done::stored(turn.renew(&permit, now), renewed),
+            Self::Command(command, now) => Done::stored(turn.command(&command, now), |_, what| commanded(what)),
+            Self::Restore(bytes) => Done::stored(turn.restore(&bytes), |_, ()| 0),
+        }
+    }
+
+    /// Waiting for the lock as long as the store's options say.
+    fn in_time(self, key: &KeyHandle) -> Done {
+        match self {
+            Self::Acquire(wish, now) => Done::verdict(key.acquire(wish, now)),
+            Self::Settle(permit, end, now) => Done::stored(key.settle(permit, end, now), |_, what| settled(what)),
+            Self::Cancel(permit, now) => Done::stored(key.cancel(permit, now), |_, what| settled(what)),
+            Self::Renew(permit, now) => Done::stored(key.renew(&permit, now), renewed),
+            Self::Command(command, now) => Done::stored(key.command(&command, now), |_, what| commanded(what)),
+            Self::Restore(bytes) => Done::stored(key.restore(&bytes), |_, ()| 0),
+        }
+    }
+}
+
+/// An answer, away from the engine of any thread.
+#[derive(Default)]
+pub struct Done {
+    status: Status,
+    slot: Slot,
+    fault: Option<Fault>,
+    transaction: Option<Transaction>,
+}
+
+impl Done {
+    fn failed(fault: Fault) -> Self {
+        Self { status: FAULT, fault: Some(fault), ..Self::default() }
+    }
+
+    fn verdict(stored: Stored<Verdict>) -> Self {
+        Self::stored(Ok(stored), |slot, verdict| match verdict {
+            Verdict::Admitted { permit, would_reject } => slot.admitted(&permit, would_reject.as_ref()),
+            Verdict::Rejected(rejection) => {
+                slot.rejection(&rejection);
+                2
+            }
+            Verdict::Unavailable => UNAVAILABLE,
+        })
+    }
+
+    fn stored<T>(stored: Result<Stored<T>, StoreError>, put: impl FnOnce(&mut Slot, T) -> Status) -> Self {
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(error) => return Self::failed(fault_of(&error)),
+        };
+        let mut done = Self { fault: stored.degraded.as_ref().map(fault_of), ..Self::default() };
+        done.slot.stepped(stored.changed, stored.events);
+        done.slot.degraded = u32::from(done.fault.is_some());
+        done.slot.sequence = number::exact(stored.sequence);
+        done.status = put(&mut done.slot, stored.answer);
+        done
+    }
+
+    /// Makes it the last answer of this thread's engine.
+    pub(crate) fn put(self, raw: &mut Raw) -> Status {
+        *raw.slot_mut() = self.slot;
+        if let Some(fault) = self.fault {
+            raw.fail(fault);
+        }
+        self.status
+    }
+}
+
+/// What is to be done in the thread pool.
+pub(crate) enum Work {
+    Key(Arc<KeyHandle>, Op),
+    Begin(Store, String),
+    Remove(Store, String),
+    /// An argument was none: the answer stands already.
+    Refused(Status),
+    /// The same, with its fault.
+    Failed(Fault),
+    #[cfg(feature = "test-panic")]
+    Panic,
+    /// It was taken.
+    Nothing,
+}
+
+impl Work {
+    fn run(self) -> Done {
+        match self {
+            Self::Key(key, op) => op.in_time(&key),
+            Self::Begin(store, key) => match store.begin(&key) {
+                Ok(transaction) => Done { transaction: Some(transaction), ..Done::default() },
+                Err(error) => Done::failed(fault_of(&error)),
+            },
+            Self::Remove(store, key) => match store.remove(&key) {
+                Ok(was_there) => {
+                    let mut done = Done::default();
+                    done.slot.value = f64::from(u8::from(was_there));
+                    done
+                }
+                Err(error) => Done::failed(fault_of(&error)),
+            },
+            Self::Refused(status) => Done { status, ..Done::default() },
+            Self::Failed(fault) => Done::failed(fault),
+            #[cfg(feature = "test-panic")]
+            Self::Panic => panic!("a panic on purpose"),
+            Self::Nothing => Done::default(),
+        }
+    }
+}
+
+/// Work in the thread pool, whose promise is of an [`RawDone`].
+pub struct Later(pub(crate) Work);
+
+impl Task for Later {
+    type Output = Done;
+    type JsValue = RawDone;
+
+    fn compute(&mut self) -> napi::Result<Done> {
+        let work = std::mem::replace(&mut self.0, Work::Nothing);
+        guard(|| work.run())
+    }
+
+    fn resolve(&mut self, _: Env, done: Done) -> napi::Result<RawDone> {
+        Ok(RawDone { done: Some(done) })
+    }
+}
+
+/// An answer from the thread pool.
+#[napi]
+pub struct RawDone {
+    done: Option<Done>,
+}
+
+#[napi]
+impl RawDone {
+    /// Its status, once; from now on the slot and the fault are those of this answer. Take the transaction before.
+    #[napi]
+    pub fn load(&mut self) -> napi::Result<Status> {
+        let done = self.done.take().unwrap_or_default();
+        call(|raw| done.put(raw))
+    }
+
+    /// The transaction that began, once.
+    #[napi]
+    pub fn transaction(&mut self) -> Option<RawTransaction> {
+        let transaction = self.done.as_mut().and_then(|done| done.transaction.take());
+        transaction.map(|transaction| RawTransaction { transaction: Some(transaction) })
+    }
+}
+
+/// Panics in the thread pool.
+#[cfg(feature = "test-panic")]
+#[napi]
+pub fn test_panic_later() -> napi::bindgen_prelude::AsyncTask<Later> {
+    napi::bindgen_prelude::AsyncTask::new(Later(Work::Panic))
+}

@@ -1,0 +1,200 @@
+//! The Node addon: the functions of `stanchion-raw` under the names that the WebAssembly build gives them, and the store.
+//!
+//! A panic ends here: [`guard`] turns it into a JavaScript error, on the thread of JavaScript and in the thread pool.
+#![expect(clippy::needless_pass_by_value, reason = "napi hands strings and arrays over as its own")]
+#![expect(clippy::missing_errors_doc, reason = "the only error of each is a panic that was caught")]
+
+pub mod key;
+pub mod later;
+pub mod store;
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use napi::bindgen_prelude::{Uint8Array, Uint32Array};
+use napi_derive::napi;
+use stanchion_raw::{Fault, Raw, Slot, Status};
+
+thread_local! {
+    /// Each JavaScript thread has its own policies and states.
+    static RAW: RefCell<Raw> = const { RefCell::new(Raw::new()) };
+    /// What JavaScript sees of the slot: 64 bytes a thread, never freed, because an array over them may outlive the thread.
+    static VIEW: &'static [AtomicU32; 16] = Box::leak(Box::default());
+}
+
+/// Runs a call on this thread's engine and shows its slot to JavaScript.
+fn call<T>(run: impl FnOnce(&mut Raw) -> T) -> napi::Result<T> {
+    guard(|| {
+        RAW.with_borrow_mut(|raw| {
+            let answer = run(raw);
+            VIEW.with(|view| show(raw.slot(), view));
+            answer
+        })
+    })
+}
+
+/// No panic crosses into JavaScript: it becomes an error with the code `GenericFailure`, after which the TypeScript layer
+/// lets nobody use this thread's engine any more.
+fn guard<T>(run: impl FnOnce() -> T) -> napi::Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        napi::Error::from_reason(format!("the engine panicked: {}", text.unwrap_or_default()))
+    })
+}
+
+fn show(slot: &Slot, view: &[AtomicU32; 16]) {
+    for (place, word) in view.iter().zip(slot.to_words()) {
+        place.store(word, Ordering::Relaxed);
+    }
+}
+
+/// Exports functions of `Raw`; their names in JavaScript are the same in camel case.
+macro_rules! export {
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $status:ty)?;)*) => {$(
+        #[doc = concat!("[`Raw::", stringify!($name), "`]")]
+        #[napi]
+        pub fn $name($($arg: $type),*) -> napi::Result<export!(@ $($status)?)> {
+            call(|raw| raw.$name($($arg),*))
+        }
+    )*};
+    (@) => { () };
+    (@ $status:ty) => { $status };
+}
+
+export! {
+    acquire(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
+    peek(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
+    policy_free(policy: u32);
+    policy_config(policy: u32) -> Status;
+    policy_fingerprint(policy: u32) -> Status;
+    gate_name(policy: u32, index: u32) -> Status;
+    event_name(code: u32) -> Status;
+    state_new(policy: u32, now_us: f64) -> Status;
+    state_use(state: u32, policy: u32) -> Status;
+    state_free(state: u32);
+    snapshot(state: u32) -> Status;
+    explain(state: u32, now_us: f64) -> Status;
+    next_change_at(state: u32, now_us: f64) -> Status;
+    vacuous_at(state: u32) -> Status;
+    wait_ms(wait_us: f64);
+}
+
+/// Exports functions of `Raw` that take one text or one run of bytes, borrowed there and owned here.
+macro_rules! export_borrowing {
+    ($($name:ident($($before:ident: $type:ty,)* [$last:ident: $owned:ty] $(, $after:ident: $after_type:ty)*) $(-> $status:ty)?;)*) => {$(
+        #[doc = concat!("[`Raw::", stringify!($name), "`]")]
+        #[napi]
+        pub fn $name($($before: $type,)* $last: $owned $(, $after: $after_type)*) -> napi::Result<export!(@ $($status)?)> {
+            call(|raw| raw.$name($($before,)* &$last $(, $after)*))
+        }
+    )*};
+}
+
+export_borrowing! {
+    policy_new([json: String]) -> Status;
+    state_decode(policy: u32, [bytes: Uint8Array]) -> Status;
+    state_restore(state: u32, [bytes: Uint8Array]) -> Status;
+    command(state: u32, [json: String], now_us: f64) -> Status;
+    permit_parse([text: String]) -> Status;
+    parse_retry_after([header: String], now_us: f64) -> Status;
+    holder_hash([name: String]);
+    refuse(status: Status, [text: String]) -> Status;
+}
+
+/// [`Raw::settle`], the permit as its four words.
+#[napi]
+pub fn settle(
+    state: u32,
+    permit_0: u32,
+    permit_1: u32,
+    permit_2: u32,
+    permit_3: u32,
+    outcome: u32,
+    duration_us: f64,
+    actual_cost: f64,
+    now_us: f64,
+) -> napi::Result<Status> {
+    let permit = [permit_0, permit_1, permit_2, permit_3];
+    call(|raw| raw.settle(state, permit, outcome, duration_us, actual_cost, now_us))
+}
+
+/// [`Raw::cancel`], the permit as its four words.
+#[napi]
+pub fn cancel(
+    state: u32,
+    permit_0: u32,
+    permit_1: u32,
+    permit_2: u32,
+    permit_3: u32,
+    now_us: f64,
+) -> napi::Result<Status> {
+    call(|raw| raw.cancel(state, [permit_0, permit_1, permit_2, permit_3], now_us))
+}
+
+/// [`Raw::renew`], the permit as its four words.
+#[napi]
+pub fn renew(
+    state: u32,
+    permit_0: u32,
+    permit_1: u32,
+    permit_2: u32,
+    permit_3: u32,
+    now_us: f64,
+) -> napi::Result<Status> {
+    call(|raw| raw.renew(state, [permit_0, permit_1, permit_2, permit_3], now_us))
+}
+
+/// [`Raw::permit_text`], the permit as its four words.
+#[napi]
+pub fn permit_text(permit_0: u32, permit_1: u32, permit_2: u32, permit_3: u32) -> napi::Result<Status> {
+    call(|raw| raw.permit_text([permit_0, permit_1, permit_2, permit_3]))
+}
+
+/// A part of the last fault, by its number; nothing where it has none.
+#[napi]
+pub fn fault(part: u32) -> napi::Result<Option<String>> {
+    call(|raw| raw.fault(part).map(str::to_owned))
+}
+
+/// The text of the last call that answers with one.
+#[napi]
+pub fn text() -> napi::Result<String> {
+    call(|raw| raw.text().to_owned())
+}
+
+/// The bytes of the last call that answers with some.
+#[napi]
+pub fn bytes() -> napi::Result<Uint8Array> {
+    call(|raw| raw.bytes().to_vec().into())
+}
+
+/// The slot's 16 words, which every call renews.
+#[napi]
+pub fn slot() -> Uint32Array {
+    VIEW.with(|view| {
+        let words = view.as_ptr().cast_mut().cast();
+        #[expect(
+            unsafe_code,
+            reason = "the only way to show JavaScript memory that stays ours; read-only by agreement"
+        )]
+        // SAFETY: the 16 words are never freed, and an `AtomicU32` has the layout of a `u32`.
+        unsafe {
+            Uint32Array::with_external_data(words, 16, |_, _| {})
+        }
+    })
+}
+
+/// A fresh engine on this thread, after the old one broke.
+#[napi]
+pub fn restart() {
+    RAW.set(Raw::new());
+}
+
+/// Panics on the thread of JavaScript.
+#[cfg(feature = "test-panic")]
+#[napi]
+pub fn test_panic() -> napi::Result<()> {
+    call(|_| panic!("a panic on purpose"))
+}

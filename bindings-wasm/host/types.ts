@@ -1,0 +1,95 @@
+import type { Permit } from './permit.js';
+
+/** A gate of a policy; `name` is the limit's. */
+export interface Gate {
+  readonly gate: 'circuit' | 'block' | 'limit' | 'bulkhead';
+  readonly name?: string;
+}
+
+/** Something that happened in a step, by its name in JSON: `opened`, `half_opened`, `closed`, … */
+export type EventName =
+  | 'opened'
+  | 'half_opened'
+  | 'closed'
+  | 'extended'
+  | 'blocked'
+  | 'unblocked'
+  | 'mode_changed'
+  | 'reset'
+  | 'clock_stepped'
+  | 'adopted'
+  | 'limit_dropped';
+
+/** How a call ended. `ignored` says nothing about the protected system: slots come back, nothing is counted. */
+export type Outcome = 'success' | 'failure' | 'ignored';
+
+/** What every step says beside its answer. */
+export interface Step {
+  /** Whether the state is another than before: what did not change need not be written. */
+  readonly changed: boolean;
+  /** What happened, in order; mostly nothing. */
+  readonly events: readonly EventName[];
+}
+
+/** Who refuses, and for how long. */
+export interface Rejection {
+  /** The gate that holds the call up longest. */
+  readonly by: Gate;
+  /** All gates that refuse now, in order. */
+  readonly gates: readonly Gate[];
+  /** The first instant at which all gates would admit lies so many µs ahead; `Infinity`: waiting cannot help. */
+  readonly retryAfterUs: number;
+}
+
+/** The call may go ahead. Settle or cancel the permit. */
+export interface Admitted extends Step {
+  readonly admitted: true;
+  readonly permit: Permit;
+  /** In shadow mode: what would have been answered. */
+  readonly wouldReject: Rejection | null;
+}
+
+/** The call may not go ahead. Nothing was taken from any gate. */
+export interface Rejected extends Step, Rejection {
+  readonly admitted: false;
+}
+
+/** The answer to an acquire. */
+export type Decision = Admitted | Rejected;
+
+/** What a peek saw. */
+export type Peek = { readonly admitted: true } | ({ readonly admitted: false } & Rejection);
+
+/** What became of a result. */
+export interface Settled extends Step {
+  readonly settled: 'counted' | 'stale' | 'lease_lost';
+}
+
+/** What became of a renewal; `untilUs` is the lease's new end. */
+export type Renewed = Step &
+  ({ readonly renewed: 'until'; readonly untilUs: number } | { readonly renewed: 'lease_lost' | 'not_leased' });
+
+/** What became of a command. */
+export interface Commanded extends Step {
+  readonly commanded: 'done' | 'unchanged' | 'no_gate';
+}
+
+/** A wish to make a call. */
+export interface AcquireOptions {
+  /** Tokens that limits with `charge: "cost"` take; 1 by default. */
+  readonly cost?: number | undefined;
+  /** Who will hold the bulkhead's slot. */
+  readonly holder?: string | undefined;
+}
+
+/** How a call ended. */
+export interface SettleOptions {
+  readonly outcome: Outcome;
+  /** How long it took in whole µs; a call of unknown duration is not slow. */
+  readonly durationUs?: number | undefined;
+  /** What it really cost, where the acquire's cost was an estimate. */
+  readonly actualCost?: number | undefined;
+}
+
+/** A policy or a command as its JSON text, or as the value of it. */
+export type Json = string | Readonly<Record<string, unknown>>;

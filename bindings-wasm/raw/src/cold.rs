@@ -1,0 +1,202 @@
+//! Everything that is not on the way of a call: text and bytes cross here.
+
+use std::sync::Arc;
+
+use stanchion::{Command, Event, Gate, Permit, Policy, holder_hash, parse_retry_after, wait_ms};
+
+use crate::slot::halves;
+use crate::{Held, PermitWords, Raw, Status, number};
+
+impl Raw {
+    /// A policy from JSON; `value` is its handle.
+    pub fn policy_new(&mut self, json: &str) -> Status {
+        match Policy::from_json(json) {
+            Ok(policy) => {
+                let handle = self.policies.insert(Arc::new(policy));
+                self.number(u64::from(handle))
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Frees a policy with all its states. Freeing it again does nothing.
+    pub fn policy_free(&mut self, policy: u32) {
+        if let Some(gone) = self.policies.get(policy).map(Arc::as_ptr) {
+            self.states.remove_all(|held| Arc::as_ptr(&held.policy) == gone);
+            self.policies.remove(policy);
+        }
+    }
+
+    /// `text` is what the policy was built from as JSON, with all defaults filled in.
+    pub fn policy_config(&mut self, policy: u32) -> Status {
+        self.with_policy(policy, |raw, policy| raw.say(policy.config().to_json()))
+    }
+
+    /// `value` is the policy's fingerprint.
+    pub fn policy_fingerprint(&mut self, policy: u32) -> Status {
+        self.with_policy(policy, |raw, policy| raw.number(u64::from(policy.fingerprint())))
+    }
+
+    /// `text` is the name of the gate with that index, `limit:calls` for example.
+    pub fn gate_name(&mut self, policy: u32, index: u32) -> Status {
+        self.with_policy(policy, |raw, policy| match Gate::from_index(index) {
+            Some(gate) => raw.say(policy.gate_name(gate)),
+            None => raw.freed("gate", index),
+        })
+    }
+
+    /// A new state; `value` is its handle.
+    pub fn state_new(&mut self, policy: u32, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        self.with_policy(policy, |raw, policy| {
+            let state = policy.new_state(now);
+            raw.hold(Held { policy, state })
+        })
+    }
+
+    /// A state from its bytes; `value` is its handle.
+    pub fn state_decode(&mut self, policy: u32, bytes: &[u8]) -> Status {
+        self.with_policy(policy, |raw, policy| match policy.decode(bytes) {
+            Ok(state) => raw.hold(Held { policy, state }),
+            Err(error) => raw.fail(error),
+        })
+    }
+
+    /// Puts bytes into a state that is there; on a fault it stays as it was.
+    pub fn state_restore(&mut self, state: u32, bytes: &[u8]) -> Status {
+        let Some(Held { policy, state }) = self.states.get_mut(state) else { return self.freed("state", state) };
+        match policy.decode_into(state, bytes) {
+            Ok(()) => 0,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Lets another policy decide over a state from now on; it adopts it at the next step.
+    pub fn state_use(&mut self, state: u32, policy: u32) -> Status {
+        self.with_policy(policy, |raw, policy| match raw.states.get_mut(state) {
+            Some(held) => {
+                held.policy = policy;
+                0
+            }
+            None => raw.freed("state", state),
+        })
+    }
+
+    /// Frees a state. Freeing it again does nothing.
+    pub fn state_free(&mut self, state: u32) {
+        self.states.remove(state);
+    }
+
+    /// `bytes` are the state's.
+    pub fn snapshot(&mut self, state: u32) -> Status {
+        let Some(held) = self.states.get(state) else { return self.freed("state", state) };
+        self.bytes.clear();
+        held.state.encode(&mut self.bytes);
+        0
+    }
+
+    /// [`Policy::command`], from its JSON form.
+    pub fn command(&mut self, state: u32, json: &str, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        match Command::from_json(json, now) {
+            Ok(command) => self.command_step(state, &command, now_us),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// `text` is the explanation as JSON.
+    pub fn explain(&mut self, state: u32, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        let Some(held) = self.states.get(state) else { return self.freed("state", state) };
+        let text = held.policy.explain(&held.state, now).to_json();
+        self.say(text)
+    }
+
+    /// `value` is the first instant at which something changes by time alone, 0 for none.
+    pub fn next_change_at(&mut self, state: u32, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        let Some(held) = self.states.get(state) else { return self.freed("state", state) };
+        self.slot.instant(held.policy.next_change_at(&held.state, now));
+        0
+    }
+
+    /// `value` is the instant from when forgetting the state changes no answer, 0 for none.
+    pub fn vacuous_at(&mut self, state: u32) -> Status {
+        let Some(held) = self.states.get(state) else { return self.freed("state", state) };
+        self.slot.instant(held.policy.vacuous_at(&held.state));
+        0
+    }
+
+    /// `value` is the instant that a Retry-After header names, 0 where it is none.
+    pub fn parse_retry_after(&mut self, header: &str, now_us: f64) -> Status {
+        match number::instant(now_us) {
+            Ok(now) => {
+                self.slot.instant(parse_retry_after(header, now));
+                0
+            }
+            Err(status) => status,
+        }
+    }
+
+    /// The slot's permit is the one of these 32 hexadecimal digits.
+    pub fn permit_parse(&mut self, text: &str) -> Status {
+        match text.parse::<Permit>() {
+            Ok(permit) => {
+                self.slot.permit = permit.to_words();
+                0
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// `text` is the permit's 32 hexadecimal digits.
+    pub fn permit_text(&mut self, permit: PermitWords) -> Status {
+        self.say(Permit::from_words(permit).to_string())
+    }
+
+    /// `text` is the name of the event with that number, empty where there is none.
+    pub fn event_name(&mut self, code: u32) -> Status {
+        let event = u8::try_from(code).ok().and_then(Event::from_code);
+        self.say(event.map_or("", Event::name).to_owned())
+    }
+
+    /// Words 0 and 1 of the slot are the low and the high half of the holder's number.
+    pub fn holder_hash(&mut self, name: &str) {
+        let [lo, hi] = halves(holder_hash(name));
+        self.slot.permit = [lo, hi, 0, 0];
+    }
+
+    /// `value` is the wait in whole milliseconds, rounded up; never for what is no number of microseconds.
+    pub fn wait_ms(&mut self, wait_us: f64) {
+        self.slot.value = number::whole(wait_us).map_or(f64::INFINITY, |wait| number::exact(wait_ms(wait)));
+    }
+
+    fn with_policy(&mut self, policy: u32, run: impl FnOnce(&mut Self, Arc<Policy>) -> Status) -> Status {
+        match self.policy(policy) {
+            Ok(policy) => run(self, policy),
+            Err(status) => status,
+        }
+    }
+
+    fn hold(&mut self, held: Held) -> Status {
+        let handle = self.states.insert(held);
+        self.number(u64::from(handle))
+    }
+
+    fn number(&mut self, number: u64) -> Status {
+        self.slot.value = number::exact(number);
+        0
+    }
+}

@@ -1,0 +1,132 @@
+//! JavaScript's numbers as what the engine takes. Nothing is rounded or wrapped: what does not fit is refused.
+
+use core::time::Duration;
+
+use stanchion::{Acquire, Holder, Outcome, Settle, Timestamp};
+
+use crate::status::{BAD_ACTUAL_COST, BAD_COST, BAD_DURATION, BAD_NOW, BAD_OUTCOME, Status};
+
+/// Of `settle`'s outcome: a duration is given.
+pub const HAS_DURATION: u32 = 4;
+/// Of `settle`'s outcome: an actual cost is given.
+pub const HAS_ACTUAL_COST: u32 = 8;
+
+/// What is allowed where that argument was refused: the field's name and the range.
+pub(crate) const fn refused(status: Status) -> (&'static str, &'static str) {
+    match status {
+        BAD_NOW => ("now_us", "a whole number of microseconds since 1970 from 1 to 4503599627370495"),
+        BAD_COST => ("cost", "a whole number from 0 to 4294967295"),
+        BAD_DURATION => ("duration_us", "a whole number of microseconds from 0 to 9007199254740991"),
+        BAD_ACTUAL_COST => ("actual_cost", "a whole number from 0 to 4294967295"),
+        _ => ("outcome", "`success`, `failure` or `ignored`"),
+    }
+}
+
+/// An instant.
+///
+/// # Errors
+/// [`BAD_NOW`].
+pub fn instant(now_us: f64) -> Result<Timestamp, Status> {
+    whole(now_us).and_then(Timestamp::from_micros).ok_or(BAD_NOW)
+}
+
+/// A wish to make a call.
+///
+/// # Errors
+/// [`BAD_COST`].
+pub fn wish(cost: f64, holder_lo: u32, holder_hi: u32) -> Result<Acquire, Status> {
+    let wish = Acquire::new().cost(whole_u32(cost).ok_or(BAD_COST)?);
+    Ok(match Holder::from_raw(u64::from(holder_lo) | (u64::from(holder_hi) << 32)) {
+        Some(holder) => wish.holder(holder),
+        None => wish,
+    })
+}
+
+/// How a call ended: `outcome` is 0 for success, 1 for failure, 2 for ignored, plus what is given beside it.
+///
+/// # Errors
+/// [`BAD_OUTCOME`], [`BAD_DURATION`] or [`BAD_ACTUAL_COST`].
+pub fn end(outcome: u32, duration_us: f64, actual_cost: f64) -> Result<Settle, Status> {
+    let mut end = Settle::new(match outcome & 3 {
+        0 => Outcome::Success,
+        1 => Outcome::Failure,
+        2 => Outcome::Ignored,
+        _ => return Err(BAD_OUTCOME),
+    });
+    if outcome & HAS_DURATION != 0 {
+        end = end.took(Duration::from_micros(whole(duration_us).ok_or(BAD_DURATION)?));
+    }
+    if outcome & HAS_ACTUAL_COST != 0 {
+        end = end.actual_cost(whole_u32(actual_cost).ok_or(BAD_ACTUAL_COST)?);
+    }
+    Ok(end)
+}
+
+/// A whole number as JavaScript holds it. Instants, waits and sequences stay below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "whole numbers below 2^53 are exact")]
+pub const fn exact(number: u64) -> f64 {
+    number as f64
+}
+
+/// A whole number that JavaScript holds exactly; `as` saturates, so the way back shows what did not fit.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "compared on the way back"
+)]
+pub(crate) fn whole(number: f64) -> Option<u64> {
+    const END: u64 = 1 << 53;
+    let whole = number as u64;
+    (whole < END && exact(whole) == number).then_some(whole)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "compared on the way back"
+)]
+fn whole_u32(number: f64) -> Option<u32> {
+    let whole = number as u32;
+    (f64::from(whole) == number).then_some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_numbers_in_range_are_instants() {
+        for bad in [0.0, -1.0, 0.5, 1.5, f64::NAN, f64::INFINITY, -f64::INFINITY, 4_503_599_627_370_496.0, 1e300] {
+            assert_eq!(instant(bad), Err(BAD_NOW), "{bad}");
+        }
+        for good in [1_u64, 1_700_000_000_000_001, (1 << 52) - 1] {
+            assert_eq!(instant(exact(good)).map(Timestamp::as_micros), Ok(good));
+        }
+    }
+
+    #[test]
+    fn a_cost_is_never_wrapped() {
+        for bad in [-1.0, 0.5, 4_294_967_296.0, f64::NAN] {
+            assert_eq!(wish(bad, 0, 0), Err(BAD_COST), "{bad}");
+        }
+        assert_eq!(wish(4_294_967_295.0, 0, 0).map(|w| w.cost), Ok(u32::MAX));
+    }
+
+    #[test]
+    fn a_holder_is_its_two_halves() {
+        assert_eq!(wish(1.0, 7, 1).map(|w| w.holder), Ok(Holder::from_raw((1 << 32) | 7)));
+        assert_eq!(wish(1.0, 0, 0).map(|w| w.holder), Ok(None));
+    }
+
+    #[test]
+    fn an_end_holds_only_what_is_given() {
+        assert_eq!(end(1, f64::NAN, f64::NAN), Ok(Settle::failure()));
+        let full = Settle::success().took(Duration::from_micros(3)).actual_cost(4);
+        assert_eq!(end(HAS_DURATION | HAS_ACTUAL_COST, 3.0, 4.0), Ok(full));
+        assert_eq!(end(3, 0.0, 0.0), Err(BAD_OUTCOME));
+        assert_eq!(end(2 | HAS_DURATION, -1.0, 0.0), Err(BAD_DURATION));
+        assert_eq!(end(2 | HAS_ACTUAL_COST, 0.0, 0.1), Err(BAD_ACTUAL_COST));
+    }
+}

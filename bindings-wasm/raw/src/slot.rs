@@ -1,0 +1,164 @@
+//! The result slot: where the rest of an answer lies, to be read lazily and without a call.
+
+use stanchion::{Decision, Events, Permit, Rejection, RetryAfter, Step, Timestamp};
+
+use crate::number::exact;
+use crate::status::Status;
+
+/// The answer of the last call, at a fixed address. JavaScript lays a `Uint32Array` and a `Float64Array` over it;
+/// the offsets below are pinned by a test and stand once more in `host/src/raw.ts`.
+#[derive(Debug)]
+#[repr(C, align(8))]
+pub struct Slot {
+    /// Words 0 to 3: the permit; for `holder_hash` its two halves, the low one first.
+    pub permit: [u32; 4],
+    /// Word 4: the index of the gate that holds the call up longest.
+    pub by: u32,
+    /// Word 5: the gates that refuse, as bits.
+    pub gates: u32,
+    /// Word 6: 1 where the state is another than before.
+    pub changed: u32,
+    /// Words 7 and 8: the numbers of the events, one a byte.
+    pub events: [u32; 2],
+    /// Word 9: 1 where a store answered without its file.
+    pub degraded: u32,
+    /// Number 5: how long to wait in µs, infinite for never.
+    pub retry_after_us: f64,
+    /// Number 6: whatever else is one number: a handle, an instant in µs (0 for none), a fingerprint.
+    pub value: f64,
+    /// Number 7: the store's write sequence after the call; 0 without a store.
+    pub sequence: f64,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Slot {
+    pub(crate) const EMPTY: Self = Self {
+        permit: [0; 4],
+        by: 0,
+        gates: 0,
+        changed: 0,
+        events: [0; 2],
+        degraded: 0,
+        retry_after_us: 0.0,
+        value: 0.0,
+        sequence: 0.0,
+    };
+
+    /// Its 16 words, for a binding that hands out a copy instead of the address.
+    pub fn to_words(&self) -> [u32; 16] {
+        let mut words = [0; 16];
+        let numbers = [self.retry_after_us, self.value, self.sequence].map(|number| halves(number.to_bits()));
+        let parts: [&[u32]; 4] = [&self.permit, &[self.by, self.gates, self.changed], &self.events, &[self.degraded]];
+        for (word, part) in words.iter_mut().zip(parts.into_iter().chain(numbers.iter().map(|n| &n[..])).flatten()) {
+            *word = *part;
+        }
+        words
+    }
+
+    /// Puts down whether the state changed and what happened, and hands the answer on.
+    pub(crate) fn step<T>(&mut self, step: Step<T>) -> T {
+        self.stepped(step.changed, step.events);
+        step.answer
+    }
+
+    /// Puts down whether the state changed and what happened.
+    pub fn stepped(&mut self, changed: bool, events: Events) {
+        self.changed = u32::from(changed);
+        self.events = halves(events.bits());
+    }
+
+    /// Puts down a decision.
+    pub(crate) fn decision(&mut self, decision: Decision) -> Status {
+        match decision {
+            Decision::Admitted { permit, would_reject } => self.admitted(&permit, would_reject.as_ref()),
+            Decision::Rejected(rejection) => {
+                self.rejection(&rejection);
+                2
+            }
+        }
+    }
+
+    /// Puts down a permit and, in shadow mode, what would have been refused.
+    pub fn admitted(&mut self, permit: &Permit, would_reject: Option<&Rejection>) -> Status {
+        self.permit = permit.to_words();
+        match would_reject {
+            None => 0,
+            Some(rejection) => {
+                self.rejection(rejection);
+                1
+            }
+        }
+    }
+
+    /// Puts down a refusal.
+    pub fn rejection(&mut self, rejection: &Rejection) {
+        self.by = rejection.by.index();
+        self.gates = rejection.gates.bits();
+        self.retry_after_us = match rejection.retry_after {
+            RetryAfter::After(wait) => exact(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)),
+            RetryAfter::Never => f64::INFINITY,
+        };
+    }
+
+    /// Puts down an instant, 0 for none.
+    pub fn instant(&mut self, at: Option<Timestamp>) {
+        self.value = at.map_or(0.0, |at| exact(at.as_micros()));
+    }
+}
+
+/// The low and the high half.
+#[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+pub(crate) const fn halves(number: u64) -> [u32; 2] {
+    [number as u32, (number >> 32) as u32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Slot;
+    use core::mem::{align_of, offset_of, size_of};
+
+    #[test]
+    fn the_layout_is_the_one_that_javascript_reads() {
+        let words = [
+            (offset_of!(Slot, permit), 0),
+            (offset_of!(Slot, by), 4),
+            (offset_of!(Slot, gates), 5),
+            (offset_of!(Slot, changed), 6),
+            (offset_of!(Slot, events), 7),
+            (offset_of!(Slot, degraded), 9),
+            (offset_of!(Slot, retry_after_us), 10),
+            (offset_of!(Slot, value), 12),
+            (offset_of!(Slot, sequence), 14),
+        ];
+        for (bytes, word) in words {
+            assert_eq!(bytes, word * 4);
+        }
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 8));
+    }
+
+    #[test]
+    fn a_copy_has_the_words_of_the_address() {
+        let slot = Slot {
+            permit: [1, 2, 3, 4],
+            by: 5,
+            gates: 6,
+            changed: 1,
+            events: [8, 9],
+            degraded: 1,
+            retry_after_us: 1.5,
+            value: 4_503_599_627_370_495.0,
+            sequence: 3.0,
+        };
+        let words = slot.to_words();
+        assert_eq!(words[..10], [1, 2, 3, 4, 5, 6, 1, 8, 9, 1]);
+        let number = |i: usize| f64::from_bits(u64::from(words[i]) | (u64::from(words[i + 1]) << 32)).to_bits();
+        assert_eq!(number(10), 1.5_f64.to_bits());
+        assert_eq!(number(12), 4_503_599_627_370_495.0_f64.to_bits());
+        assert_eq!(number(14), 3.0_f64.to_bits());
+    }
+}

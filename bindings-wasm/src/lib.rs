@@ -1,0 +1,119 @@
+//! The WebAssembly exports: each takes numbers (a string or bytes where nothing is hot) and hands them to the
+//! [`Raw`] of this instance, which one JavaScript thread owns. See `stanchion-raw` for statuses and the slot.
+
+use std::cell::RefCell;
+
+use stanchion_raw::{Raw, Slot, Status};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+thread_local! {
+    static RAW: RefCell<Raw> = const { RefCell::new(Raw::new()) };
+}
+
+fn raw<T>(run: impl FnOnce(&mut Raw) -> T) -> T {
+    RAW.with_borrow_mut(run)
+}
+
+/// Exports functions of `Raw` under their names in JavaScript.
+macro_rules! export {
+    ($($js:literal $name:ident($($arg:ident: $type:ty),*) $(-> $status:ty)?;)*) => {$(
+        #[doc = concat!("[`Raw::", stringify!($name), "`]")]
+        #[wasm_bindgen(js_name = $js)]
+        pub fn $name($($arg: $type),*) $(-> $status)? {
+            raw(|raw| raw.$name($($arg),*))
+        }
+    )*};
+}
+
+export! {
+    "acquire" acquire(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
+    "peek" peek(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
+    "policyNew" policy_new(json: &str) -> Status;
+    "policyFree" policy_free(policy: u32);
+    "policyConfig" policy_config(policy: u32) -> Status;
+    "policyFingerprint" policy_fingerprint(policy: u32) -> Status;
+    "gateName" gate_name(policy: u32, index: u32) -> Status;
+    "stateNew" state_new(policy: u32, now_us: f64) -> Status;
+    "stateDecode" state_decode(policy: u32, bytes: &[u8]) -> Status;
+    "stateRestore" state_restore(state: u32, bytes: &[u8]) -> Status;
+    "stateUse" state_use(state: u32, policy: u32) -> Status;
+    "stateFree" state_free(state: u32);
+    "snapshot" snapshot(state: u32) -> Status;
+    "command" command(state: u32, json: &str, now_us: f64) -> Status;
+    "explain" explain(state: u32, now_us: f64) -> Status;
+    "nextChangeAt" next_change_at(state: u32, now_us: f64) -> Status;
+    "vacuousAt" vacuous_at(state: u32) -> Status;
+    "parseRetryAfter" parse_retry_after(header: &str, now_us: f64) -> Status;
+    "permitParse" permit_parse(text: &str) -> Status;
+    "eventName" event_name(code: u32) -> Status;
+    "holderHash" holder_hash(name: &str);
+    "waitMs" wait_ms(wait_us: f64);
+    "refuse" refuse(status: Status, text: &str) -> Status;
+}
+
+/// [`Raw::settle`], the permit as its four words.
+#[wasm_bindgen]
+#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
+pub fn settle(
+    state: u32,
+    permit_0: u32,
+    permit_1: u32,
+    permit_2: u32,
+    permit_3: u32,
+    outcome: u32,
+    duration_us: f64,
+    actual_cost: f64,
+    now_us: f64,
+) -> Status {
+    let permit = [permit_0, permit_1, permit_2, permit_3];
+    raw(|raw| raw.settle(state, permit, outcome, duration_us, actual_cost, now_us))
+}
+
+/// [`Raw::cancel`], the permit as its four words.
+#[wasm_bindgen]
+pub fn cancel(state: u32, permit_0: u32, permit_1: u32, permit_2: u32, permit_3: u32, now_us: f64) -> Status {
+    raw(|raw| raw.cancel(state, [permit_0, permit_1, permit_2, permit_3], now_us))
+}
+
+/// [`Raw::renew`], the permit as its four words.
+#[wasm_bindgen]
+pub fn renew(state: u32, permit_0: u32, permit_1: u32, permit_2: u32, permit_3: u32, now_us: f64) -> Status {
+    raw(|raw| raw.renew(state, [permit_0, permit_1, permit_2, permit_3], now_us))
+}
+
+/// [`Raw::permit_text`], the permit as its four words.
+#[wasm_bindgen(js_name = "permitText")]
+pub fn permit_text(permit_0: u32, permit_1: u32, permit_2: u32, permit_3: u32) -> Status {
+    raw(|raw| raw.permit_text([permit_0, permit_1, permit_2, permit_3]))
+}
+
+/// A part of the last fault, by its number; nothing where it has none.
+#[wasm_bindgen]
+pub fn fault(part: u32) -> Option<String> {
+    raw(|raw| raw.fault(part).map(str::to_owned))
+}
+
+/// The text of the last call that answers with one.
+#[wasm_bindgen]
+pub fn text() -> String {
+    raw(|raw| raw.text().to_owned())
+}
+
+/// The bytes of the last call that answers with some.
+#[wasm_bindgen]
+pub fn bytes() -> Vec<u8> {
+    raw(|raw| raw.bytes().to_vec())
+}
+
+/// Where in the memory the slot lies; it stays there as long as the instance.
+#[wasm_bindgen(js_name = "slotAddress")]
+pub fn slot_address() -> *const Slot {
+    raw(|raw| &raw const *raw.slot())
+}
+
+/// Panics, which ends the instance: a trap in JavaScript, a `RuntimeError`.
+#[cfg(feature = "test-panic")]
+#[wasm_bindgen(js_name = "testPanic")]
+pub fn test_panic() {
+    raw(|_| panic!("a panic on purpose"));
+}

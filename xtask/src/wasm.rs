@@ -1,0 +1,88 @@
+//! `wasm`: builds the engine for WebAssembly and its JavaScript glue into `bindings-wasm/pkg`.
+//!
+//! `cargo build` for wasm32 with the profile `wasm`, then wasm-bindgen's `web` output without a default path (a bundler
+//! would follow it), then `wasm-opt` where npm has installed it, then the bytes as a module, for hosts that inline them.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lexopt::{Arg, Parser};
+use wasm_bindgen_cli_support::Bindgen;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const OUT_NAME: &str = "stanchion";
+
+pub(crate) const NAME: &str = "wasm";
+pub(crate) const HELP: &str = "builds bindings-wasm/pkg; with --test-panic pkg-test-panic, which can panic on purpose";
+
+pub(crate) fn run(mut args: Parser) -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
+    let (mut out, mut features) = ("bindings-wasm/pkg", &[][..]);
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("test-panic") => {
+                (out, features) = ("bindings-wasm/pkg-test-panic", &["--features", "test-panic"][..]);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let out = root.join(out);
+    let built = build(root, features)?;
+    bind(&built, &out)?;
+    let wasm = out.join(format!("{OUT_NAME}_bg.wasm"));
+    optimise(root, &wasm)?;
+    inline(&wasm, &out)?;
+    println!("{}: {} bytes", wasm.display(), fs::metadata(&wasm)?.len());
+    Ok(())
+}
+
+/// Compiles the crate and says where the module lies.
+fn build(root: &Path, features: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
+    let target_dir = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args(["build", "-p", "stanchion-wasm", "--target", TARGET, "--profile", "wasm"]);
+    let status = cargo.args(features).arg("--target-dir").arg(&target_dir).status()?;
+    if !status.success() {
+        return Err(format!("cargo failed: is the target there? `rustup target add {TARGET}`").into());
+    }
+    Ok(target_dir.join(TARGET).join("wasm").join("stanchion_wasm.wasm"))
+}
+
+/// Makes the glue and the module that it loads.
+fn bind(built: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    if out.exists() {
+        fs::remove_dir_all(out)?;
+    }
+    fs::create_dir_all(out)?;
+    let mut bindgen = Bindgen::new();
+    bindgen.web(true)?.omit_default_module_path(true).reset_state_function(true).typescript(true);
+    bindgen.remove_name_section(true).remove_producers_section(true);
+    bindgen.input_path(built).out_name(OUT_NAME).generate(out)?;
+    Ok(())
+}
+
+/// Makes the module smaller and faster with npm's `binaryen`, where it is installed.
+fn optimise(root: &Path, wasm: &Path) -> Result<(), Box<dyn Error>> {
+    let tool = root.join("node_modules/.bin/wasm-opt");
+    if !tool.exists() {
+        println!("wasm-opt is not installed (`npm ci`): the module is larger than the published one");
+        return Ok(());
+    }
+    let status = Command::new(tool).args(["-O3", "--all-features"]).arg(wasm).arg("-o").arg(wasm).status()?;
+    if status.success() { Ok(()) } else { Err("wasm-opt failed".into()) }
+}
+
+/// The bytes as a JavaScript module.
+fn inline(wasm: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let text = STANDARD.encode(fs::read(wasm)?);
+    fs::write(out.join("bytes.js"), format!("export default '{text}';\n"))?;
+    fs::write(
+        out.join("bytes.d.ts"),
+        "/** The module's bytes in base64. */\ndeclare const bytes: string;\nexport default bytes;\n",
+    )?;
+    Ok(())
+}
