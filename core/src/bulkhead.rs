@@ -6,7 +6,8 @@
 //! before; then its place is found by walking back past that policy's leases.
 //!
 //! Place 0 is the ring of the list: after it comes the lease that ends first, before it the one that ends last, and its
-//! first word is their number. So putting in and taking out has no special case.
+//! first word is their number. So putting in and taking out has no special case. Its second word says how many leases stand
+//! beside their home, because it was taken: while none does, a place is emptied without a look at its neighbours.
 
 use alloc::vec::Vec;
 
@@ -198,6 +199,7 @@ impl Table<'_> {
                 self.set(place, words);
                 self.link(place);
                 self.add_to_count(1);
+                self.add_to_displaced(place, 1);
                 return;
             }
             at = at.wrapping_add(1) & mask;
@@ -209,6 +211,7 @@ impl Table<'_> {
         let Some(mask) = mask(self.0) else { return };
         self.unlink(place);
         self.add_to_count(u64::MAX);
+        self.add_to_displaced(place, u64::MAX);
         let (mut gap, mut look) = (place.wrapping_sub(1), place.wrapping_sub(1));
         for _ in 0..mask {
             look = look.wrapping_add(1) & mask;
@@ -218,7 +221,9 @@ impl Table<'_> {
             }
             let home = index(words[1]) & mask;
             if look.wrapping_sub(home) & mask >= look.wrapping_sub(gap) & mask {
+                self.add_to_displaced(look.wrapping_add(1), u64::MAX);
                 self.shift(look.wrapping_add(1), gap.wrapping_add(1));
+                self.add_to_displaced(gap.wrapping_add(1), 1);
                 gap = look;
             }
         }
@@ -236,6 +241,14 @@ impl Table<'_> {
     fn add_to_count(&mut self, more: u64) {
         if let Some([count, ..]) = self.0.first_mut() {
             *count = count.wrapping_add(more);
+        }
+    }
+
+    /// Counts the lease at `place` where it stands beside its home.
+    fn add_to_displaced(&mut self, place: usize, more: u64) {
+        let home = mask(self.0).map(|mask| (index(self.get(place)[1]) & mask).wrapping_add(1));
+        if let Some([_, displaced, ..]) = self.0.first_mut().filter(|_| home != Some(place)) {
+            *displaced = displaced.wrapping_add(more);
         }
     }
 }

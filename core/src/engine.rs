@@ -39,7 +39,7 @@ pub(crate) enum Effect {
 
 /// How a permit ends.
 #[derive(Debug, Clone, Copy)]
-enum End {
+pub(crate) enum End {
     Settled(Settle),
     Cancelled,
 }
@@ -119,14 +119,14 @@ impl Policy {
     }
 
     #[cold]
-    fn acquire_with_care(&self, state: &mut impl Live, wish: Acquire, now: u64) -> Step<Decision> {
+    pub(crate) fn acquire_with_care(&self, state: &mut impl Live, wish: Acquire, now: u64) -> Step<Decision> {
         let Some(mut step) = self.enter(state, now) else { return unfit(UNFIT_DECISION) };
         let answer = step.decide(wish, now);
         step.ends(answer)
     }
 
     #[cold]
-    fn finish(&self, state: &mut impl Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
+    pub(crate) fn finish(&self, state: &mut impl Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
         let Some(mut step) = self.enter(state, now) else { return unfit(Settled::Stale) };
         let answer = step.finish(permit, end);
         step.ends(answer)

@@ -1,19 +1,19 @@
 //! Total conversions and arithmetic: the only place of the core with an `as`.
 
 /// The low 32 bits.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "masked to 32 bits first")]
+#[expect(clippy::as_conversions, reason = "masked to 32 bits first")]
 pub(crate) const fn low32(x: u64) -> u32 {
     (x & 0xFFFF_FFFF) as u32
 }
 
 /// The low 16 bits.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "masked to 16 bits first")]
+#[expect(clippy::as_conversions, reason = "masked to 16 bits first")]
 pub(crate) const fn low16(x: u64) -> u16 {
     (x & 0xFFFF) as u16
 }
 
 /// The low 8 bits.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "masked to 8 bits first")]
+#[expect(clippy::as_conversions, reason = "masked to 8 bits first")]
 pub(crate) const fn low8(x: u64) -> u8 {
     (x & 0xFF) as u8
 }

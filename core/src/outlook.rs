@@ -115,14 +115,13 @@ impl Outlook<'_> {
         if gates.is_empty() {
             return None;
         }
-        let (by, retry_after) = match self.never() {
-            Some(gate) => (gate, RetryAfter::Never),
-            None => {
-                let admitted_at = self.admitted_at();
-                let last = self.refusals(admitted_at.saturating_sub(1)).first();
-                let wait = Duration::from_micros(admitted_at.saturating_sub(now));
-                (last.or(gates.first()).unwrap_or(Gate::Circuit), RetryAfter::After(wait))
-            }
+        let (by, retry_after) = if let Some(gate) = self.never() {
+            (gate, RetryAfter::Never)
+        } else {
+            let admitted_at = self.admitted_at();
+            let last = self.refusals(admitted_at.saturating_sub(1)).first();
+            let wait = Duration::from_micros(admitted_at.saturating_sub(now));
+            (last.or(gates.first()).unwrap_or(Gate::Circuit), RetryAfter::After(wait))
         };
         Some(Rejection { by, gates, retry_after })
     }
