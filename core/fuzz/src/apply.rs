@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 use stanchion::{
-    Acquire, Answer, Command, Decision, Holder, Input, Outcome, Permit, Policy, Settle, Snapshot, State, Summary,
+    Acquire, Answer, Command, Decision, Holder, Input, Live, Outcome, Permit, Policy, Settle, Snapshot, State, Summary,
     Timestamp,
 };
 
@@ -189,10 +189,11 @@ fn command(bytes: &mut Unstructured<'_>, permits: &[[u32; 4]], now: Timestamp) -
     })
 }
 
-/// One step on the state, and on a copy that went through its bytes.
+/// One step on the state, and on a copy that went through its bytes into lent memory of just the size that they need.
 fn step(policy: &Policy, state: &mut State, wish: &Wish, now: Timestamp, permits: &mut Vec<[u32; 4]>) {
     let before = state.to_bytes();
-    let mut copy = policy.decode(&before).expect("what is encoded is decoded");
+    let mut words = vec![0; policy.state_words_for(&before).expect("what is encoded is decoded")];
+    let mut copy = policy.decode_in(&mut words, &before).expect("there is room for it");
     assert_eq!(copy.to_bytes(), before, "there and back");
 
     let step = policy.apply(state, wish.input(), now);
