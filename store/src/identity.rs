@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use stanchion::Holder;
+
 /// A process, told apart from every other one that ever ran on this system.
 ///
 /// A pid alone is given out again; a pid of another container or from before a reboot says nothing here. Two processes
@@ -38,6 +40,11 @@ impl ProcessIdentity {
     pub fn to_name(&self) -> String {
         let boot = u128::from_be_bytes(self.boot_id);
         format!("{boot:032x}:{:x}:{:x}:{:x}", self.pid_namespace, self.pid, self.started)
+    }
+
+    /// The holder of that name: what this process acquires with, so that its slots can be told from those of others.
+    pub fn to_holder(&self) -> Holder {
+        Holder::named(&self.to_name())
     }
 
     /// The process of that name; `None` where it is none.

@@ -146,7 +146,8 @@ impl Store {
     /// A file that cannot be read at all.
     pub fn survey(&self) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
-        let walked = self.inner.session().table.for_each(|each| match each {
+        let session = self.inner.look(Instant::now()).map_err(|kind| self.inner.tell(kind))?;
+        let walked = session.table.for_each(|each| match each {
             Ok((Found { newest, .. }, buf)) => survey.keys.push(KeyInfo {
                 key: String::from_utf8_lossy(newest.key(buf)).into_owned(),
                 sequence: newest.head.sequence,
@@ -255,31 +256,38 @@ impl Inner {
         let begun = Instant::now();
         let (turn, had_to_queue) = lock::turn(&self.threads, begun, wait)?;
         loop {
-            let session = self.session();
+            let session = if self.is_time_to_look(begun) { self.look(begun)? } else { self.session() };
             let was_contended = lock::flock(&session.table.medium, begun, wait)?;
-            if !self.is_time_to_look(begun, was_contended) || !session.is_replaced(&self.full_path) {
+            // Whoever had the lock before us may have replaced the file.
+            if !was_contended || !session.is_replaced(&self.full_path) {
                 let waited = if was_contended || had_to_queue { begun.elapsed() } else { Duration::ZERO };
                 return Ok(Guard::new(session, waited, turn));
             }
             lock::unlock(&session);
-            *self.session.write() = Arc::new(Session::open(&self.full_path, &self.options)?);
+            self.looked_s.store(u64::MAX, Ordering::Relaxed);
         }
     }
 
-    /// The path is looked at once a second, and after every wait: whoever was before us may have replaced the file.
-    fn is_time_to_look(&self, now: Instant, was_contended: bool) -> bool {
-        let now_s = now.duration_since(self.opened).as_secs();
-        let is_due = self.looked_s.load(Ordering::Relaxed) != now_s;
-        if is_due {
-            self.looked_s.store(now_s, Ordering::Relaxed);
+    /// The path is looked at once a second.
+    fn is_time_to_look(&self, now: Instant) -> bool {
+        self.looked_s.load(Ordering::Relaxed) != now.duration_since(self.opened).as_secs()
+    }
+
+    /// The file to which the path leads now, opened where it is another one. While that fails, every operation does.
+    fn look(&self, now: Instant) -> Result<Arc<Session>, ErrorKind> {
+        let mut session = self.session();
+        if session.is_replaced(&self.full_path) {
+            session = Arc::new(Session::open(&self.full_path, &self.options)?);
+            *self.session.write() = Arc::clone(&session);
         }
-        is_due || was_contended
+        self.looked_s.store(now.duration_since(self.opened).as_secs(), Ordering::Relaxed);
+        Ok(session)
     }
 
     /// Reads without the lock; with it, where the key does not hold still, for what holds then is the truth.
     pub(crate) fn read(&self, key: &str) -> Result<Option<Record>, ErrorKind> {
         let mut buf = Vec::new();
-        let session = self.session();
+        let session = self.look(Instant::now())?;
         let found = match session.table.get_unlocked(key.as_bytes(), &mut buf)? {
             Unlocked::Settled(found) => found,
             Unlocked::Restless if self.options.read_only => session.table.get(key.as_bytes(), None, &mut buf)?,

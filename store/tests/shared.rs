@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stanchion::{Acquire, Command, Holder, Outcome, Permit, Policy, Settle, Settled, Timestamp};
+use stanchion::{Acquire, Command, Outcome, Permit, Policy, Settle, Settled, Timestamp};
 use stanchion_store::{Durability, Options, ProcessIdentity, Store, StoreError, Verdict};
 
 const POLICY: &str = r#"{ "name": "p", "circuit": { "consecutive_failures": 3, "open_ms": 1000 },
@@ -152,6 +152,7 @@ fn a_file_that_was_removed_or_replaced_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state");
     let store = Store::open(&path, Options::new()).unwrap();
+    let reader = Store::open(&path, Options::new().read_only(true)).unwrap();
     let write = |store: &Store, value: &[u8]| {
         store.transact("k", |_| Ok::<_, StoreError>(Some(value.to_vec().into()))).unwrap()
     };
@@ -159,7 +160,19 @@ fn a_file_that_was_removed_or_replaced_is_noticed() {
     fs::remove_file(&path).unwrap();
     thread::sleep(Duration::from_millis(1_100));
     assert_eq!(write(&store, b"new"), 1, "the key starts over in the file that is there now");
-    assert_eq!(Store::open(&path, Options::new()).unwrap().read("k").unwrap().unwrap().bytes, b"new");
+    assert_eq!(reader.read("k").unwrap().unwrap().bytes, b"new");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "of somebody else").unwrap();
+    thread::sleep(Duration::from_millis(1_100));
+    for _ in 0..3 {
+        assert_eq!(
+            store.begin("k").unwrap_err().code(),
+            "not_a_store",
+            "each time: the old file is not used in silence"
+        );
+        assert_eq!(reader.read("k").unwrap_err().code(), "not_a_store");
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"of somebody else");
 }
 
 /// An error of the caller's own, which can be one of the store's.
@@ -240,7 +253,7 @@ fn a_process_is_told_apart_and_its_slots_are_released_when_it_is_gone() {
 
     let dir = tempfile::tempdir().unwrap();
     let handle = Store::open(dir.path().join("state"), Options::new()).unwrap().gate(policy(), "k").unwrap();
-    let holder = Holder::named(&gone.to_name());
+    let holder = gone.to_holder();
     for _ in 0..4 {
         assert!(handle.acquire(Acquire::new().holder(holder), at(0)).answer.is_admitted());
     }
