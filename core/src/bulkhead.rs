@@ -66,13 +66,13 @@ pub(crate) fn count(view: View<'_>) -> u32 {
 }
 
 fn read(words: &Place) -> Lease {
-    let [end, id, holder, links] = *words;
+    let [end, id, holder, next, _] = *words;
     Lease {
         id: low32(id),
         expires_at: field(end, 0, COUNT_SHIFT),
         holder,
         count: u32::from(low16(end >> COUNT_SHIFT)),
-        next: index(u64::from(low32(links))),
+        next: index(next),
     }
 }
 
@@ -150,12 +150,18 @@ impl Table<'_> {
         }
     }
 
+    fn set_end(&mut self, place: usize, word: u64) {
+        if let Some([end, ..]) = self.0.get_mut(place) {
+            *end = word;
+        }
+    }
+
     fn next(&self, place: usize) -> usize {
-        index(u64::from(low32(self.get(place)[3])))
+        index(self.get(place)[3])
     }
 
     fn previous(&self, place: usize) -> usize {
-        index(self.get(place)[3] >> 32)
+        index(self.get(place)[4])
     }
 
     fn end(&self, place: usize) -> u64 {
@@ -164,11 +170,11 @@ impl Table<'_> {
 
     /// Makes `after` follow `before`.
     fn join(&mut self, before: usize, after: usize) {
-        if let Some([.., links]) = self.0.get_mut(before) {
-            *links = with_field(*links, 0, 32, wide(after));
+        if let Some([.., next, _]) = self.0.get_mut(before) {
+            *next = wide(after);
         }
-        if let Some([.., links]) = self.0.get_mut(after) {
-            *links = with_field(*links, 32, 32, wide(before));
+        if let Some([.., previous]) = self.0.get_mut(after) {
+            *previous = wide(before);
         }
     }
 
@@ -267,17 +273,17 @@ impl Mem<'_> {
 
     /// Takes a slot under that id. Without a free place (which the gate rules out) nothing happens.
     pub(crate) fn take_lease(&mut self, id: u32, expires_at: u64, holder: u64, count: u32) {
-        self.table().insert([expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), holder, 0]);
+        self.table().insert([expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), holder, 0, 0]);
     }
 
     /// Gives one call's share of the slot back; the slot itself with the last one.
     pub(crate) fn return_lease(&mut self, id: u32) {
         let mut table = self.table();
         let Some(place) = find(table.0, id) else { return };
-        let [end, id, holder, links] = table.get(place);
-        match end >> COUNT_SHIFT {
+        let words = table.get(place);
+        match words[0] >> COUNT_SHIFT {
             0 | 1 => table.remove(place),
-            count => table.set(place, [with_field(end, COUNT_SHIFT, 12, count.wrapping_sub(1)), id, holder, links]),
+            count => table.set_end(place, with_field(words[0], COUNT_SHIFT, 12, count.wrapping_sub(1))),
         }
     }
 
@@ -286,9 +292,9 @@ impl Mem<'_> {
         let mut table = self.table();
         let Some(place) = find(table.0, id) else { return };
         table.unlink(place);
-        let [end, id, holder, links] = table.get(place);
+        let [end, ..] = table.get(place);
         let count = (end >> COUNT_SHIFT).saturating_add(u64::from(more)).min(u64::from(MAX_SHARING));
-        table.set(place, [expires_at | (count << COUNT_SHIFT), id, holder, links]);
+        table.set_end(place, expires_at | (count << COUNT_SHIFT));
         table.link(place);
     }
 

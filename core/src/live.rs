@@ -63,8 +63,9 @@ pub(crate) const LIMIT_WORDS: usize = 4;
 pub(crate) const SLOT_WORDS: usize = 2;
 /// Words of a probe: id; end.
 pub(crate) const PROBE_WORDS: usize = 2;
-/// Words of a lease: end 52, count 12; id; holder; next 32, previous 32.
-pub(crate) const LEASE_WORDS: usize = 4;
+/// Words of a lease: end 52, count 12; id; holder; next; previous. The links have words of their own, so that they are
+/// written without being read.
+pub(crate) const LEASE_WORDS: usize = 5;
 
 /// The tag of a live state under a policy of that fingerprint.
 pub(crate) const fn tag(fingerprint: u32) -> u64 {

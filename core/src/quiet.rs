@@ -5,7 +5,7 @@
 //! the general step, with nothing written. That both agree is a property in the tests: bytes and answers are equal.
 
 use crate::answer::Settled;
-use crate::bulkhead::COUNT_SHIFT;
+use crate::bulkhead::{COUNT_SHIFT, Place};
 use crate::circuit::is_before;
 use crate::input::{Acquire, Holder, Outcome, Settle};
 use crate::live::{
@@ -16,7 +16,6 @@ use crate::num::{bits, index, level, low8, low16, low32, wide};
 use crate::permit::Permit;
 use crate::policy::{BulkheadRules, LimitRules, Policy};
 
-const LOW_32: u64 = 0xFFFF_FFFF;
 const ID: u64 = (1 << 24) - 1;
 
 impl Policy {
@@ -37,11 +36,12 @@ impl Policy {
         // A call of cost 0 may take nothing, and then changes nothing.
         let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
         let elapsed_us = t.wrapping_sub(head[LEVELS]);
+        let (levels, mut table) = parts(head, body)?;
         let slot = match self.bulkhead {
-            Some(rules) => Some(find_slot(head, body, rules, wish, t)?),
+            Some(rules) => Some(table.find_slot(head, rules, wish, t)?),
             None => None,
         };
-        let (levels, _) = body.as_chunks_mut::<LIMIT_WORDS>();
+        let (levels, _) = levels.as_chunks_mut::<LIMIT_WORDS>();
         let take = |rules: &LimitRules, units: u64| {
             let refilled = rules.refilled(level(units), elapsed_us);
             rules.admits(refilled, wish.cost).then(|| bits(refilled.wrapping_sub(rules.units(rules.tokens(wish.cost)))))
@@ -64,7 +64,7 @@ impl Policy {
             head[LAST] = t;
             head[LEVELS] = t;
         }
-        let lease_id = slot.map_or(0, |slot| take_slot(head, body, &slot, wish));
+        let lease_id = slot.map_or(0, |slot| table.take_slot(head, &slot, wish));
         let generation = low32(field(head[GENERATION], 0, 24));
         Some((Permit::new(t, wish.cost, generation, lease_id), takes))
     }
@@ -90,7 +90,8 @@ impl Policy {
         }
         let id = permit.lease_id();
         if id != 0 {
-            return_slot(head, body, u64::from(id))?;
+            let (_, mut table) = parts(head, body)?;
+            table.return_slot(u64::from(id))?;
             head[LAST] = t;
         }
         let generation = permit.generation();
@@ -107,78 +108,80 @@ struct Slot {
     end: u64,
 }
 
-/// A free slot whose lease would end last of all, under an id whose place is empty.
-#[inline]
-fn find_slot(head: &Head, body: &mut [u64], rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
-    if rules.is_reentrant && wish.holder.is_some() {
-        return None;
-    }
-    let end = t.wrapping_add(rules.lease_us).min(INSTANT);
-    let (places, mask) = places(head, body)?;
-    let place = (index(head[COUNTS] >> 24) & mask).wrapping_add(1);
-    let [count, .., links] = places.first()?;
-    // The ring itself has the number of leases there, which is no instant that a lease could end before.
-    let [last_end, ..] = places.get(index(links >> 32))?;
-    let is_last = *last_end & INSTANT <= end;
-    (*count < u64::from(rules.max_concurrent) && is_last && places.get(place)?[1] == 0).then_some(Slot { place, end })
+/// The ring and the places behind it, and the mask that makes an id a place.
+struct Table<'a> {
+    places: &'a mut [Place],
+    mask: usize,
 }
 
-/// Writes the lease and puts it at the end of the list; its id.
+/// The words before the leases, which begin with the limits, and the table of the leases.
 #[inline]
-fn take_slot(head: &mut Head, body: &mut [u64], slot: &Slot, wish: &Acquire) -> u32 {
-    let counts = head[COUNTS];
-    let id = (counts >> 24) & ID;
-    let Some((places, _)) = places(head, body) else { return 0 };
-    let place = wide(slot.place);
-    let Some([count, .., links]) = places.first_mut() else { return 0 };
-    let last = *links >> 32;
-    *count = count.wrapping_add(1);
-    *links = (*links & LOW_32) | (place << 32);
-    if let Some([.., links]) = places.get_mut(index(last)) {
-        *links = (*links & !LOW_32) | place;
-    }
-    if let Some(words) = places.get_mut(slot.place) {
-        *words = [slot.end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), last << 32];
-    }
-    // After the last id comes 1: 0 is none.
-    let next_id = if id == ID { 1 } else { id.wrapping_add(1) };
-    head[COUNTS] = (counts & !(ID << 24)) | (next_id << 24);
-    head[WAKE] = head[WAKE].min(slot.end);
-    low32(id)
-}
-
-/// Takes a lease out that stands at its home, as all others do. Nothing has ended, so it lives.
-#[inline]
-fn return_slot(head: &Head, body: &mut [u64], id: u64) -> Option<()> {
-    let (places, mask) = places(head, body)?;
-    let at = index(id) & mask;
-    let [_, displaced, ..] = *places.first()?;
-    let there = places.get_mut(at.wrapping_add(1))?;
-    let [end, found, _, links] = *there;
-    if found != id || end >> COUNT_SHIFT != 1 || displaced != 0 {
-        return None;
-    }
-    *there = [0; LEASE_WORDS];
-    let (next, previous) = (links & LOW_32, links >> 32);
-    if let Some([.., links]) = places.get_mut(index(previous)) {
-        *links = (*links & !LOW_32) | next;
-    }
-    if let Some([.., links]) = places.get_mut(index(next)) {
-        *links = (*links & LOW_32) | (previous << 32);
-    }
-    if let Some([count, ..]) = places.first_mut() {
-        *count = count.wrapping_sub(1);
-    }
-    Some(())
-}
-
-/// The ring and the places behind it, and the mask that makes an id a place; `None` without places.
-#[inline]
-fn places<'a>(head: &Head, body: &'a mut [u64]) -> Option<(&'a mut [[u64; LEASE_WORDS]], usize)> {
+fn parts<'a>(head: &Head, body: &'a mut [u64]) -> Option<(&'a mut [u64], Table<'a>)> {
     let layout = head[PLACES];
+    let (front, leases) = body.split_at_mut_checked(usize::from(low16(layout >> 16)))?;
     let mask = 1_usize.wrapping_shl(u32::from(low8(layout >> 56))).wrapping_sub(1);
-    let places = body.get_mut(usize::from(low16(layout >> 16))..)?.as_chunks_mut::<LEASE_WORDS>().0;
-    (mask != 0).then_some((places, mask))
+    Some((front, Table { places: leases.as_chunks_mut::<LEASE_WORDS>().0, mask }))
+}
+
+impl Table<'_> {
+    /// A free slot whose lease would end last of all, under an id whose place is empty.
+    #[inline]
+    fn find_slot(&self, head: &Head, rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
+        let end = t.wrapping_add(rules.lease_us).min(INSTANT);
+        let place = (index(head[COUNTS] >> 24) & self.mask).wrapping_add(1);
+        let [count, .., last] = self.places.first()?;
+        // The ring itself has the number of leases there, which is no instant that a lease could end before.
+        let [last_end, ..] = self.places.get(index(*last))?;
+        let is_free = self.places.get(place)?[1] == 0 && *count < u64::from(rules.max_concurrent);
+        let is_shared = rules.is_reentrant && wish.holder.is_some();
+        (is_free && *last_end & INSTANT <= end && !is_shared).then_some(Slot { place, end })
+    }
+
+    /// Writes the lease and puts it at the end of the list; its id.
+    #[inline]
+    fn take_slot(&mut self, head: &mut Head, slot: &Slot, wish: &Acquire) -> u32 {
+        let counts = head[COUNTS];
+        let id = (counts >> 24) & ID;
+        let place = wide(slot.place);
+        let Some([count, .., previous]) = self.places.first_mut() else { return 0 };
+        let last = *previous;
+        *count = count.wrapping_add(1);
+        *previous = place;
+        if let Some([.., next, _]) = self.places.get_mut(index(last)) {
+            *next = place;
+        }
+        if let Some(words) = self.places.get_mut(slot.place) {
+            *words = [slot.end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), 0, last];
+        }
+        // After the last id comes 1: 0 is none.
+        let next_id = if id == ID { 1 } else { id.wrapping_add(1) };
+        head[COUNTS] = (counts & !(ID << 24)) | (next_id << 24);
+        head[WAKE] = head[WAKE].min(slot.end);
+        low32(id)
+    }
+
+    /// Takes a lease out that stands at its home, as all others do. Nothing has ended, so it lives.
+    #[inline]
+    fn return_slot(&mut self, id: u64) -> Option<()> {
+        let place = (index(id) & self.mask).wrapping_add(1);
+        let [_, displaced, ..] = *self.places.first()?;
+        let there = self.places.get_mut(place)?;
+        let [end, found, _, next, previous] = *there;
+        if found != id || end >> COUNT_SHIFT != 1 || displaced != 0 || self.mask == 0 {
+            return None;
+        }
+        *there = [0; LEASE_WORDS];
+        if let Some([.., link, _]) = self.places.get_mut(index(previous)) {
+            *link = next;
+        }
+        if let Some([.., link]) = self.places.get_mut(index(next)) {
+            *link = previous;
+        }
+        if let Some([count, ..]) = self.places.first_mut() {
+            *count = count.wrapping_sub(1);
+        }
+        Some(())
+    }
 }
 
 #[cfg(test)]
@@ -254,9 +257,9 @@ mod tests {
             self.now += self.pick(3) * self.pick(4_000);
             let now = Timestamp::from_micros(self.now).unwrap();
             if self.pick(2) == 0 {
-                self.acquire(now)
+                self.acquire(now);
             } else {
-                self.settle(now)
+                self.settle(now);
             }
             assert_eq!(self.short.to_bytes(), self.general.to_bytes());
         }
