@@ -83,23 +83,22 @@ function retryAfter(engine, vector) {
 // --- steps ------------------------------------------------------------------------------------------------------------
 
 function steps(engine, vector) {
-  const named = new Map([...(vector.get('policies') ?? [])].map(([name, json]) => [name, engine.policy(write(json))]));
-  const first = vector.get('policy');
-  let policy = typeof first === 'string' ? named.get(first) : engine.policy(write(first));
-  named.set('', policy);
+  const policies = new Map([...(vector.get('policies') ?? [])].map(([name, json]) => [name, engine.policy(write(json))]));
+  if (vector.get('policy') instanceof Map) policies.set('', engine.policy(write(vector.get('policy'))));
+  let policy = policies.get('');
   const start = vector.has('start_us') ? number(vector.get('start_us')) : START_US;
   const permits = new Map();
   let state;
   const lines = vector.get('steps').map((step) => {
     const nowUs = start + number(step.get('at_us'));
-    if (step.has('policy')) policy = named.get(step.get('policy'));
+    if (step.has('policy')) policy = policies.get(step.get('policy'));
     state ??= vector.has('state') ? policy.decode(bytes(vector.get('state'))) : policy.newState(nowUs);
     if (state.policy !== policy) state.use(policy);
     const [[name, fields]] = step.get('do');
     const { answer, changed = false, events = [] } = DO[name](state, fields, nowUs, permits, step.get('as'));
     return { answer, changed, events, state: Buffer.from(state.snapshot()).toString('hex') };
   });
-  for (const used of new Set(named.values())) used.free();
+  for (const used of policies.values()) used.free();
   return lines;
 }
 
@@ -134,8 +133,8 @@ const DO = {
     const peek = state.peek(wish(fields), nowUs);
     return { answer: peek.admitted ? { admitted: true } : refusal(peek) };
   },
-  next_change_at: (state, _, nowUs) => ({ answer: { at_us: state.nextChangeAt(nowUs) } }),
-  vacuous_at: (state) => ({ answer: { at_us: state.vacuousAt() } }),
+  next_change_at: (state, _, nowUs) => ({ answer: instant(state.nextChangeAt(nowUs)) }),
+  vacuous_at: (state) => ({ answer: instant(state.vacuousAt()) }),
   explain: (state, _, nowUs) => ({ answer: parse(state.explain(nowUs)) }),
   restore(state, fields) {
     try {
@@ -147,6 +146,10 @@ const DO = {
     }
   },
 };
+
+function instant(at_us) {
+  return at_us === null ? null : { at_us };
+}
 
 function wish(fields) {
   return { cost: number(fields.get('cost')), holder: fields.get('holder') };
