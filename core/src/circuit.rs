@@ -238,6 +238,9 @@ impl Circuit {
         // Without a circuit in the policy, one of an older policy stays as it is.
         let Some(rules) = rules.filter(|_| self.exists) else { return };
         if self.mode_until != 0 && t >= self.mode_until {
+            // What was due before the mode's end comes before it.
+            let before = self.mode_until.saturating_sub(1);
+            while self.settle_one(rules, seed, probes, before, events) {}
             self.mode = None;
             self.mode_until = 0;
             events.push(Event::ModeChanged);

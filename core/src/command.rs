@@ -236,6 +236,11 @@ fn count_runs(circuit: &mut Circuit, rules: &CircuitRules, summary: &Summary) ->
 }
 
 impl CircuitSnapshot {
+    /// How many probes gave a result.
+    pub(crate) fn results(&self) -> u32 {
+        self.successes.saturating_add(self.failures)
+    }
+
     /// A new circuit.
     pub(crate) fn closed_at(t: u64) -> Self {
         Self { since_at: t, touched_at: t, ..Self::default() }

@@ -13,7 +13,7 @@ use crate::circuit::Circuit;
 use crate::input::Acquire;
 use crate::live::{BLOCK, View};
 use crate::num::{index, level};
-use crate::policy::{BulkheadRules, CircuitRules, LimitRules, Policy};
+use crate::policy::{BulkheadRules, CircuitRules, LimitRules, NEVER_US, Policy};
 use crate::snapshot::{Mode, Phase};
 
 /// A wish, looked at on a state that no one changes meanwhile.
@@ -47,6 +47,7 @@ impl Outlook<'_> {
 
     /// Tells every gate that refuses at `x`, and until when it does at least.
     fn each_refusal(&self, x: u64, mut tell: impl FnMut(Gate, Until)) {
+        let mut tell = |gate, until: Until| tell(gate, until.filter(|at| *at != NEVER_US));
         if let Some(until) = self.policy.circuit.as_ref().and_then(|rules| self.circuit_refuses(rules, x)) {
             tell(Gate::Circuit, until);
         }
@@ -70,19 +71,19 @@ impl Outlook<'_> {
             (Some(Mode::Disabled | Mode::MetricsOnly), _) | (None, Phase::Closed) => None,
             (None, Phase::Open) => Some(Some(circuit.until_at)),
             (None, Phase::HalfOpen) if circuit.has_place(rules, self.view.probes(), x) => None,
-            (None, Phase::HalfOpen) => Some(Some(self.place_frees_at(&circuit, rules, x))),
+            (None, Phase::HalfOpen) => Some(self.place_frees_at(&circuit, rules, x)),
         }
     }
 
     /// When enough probes have ended for one more, or the circuit opens again: whichever comes first.
-    fn place_frees_at(&self, circuit: &Circuit, rules: &CircuitRules, x: u64) -> u64 {
+    fn place_frees_at(&self, circuit: &Circuit, rules: &CircuitRules, x: u64) -> Until {
         let mut ends: Vec<u64> = self.view.probes().iter().map(|[_, end]| *end).filter(|end| *end > x).collect();
         ends.sort_unstable();
         let live = circuit.live_probes(self.view.probes(), x);
         let by_permits = live.saturating_sub(rules.half_open_permits);
         let by_calls = live.saturating_add(circuit.results()).saturating_sub(rules.half_open_calls);
         let end = ends.get(index(u64::from(by_permits.max(by_calls)))).copied();
-        end.unwrap_or(u64::MAX).min(circuit.reopens_at(rules))
+        end.into_iter().chain([circuit.reopens_at(rules)]).min()
     }
 
     fn limit_refuses(&self, rules: &LimitRules, stored: i64, x: u64) -> Option<Until> {
@@ -115,40 +116,33 @@ impl Outlook<'_> {
         if gates.is_empty() {
             return None;
         }
-        let (by, retry_after) = if let Some(gate) = self.never() {
-            (gate, RetryAfter::Never)
-        } else {
-            let admitted_at = self.admitted_at();
-            let last = self.refusals(admitted_at.saturating_sub(1)).first();
-            let wait = Duration::from_micros(admitted_at.saturating_sub(now));
-            (last.or(gates.first()).unwrap_or(Gate::Circuit), RetryAfter::After(wait))
+        let (by, retry_after) = match self.admitted_at() {
+            Err(gate) => (gate, RetryAfter::Never),
+            Ok(admitted_at) => {
+                let last = self.refusals(admitted_at.saturating_sub(1)).first();
+                let wait = Duration::from_micros(admitted_at.saturating_sub(now));
+                (last.or(gates.first()).unwrap_or(Gate::Circuit), RetryAfter::After(wait))
+            }
         };
         Some(Rejection { by, gates, retry_after })
     }
 
-    /// The first gate that never admits by itself.
-    fn never(&self) -> Option<Gate> {
-        let mut never = None;
-        self.each_refusal(self.t, |gate, until| {
-            if until.is_none() && never.is_none() {
-                never = Some(gate);
-            }
-        });
-        never
-    }
-
-    /// The first instant at which every gate admits. Each round goes to where all that refuse may have stopped; gates
-    /// change their minds at most a few times, so few rounds are needed.
-    fn admitted_at(&self) -> u64 {
+    /// The first instant at which every gate admits; or the first gate that never admits by itself. Each round goes to where
+    /// all that refuse may have stopped; gates change their minds at most a few times, so few rounds are needed.
+    fn admitted_at(&self) -> Result<u64, Gate> {
         let mut x = self.t;
         for _ in 0..64 {
-            let mut next = x;
-            self.each_refusal(x, |_, until| next = next.max(until.unwrap_or(u64::MAX)));
-            if next == x {
-                return x;
+            let (mut next, mut never) = (x, None);
+            self.each_refusal(x, |gate, until| match until {
+                Some(until) => next = next.max(until),
+                None => never = never.or(Some(gate)),
+            });
+            match never {
+                Some(gate) => return Err(gate),
+                None if next == x => return Ok(x),
+                None => x = next,
             }
-            x = next;
         }
-        x
+        Ok(x)
     }
 }

@@ -251,10 +251,14 @@ impl Policy {
         if !has_limits {
             return Err(StateError::Invalid { field: "limits", offset: 0 });
         }
-        if self.circuit.is_some() && snapshot.circuit.is_none() {
-            return Err(StateError::Invalid { field: "circuit", offset: 0 });
+        match (&self.circuit, &snapshot.circuit) {
+            (Some(_), None) => Err(StateError::Invalid { field: "circuit", offset: 0 }),
+            // So many results would have been a verdict.
+            (Some(rules), Some(circuit)) if circuit.results() >= rules.half_open_calls => {
+                Err(StateError::Invalid { field: "circuit.successes", offset: 0 })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn start(&self, words: &mut [u64], now: Timestamp) {

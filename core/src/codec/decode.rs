@@ -248,7 +248,7 @@ fn read_phase(section: &Section<'_>, fields: &mut Fields<'_>, last_at: u64) -> R
         since_at: fields.u56(),
         ..CircuitSnapshot::default()
     };
-    // A phase begins with a change, so never after the last one. So `until_at − since_at`, which a repair only makes
+    // What has happened is a change, so it is never after the last one: here, and for counts and probes. So `until_at − since_at`, which a repair only makes
     // shorter, always fits its 6 bytes.
     section.require(circuit.since_at >= 1 && circuit.since_at <= last_at, "circuit.since_us")?;
     match head & 0xF {
@@ -276,7 +276,7 @@ fn read_phase(section: &Section<'_>, fields: &mut Fields<'_>, last_at: u64) -> R
         }
         _ => return Err(section.invalid("circuit.phase")),
     }
-    section.require(circuit.touched_at < END_AT, "circuit.touched_us")?;
+    section.require(circuit.touched_at <= last_at, "circuit.touched_us")?;
     Ok(circuit)
 }
 

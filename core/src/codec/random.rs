@@ -28,26 +28,34 @@ const REASONS: [Reason; 8] = [
 
 /// A state that the codec takes, of any shape.
 pub(super) fn states() -> impl Strategy<Value = Snapshot> {
-    option::weighted(0.9, circuits()).prop_flat_map(|circuit| {
-        let below = (of_a_circuit(circuit), limits(), option::of(instants()), leases(), carried());
-        let heads = heads().prop_map(move |head| Snapshot {
-            // A phase begins with a change, at the latest with the last one.
-            last_at: head.last_at.max(circuit.map_or(0, |circuit| circuit.since_at)),
-            ..head
-        });
-        (heads, below).prop_map(move |(head, (over, limits, block_until, leases, carried))| Snapshot {
-            circuit,
-            limits,
-            block_until: block_until.unwrap_or(0),
-            leases,
-            carried,
-            mode: over.mode,
-            failures_at: over.failures_at,
-            window: over.window,
-            probes: over.probes,
-            ..head
+    option::weighted(0.9, circuits())
+        .prop_flat_map(|circuit| {
+            let below = (of_a_circuit(circuit), limits(), option::of(instants()), leases(), carried());
+            (heads(), below).prop_map(move |(head, (over, limits, block_until, leases, carried))| Snapshot {
+                circuit,
+                limits,
+                block_until: block_until.unwrap_or(0),
+                leases,
+                carried,
+                mode: over.mode,
+                failures_at: over.failures_at,
+                window: over.window,
+                probes: over.probes,
+                ..head
+            })
         })
-    })
+        .prop_map(|state| Snapshot { last_at: state.last_at.max(newest(&state)), ..state })
+}
+
+/// The newest instant of what has happened, which is a change: never after the last one.
+fn newest(state: &Snapshot) -> u64 {
+    let circuit = state.circuit.map_or(0, |circuit| circuit.since_at.max(circuit.touched_at));
+    let failure = state.failures_at.last().copied().unwrap_or(0);
+    let slot = match &state.window {
+        Some(WindowSnapshot::Time { slot_us, sums, .. }) => sums.last().map_or(0, |slot| slot.index * slot_us),
+        _ => 0,
+    };
+    circuit.max(failure).max(slot).max(state.probes.as_ref().map_or(0, |probes| probes.first_at))
 }
 
 fn instants() -> impl Strategy<Value = u64> {

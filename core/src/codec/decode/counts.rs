@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::super::read::{Fields, Section};
-use super::super::{END_AT, MAX_CALLS, MAX_DURATION_US, MAX_FAILURES, MAX_SLOTS, flag};
+use super::super::{MAX_CALLS, MAX_DURATION_US, MAX_FAILURES, MAX_SLOTS, flag};
 use crate::error::StateError;
 use crate::snapshot::{SlotSnapshot, Snapshot, WindowSnapshot};
 
@@ -15,7 +15,7 @@ impl Snapshot {
         let mut before = 1;
         for instant in instants {
             let at = Fields(instant).u56();
-            section.require(at >= before && at < END_AT, "failures_at_us")?;
+            section.require(at >= before && at <= self.last_at, "failures_at_us")?;
             before = at;
             self.failures_at.push(at);
         }
@@ -59,7 +59,7 @@ impl Snapshot {
         };
         sums.clear();
         for slot in packed {
-            let slot = read_slot(section, slot, slot_us)?;
+            let slot = read_slot(section, slot, slot_us, self.last_at)?;
             let first = sums.first().map_or(slot.index, |first: &SlotSnapshot| first.index);
             let follows = sums.last().is_none_or(|last| last.index < slot.index);
             section
@@ -71,10 +71,10 @@ impl Snapshot {
     }
 }
 
-fn read_slot(section: &Section<'_>, bytes: &[u8; 19], slot_us: u64) -> Result<SlotSnapshot, StateError> {
+fn read_slot(section: &Section<'_>, bytes: &[u8; 19], slot_us: u64, last_at: u64) -> Result<SlotSnapshot, StateError> {
     let mut fields = Fields(bytes);
     let slot = SlotSnapshot { index: fields.u56(), calls: fields.u32(), failures: fields.u32(), slow: fields.u32() };
-    section.require(slot.index.saturating_mul(slot_us) < END_AT, "window.time.sums.index")?;
+    section.require(slot.index.saturating_mul(slot_us) <= last_at, "window.time.sums.index")?;
     section.require(slot.calls != 0, "window.time.sums.calls")?;
     section.require(slot.failures <= slot.calls, "window.time.sums.failures")?;
     section.require(slot.slow <= slot.calls, "window.time.sums.slow")?;

@@ -11,7 +11,7 @@ impl Snapshot {
         section.require(section.flags == flag::CRITICAL, "probes")?;
         let Some((_, packed)) = section.body.split_first_chunk::<7>() else { return Err(section.invalid("probes")) };
         let first_at = Fields(section.body).u56();
-        section.require(is_instant(first_at), "probes.first_us")?;
+        section.require(first_at >= 1 && first_at <= self.last_at, "probes.first_us")?;
         let (packed, rest) = packed.as_chunks::<10>();
         section.require(rest.is_empty() && packed.len() <= MAX_PROBES, "probes.live")?;
         let mut live = self.probes.take().unwrap_or_default().live;
