@@ -58,14 +58,14 @@ import (
 	"unsafe"
 )
 
-// Where a policy's state lives and is decided on: in this process, or in a file.
+// Where a policy's state lives and is decided on: in this process, or in a file. Answers are values, so that none is allocated.
 type backend interface {
-	acquire(wish wish, nowUS uint64, out *decided) error
-	peek(wish wish, nowUS uint64, out *decided) error
-	settle(permit [4]uint32, end end, nowUS uint64, out *answered) error
-	cancel(permit [4]uint32, nowUS uint64, out *answered) error
-	renew(permit [4]uint32, nowUS uint64, out *answered) error
-	command(json string, nowUS uint64, out *answered) error
+	acquire(wish wish, nowUS uint64) (decided, error)
+	peek(wish wish, nowUS uint64) (decided, error)
+	settle(permit [4]uint32, end end, nowUS uint64) (answered, error)
+	cancel(permit [4]uint32, nowUS uint64) (answered, error)
+	renew(permit [4]uint32, nowUS uint64) (answered, error)
+	command(json string, nowUS uint64) (answered, error)
 	explain(nowUS uint64) ([]byte, error)
 	snapshot() ([]byte, error)
 	restore(bytes []byte) error
@@ -143,74 +143,72 @@ func (c *cell) enter() (state *C.uint64_t, size C.size_t, err error) {
 	return (*C.uint64_t)(unsafe.Pointer(&c.state[0])), C.size_t(len(c.state) * 8), nil
 }
 
-func (c *cell) acquire(w wish, nowUS uint64, out *decided) error {
+func (c *cell) acquire(w wish, nowUS uint64) (decided, error) {
 	var d C.stn_decision
 	state, size, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
-		return err
+		return decided{}, err
 	}
 	status := C.go_acquire(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
 		C.uint64_t(nowUS), &d)
 	if status != C.STN_OK {
-		return statusError(status)
+		return decided{}, statusError(status)
 	}
-	out.read(&d)
-	return nil
+	return decidedOf(&d), nil
 }
 
-func (c *cell) peek(w wish, nowUS uint64, out *decided) error {
+func (c *cell) peek(w wish, nowUS uint64) (decided, error) {
 	var d C.stn_decision
 	state, size, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
-		return err
+		return decided{}, err
 	}
 	status := C.go_peek(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
 		C.uint64_t(nowUS), &d)
 	if status != C.STN_OK {
-		return statusError(status)
+		return decided{}, statusError(status)
 	}
-	out.read(&d)
-	return nil
+	return decidedOf(&d), nil
 }
 
-func (c *cell) settle(permit [4]uint32, e end, nowUS uint64, out *answered) error {
+func (c *cell) settle(permit [4]uint32, e end, nowUS uint64) (answered, error) {
 	var a C.stn_answer
 	crossing := crossing(permit)
 	state, size, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
-		return err
+		return answered{}, err
 	}
 	status := C.go_settle(c.policy, state, size, &crossing, C.uint32_t(e.fields), C.uint32_t(e.outcome),
 		C.uint32_t(e.actualCost), C.uint64_t(e.durationUS), C.uint64_t(nowUS), &a)
-	return out.readStatus(status, &a)
+	return answeredOf(status, &a)
 }
 
-func (c *cell) cancel(permit [4]uint32, nowUS uint64, out *answered) error {
+func (c *cell) cancel(permit [4]uint32, nowUS uint64) (answered, error) {
 	var a C.stn_answer
 	crossing := crossing(permit)
 	state, size, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
-		return err
+		return answered{}, err
 	}
-	return out.readStatus(C.go_cancel(c.policy, state, size, &crossing, C.uint64_t(nowUS), &a), &a)
+	return answeredOf(C.go_cancel(c.policy, state, size, &crossing, C.uint64_t(nowUS), &a), &a)
 }
 
-func (c *cell) renew(permit [4]uint32, nowUS uint64, out *answered) error {
+func (c *cell) renew(permit [4]uint32, nowUS uint64) (answered, error) {
 	var a C.stn_answer
 	crossing := crossing(permit)
 	state, size, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
-		return err
+		return answered{}, err
 	}
-	return out.readStatus(C.go_renew(c.policy, state, size, &crossing, C.uint64_t(nowUS), &a), &a)
+	return answeredOf(C.go_renew(c.policy, state, size, &crossing, C.uint64_t(nowUS), &a), &a)
 }
 
-func (c *cell) command(json string, nowUS uint64, out *answered) error {
+func (c *cell) command(json string, nowUS uint64) (answered, error) {
 	var a C.stn_answer
 	var why C.stn_error
 	a.struct_size, why.struct_size = C.sizeof_stn_answer, C.sizeof_stn_error
@@ -218,14 +216,13 @@ func (c *cell) command(json string, nowUS uint64, out *answered) error {
 	state, stateSize, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
-		return err
+		return answered{}, err
 	}
 	status := C.stn_command(c.policy, unsafe.Pointer(state), stateSize, text, size, C.uint64_t(nowUS), &a, &why)
 	if status != C.STN_OK {
-		return toError(status, &why)
+		return answered{}, toError(status, &why)
 	}
-	out.read(&a)
-	return nil
+	return answeredOf(status, &a)
 }
 
 func (c *cell) explain(nowUS uint64) ([]byte, error) {
@@ -309,25 +306,25 @@ func crossing(permit [4]uint32) C.stn_permit {
 	return *(*C.stn_permit)(unsafe.Pointer(&permit))
 }
 
-func (d *decided) read(from *C.stn_decision) {
-	d.verdict = uint32(from.verdict)
-	d.permit = *(*[4]uint32)(unsafe.Pointer(&from.permit))
-	d.wouldReject = from.would_reject != 0
-	d.by, d.gates = uint32(from.by), uint32(from.gates)
-	d.retryUS = uint64(from.retry_after_us)
-	d.report = Report{Changed: from.changed != 0, Events: Events(from.events)}
-}
-
-func (a *answered) read(from *C.stn_answer) {
-	a.answer = uint32(from.answer)
-	a.untilUS = uint64(from.until_us)
-	a.report = Report{Changed: from.changed != 0, Events: Events(from.events)}
-}
-
-func (a *answered) readStatus(status C.uint32_t, from *C.stn_answer) error {
-	if status != C.STN_OK {
-		return statusError(status)
+func decidedOf(from *C.stn_decision) decided {
+	return decided{
+		verdict:     uint32(from.verdict),
+		permit:      *(*[4]uint32)(unsafe.Pointer(&from.permit)),
+		wouldReject: from.would_reject != 0,
+		by:          uint32(from.by),
+		gates:       uint32(from.gates),
+		retryUS:     uint64(from.retry_after_us),
+		report:      Report{Changed: from.changed != 0, Events: Events(from.events)},
 	}
-	a.read(from)
-	return nil
+}
+
+func answeredOf(status C.uint32_t, from *C.stn_answer) (answered, error) {
+	if status != C.STN_OK {
+		return answered{}, statusError(status)
+	}
+	return answered{
+		answer:  uint32(from.answer),
+		untilUS: uint64(from.until_us),
+		report:  Report{Changed: from.changed != 0, Events: Events(from.events)},
+	}, nil
 }

@@ -17,8 +17,8 @@ func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
 	if err != nil {
 		return nil, err
 	}
-	var d decided
-	if err := m.policy.backend.acquire(wish, m.us, &d); err != nil {
+	d, err := m.policy.backend.acquire(wish, m.us)
+	if err != nil {
 		return nil, err
 	}
 	switch d.verdict {
@@ -41,8 +41,8 @@ func (m Moment) Peek(opts ...AcquireOption) error {
 	if err != nil {
 		return err
 	}
-	var d decided
-	if err := m.policy.backend.peek(wish, m.us, &d); err != nil {
+	d, err := m.policy.backend.peek(wish, m.us)
+	if err != nil {
 		return err
 	}
 	if d.verdict == C.STN_ADMITTED {
@@ -60,8 +60,7 @@ func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (A
 	if err := permit.use(); err != nil {
 		return Answer{}, err
 	}
-	var a answered
-	err = m.policy.backend.settle(permit.words, end, m.us, &a)
+	a, err := m.policy.backend.settle(permit.words, end, m.us)
 	return a.public(), err
 }
 
@@ -70,22 +69,19 @@ func (m Moment) Cancel(permit *Permit) (Answer, error) {
 	if err := permit.use(); err != nil {
 		return Answer{}, err
 	}
-	var a answered
-	err := m.policy.backend.cancel(permit.words, m.us, &a)
+	a, err := m.policy.backend.cancel(permit.words, m.us)
 	return a.public(), err
 }
 
 // Renew is [Policy.Renew] at the instant.
 func (m Moment) Renew(permit *Permit) (Answer, error) {
-	var a answered
-	err := m.policy.backend.renew(permit.words, m.us, &a)
+	a, err := m.policy.backend.renew(permit.words, m.us)
 	return a.public(), err
 }
 
 // Command is [Policy.Command] at the instant.
 func (m Moment) Command(json string) (Answer, error) {
-	var a answered
-	err := m.policy.backend.command(json, m.us, &a)
+	a, err := m.policy.backend.command(json, m.us)
 	return a.public(), err
 }
 

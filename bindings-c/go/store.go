@@ -178,92 +178,91 @@ func (o *outs) report(to *Report, path string) {
 	}
 }
 
-func (k *key) acquire(w wish, nowUS uint64, out *decided) error {
+func (k *key) acquire(w wish, nowUS uint64) (decided, error) {
 	var o outs
 	o.sized()
 	options := w.crossing()
 	handle, err := k.enter()
 	defer k.mu.RUnlock()
 	if err != nil {
-		return err
+		return decided{}, err
 	}
 	status := C.stn_store_acquire(handle, &options, C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
 	if status != C.STN_OK {
-		return atPath(toError(status, &o.why), k.path)
+		return decided{}, atPath(toError(status, &o.why), k.path)
 	}
-	out.read(&o.decision)
+	out := decidedOf(&o.decision)
 	o.report(&out.report, k.path)
-	return nil
+	return out, nil
 }
 
-func (k *key) peek(w wish, nowUS uint64, out *decided) error {
+func (k *key) peek(w wish, nowUS uint64) (decided, error) {
 	var o outs
 	o.sized()
 	options := w.crossing()
 	handle, err := k.enter()
 	defer k.mu.RUnlock()
 	if err != nil {
-		return err
+		return decided{}, err
 	}
 	status := C.stn_store_peek(handle, &options, C.uint64_t(nowUS), &o.decision, &o.why)
 	if status != C.STN_OK {
-		return atPath(toError(status, &o.why), k.path)
+		return decided{}, atPath(toError(status, &o.why), k.path)
 	}
-	out.read(&o.decision)
-	return nil
+	return decidedOf(&o.decision), nil
 }
 
 // step is what the operations after an acquire have in common.
-func (k *key) step(out *answered, call func(handle *C.stn_store_key, o *outs) C.uint32_t) error {
+func (k *key) step(call func(handle *C.stn_store_key, o *outs) C.uint32_t) (answered, error) {
 	var o outs
 	o.sized()
 	handle, err := k.enter()
 	defer k.mu.RUnlock()
 	if err != nil {
-		return err
+		return answered{}, err
 	}
 	if status := call(handle, &o); status != C.STN_OK {
-		return atPath(toError(status, &o.why), k.path)
+		return answered{}, atPath(toError(status, &o.why), k.path)
 	}
-	out.read(&o.answer)
+	out, err := answeredOf(C.STN_OK, &o.answer)
 	o.report(&out.report, k.path)
-	return nil
+	return out, err
 }
 
-func (k *key) settle(permit [4]uint32, e end, nowUS uint64, out *answered) error {
+func (k *key) settle(permit [4]uint32, e end, nowUS uint64) (answered, error) {
 	words, options := crossing(permit), e.crossing()
-	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+	return k.step(func(handle *C.stn_store_key, o *outs) C.uint32_t {
 		return C.stn_store_settle(handle, &words, &options, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
 	})
 }
 
-func (k *key) cancel(permit [4]uint32, nowUS uint64, out *answered) error {
+func (k *key) cancel(permit [4]uint32, nowUS uint64) (answered, error) {
 	words := crossing(permit)
-	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+	return k.step(func(handle *C.stn_store_key, o *outs) C.uint32_t {
 		return C.stn_store_cancel(handle, &words, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
 	})
 }
 
-func (k *key) renew(permit [4]uint32, nowUS uint64, out *answered) error {
+func (k *key) renew(permit [4]uint32, nowUS uint64) (answered, error) {
 	words := crossing(permit)
-	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+	return k.step(func(handle *C.stn_store_key, o *outs) C.uint32_t {
 		return C.stn_store_renew(handle, &words, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
 	})
 }
 
-func (k *key) command(json string, nowUS uint64, out *answered) error {
+func (k *key) command(json string, nowUS uint64) (answered, error) {
 	text, size := chars(json)
-	return k.step(out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+	return k.step(func(handle *C.stn_store_key, o *outs) C.uint32_t {
 		return C.stn_store_command(handle, text, size, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
 	})
 }
 
 func (k *key) restore(bytes []byte) error {
 	encoded, size := octets(bytes)
-	var out answered
-	return k.step(&out, func(handle *C.stn_store_key, o *outs) C.uint32_t {
+	_, err := k.step(func(handle *C.stn_store_key, o *outs) C.uint32_t {
 		return C.stn_store_restore(handle, encoded, size, &o.stored, &o.why)
 	})
+	return err
 }
 
 func (k *key) explain(nowUS uint64) ([]byte, error) {
