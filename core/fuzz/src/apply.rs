@@ -1,16 +1,17 @@
 //! The target `apply`: any state and any inputs at any instants, under policies that take turns, as deployments do.
 //!
 //! No step panics, and after each the laws hold that need no oracle: the bytes read back, the same step on the state that
-//! was read back gives the same answer and the same bytes, a step that changes nothing leaves the bytes alone, and the
-//! queries are total.
+//! was read back gives the same answer and the same bytes, a step that changes nothing leaves the bytes alone, a
+//! circuit that the policy lacks stays as it is, and the queries are total.
 
+use core::fmt::Debug;
 use core::time::Duration;
 use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 use stanchion::{
-    Acquire, Answer, Command, Decision, Holder, Input, Live, Outcome, Permit, Policy, Settle, Snapshot, State, Summary,
-    Timestamp,
+    Acquire, Answer, Command, Decision, Event, Holder, Input, Live, Outcome, Permit, Policy, Settle, Snapshot, State,
+    Summary, Timestamp,
 };
 
 /// Between them every gate, every trip, both windows, and limits of one name at different rates.
@@ -203,20 +204,37 @@ fn step(policy: &Policy, state: &mut State, wish: &Wish, now: Timestamp, permits
     assert_eq!(after, copy.to_bytes(), "{wish:?}");
     assert!(step.changed || after == before, "{wish:?} changed what it did not say");
     check(policy, state, &after, now);
+    check_queries(policy, state, &copy, now);
+    let is_command = matches!(wish, Wish::Command(_));
+    if policy.config().circuit.is_none() && !is_command && !step.events.iter().any(|it| it == Event::ClockStepped) {
+        assert_eq!(of_circuit(&before), of_circuit(&after), "a circuit that the policy lacks stays as it is");
+    }
 
     if let Answer::Decision(Decision::Admitted { permit, .. }) = step.answer {
         permits.push(permit.to_words());
     }
 }
 
+/// What a state keeps of its circuit.
+fn of_circuit(bytes: &[u8]) -> impl PartialEq + Debug {
+    let state = Snapshot::decode(bytes).expect("what is encoded is decoded");
+    (state.circuit, state.failures_at, state.window, state.probes)
+}
+
 /// What holds for every state.
 fn check(policy: &Policy, state: &State, bytes: &[u8], now: Timestamp) {
     let snapshot = Snapshot::decode(bytes).expect("a step leaves a state");
     assert_eq!(snapshot, state.snapshot());
-    let _ = policy.peek(state, &Acquire::new(), now);
-    let explained = policy.explain(state, now);
-    assert!(!explained.to_string().is_empty() && !explained.to_json().is_empty());
     let next = policy.next_change_at(state, now);
     assert!(next.is_none_or(|at| at > now), "{next:?} is not after {now:?}");
-    let _ = policy.vacuous_at(state);
+    assert!(!policy.explain(state, now).to_string().is_empty());
+}
+
+/// States of the same bytes say the same.
+fn check_queries(policy: &Policy, state: &State, copy: &impl Live, now: Timestamp) {
+    let wish = Acquire::new();
+    assert_eq!(policy.peek(state, &wish, now), policy.peek(copy, &wish, now));
+    assert_eq!(policy.explain(state, now).to_json(), policy.explain(copy, now).to_json());
+    assert_eq!(policy.next_change_at(state, now), policy.next_change_at(copy, now));
+    assert_eq!(policy.vacuous_at(state), policy.vacuous_at(copy));
 }
