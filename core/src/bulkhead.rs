@@ -178,11 +178,17 @@ impl Table<'_> {
         }
     }
 
-    /// Puts the lease into the list, behind all that do not end later.
+    /// Where a lease comes in the list: by end, and by id among equal ends, so that states of the same bytes have the same
+    /// list.
+    fn order(&self, place: usize) -> (u64, u64) {
+        (self.end(place), self.get(place)[1])
+    }
+
+    /// Puts the lease into the list.
     fn link(&mut self, place: usize) {
-        let end = self.end(place);
+        let order = self.order(place);
         let mut before = self.previous(0);
-        while before != 0 && self.end(before) > end {
+        while before != 0 && self.order(before) > order {
             before = self.previous(before);
         }
         let after = self.next(before);

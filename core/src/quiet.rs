@@ -128,13 +128,17 @@ impl Table<'_> {
     #[inline]
     fn find_slot(&self, head: &Head, rules: BulkheadRules, wish: &Acquire, t: u64) -> Option<Slot> {
         let end = t.wrapping_add(rules.lease_us).min(INSTANT);
-        let place = (index(head[COUNTS] >> 24) & self.mask).wrapping_add(1);
+        let id = (head[COUNTS] >> 24) & ID;
+        let place = (index(id) & self.mask).wrapping_add(1);
         let [count, .., last] = self.places.first()?;
         // The ring itself has the number of leases there, which is no instant that a lease could end before.
-        let [last_end, ..] = self.places.get(index(*last))?;
+        let [last_end, last_id, ..] = self.places.get(index(*last))?;
+        let last_end = *last_end & INSTANT;
+        // Equal ends come in the order of their ids, which begin anew after the last one.
+        let ends_last = last_end < end || (last_end == end && *last_id < id);
         let is_free = self.places.get(place)?[1] == 0 && *count < u64::from(rules.max_concurrent);
         let is_shared = rules.is_reentrant && wish.holder.is_some();
-        (is_free && *last_end & INSTANT <= end && !is_shared).then_some(Slot { place, end })
+        (is_free && ends_last && !is_shared).then_some(Slot { place, end })
     }
 
     /// Writes the lease and puts it at the end of the list; its id.
