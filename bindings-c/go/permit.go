@@ -1,3 +1,5 @@
+//go:build cgo
+
 package stanchion
 
 import "sync/atomic"
