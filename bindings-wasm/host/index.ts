@@ -6,6 +6,7 @@ import type { Policy } from './policy.js';
 import type { Json } from './types.js';
 import { wasmEngine } from './wasm.js';
 
+export { systemClock } from './clock.js';
 export { Engine } from './engine.js';
 export * from './errors.js';
 export { Permit } from './permit.js';
