@@ -13,7 +13,8 @@ use crate::abi::{
     STN_SETTLE_DURATION, STN_STALE, STN_SUCCESS, STN_UNCHANGED, stn_acquire_options, stn_answer, stn_decision,
     stn_permit, stn_settle_options,
 };
-use crate::guard::{OUT_OF_RANGE, Out, Status, given};
+use crate::guard::{OUT_OF_RANGE, Status};
+use crate::hand::{Out, given};
 
 /// # Safety
 /// `options` is null (every default) or the caller's struct.

@@ -1,16 +1,17 @@
-//! The one guard that every entry goes through, what can fail in it, and the checks of what callers hand in.
+//! The one guard that every entry goes through, and what can fail in it.
 
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use engine::{ConfigError, InputError, Policy, StateError, StateMut, Timestamp};
+use engine::{ConfigError, InputError, StateError};
 use stanchion_store::StoreError;
 
 use crate::abi::{
     STN_BAD_HANDLE, STN_BUFFER_TOO_SMALL, STN_CONFIG, STN_INPUT, STN_INTERNAL, STN_MISALIGNED, STN_NOT_UTF8,
-    STN_NULL_POINTER, STN_OK, STN_OUT_OF_RANGE, STN_STATE_BYTES, STN_STATE_MEMORY, STN_STORE, STN_STRUCT_SIZE, Sized32,
+    STN_NULL_POINTER, STN_OK, STN_OUT_OF_RANGE, STN_STATE_BYTES, STN_STATE_MEMORY, STN_STORE, STN_STRUCT_SIZE,
     stn_error,
 };
+use crate::hand::{Out, words};
 use crate::text::{status_name, status_text};
 
 /// A failure that its status tells in full: what the hot entries end with. Four bytes, nothing to drop.
@@ -20,11 +21,11 @@ pub(crate) struct Status(u32);
 pub(crate) const NULL_POINTER: Status = Status(STN_NULL_POINTER);
 pub(crate) const OUT_OF_RANGE: Status = Status(STN_OUT_OF_RANGE);
 pub(crate) const STATE_MEMORY: Status = Status(STN_STATE_MEMORY);
-const MISALIGNED: Status = Status(STN_MISALIGNED);
-const STRUCT_SIZE: Status = Status(STN_STRUCT_SIZE);
-const NOT_UTF8: Status = Status(STN_NOT_UTF8);
-const BUFFER_TOO_SMALL: Status = Status(STN_BUFFER_TOO_SMALL);
-const BAD_HANDLE: Status = Status(STN_BAD_HANDLE);
+pub(crate) const MISALIGNED: Status = Status(STN_MISALIGNED);
+pub(crate) const STRUCT_SIZE: Status = Status(STN_STRUCT_SIZE);
+pub(crate) const NOT_UTF8: Status = Status(STN_NOT_UTF8);
+pub(crate) const BUFFER_TOO_SMALL: Status = Status(STN_BUFFER_TOO_SMALL);
+pub(crate) const BAD_HANDLE: Status = Status(STN_BAD_HANDLE);
 
 /// Any failure, with what there is to tell about it.
 #[derive(Debug)]
@@ -165,242 +166,4 @@ fn fill(to: &mut [c_char], text: &str) {
     for (to, from) in to.iter_mut().zip(text.bytes().take(cut)) {
         *to = c_char::from_ne_bytes([from]);
     }
-}
-
-/// What an opaque handle points to. The number before it tells which kind it is, and that it was not freed.
-pub(crate) trait Handle: Sized {
-    const MAGIC: u64;
-}
-
-/// How a handle lies in memory; the caller's pointer is one to the whole.
-#[repr(C)]
-struct Marked<T> {
-    magic: u64,
-    value: T,
-}
-
-/// # Safety
-/// `pointer` is null or a handle that nobody frees meanwhile. (A freed one is told as far as its memory still is there.)
-#[inline]
-pub(crate) unsafe fn handle<'a, T: Handle>(pointer: *const T) -> Result<&'a T, Status> {
-    let marked = pointer.cast::<Marked<T>>();
-    if marked.is_null() {
-        return Err(NULL_POINTER);
-    }
-    // SAFETY: aligned, and a handle begins with its magic.
-    if !marked.is_aligned() || unsafe { marked.cast::<u64>().read() } != T::MAGIC {
-        return Err(BAD_HANDLE);
-    }
-    // SAFETY: it is a live handle of this kind.
-    Ok(unsafe { &(*marked).value })
-}
-
-/// Takes a handle back from the caller; `None` where it is null, or no handle of this kind.
-///
-/// # Safety
-/// As [`handle`], and nobody uses it any more.
-pub(crate) unsafe fn take_handle<T: Handle>(pointer: *mut T) -> Option<T> {
-    // SAFETY: the caller vouches for the pointer.
-    unsafe { handle(pointer) }.ok()?;
-    let marked = pointer.cast::<Marked<T>>();
-    // SAFETY: it was made by `give_handle`. The mark makes a second use an error for as long as the memory is not reused.
-    let boxed = unsafe {
-        (&raw mut (*marked).magic).write_volatile(0);
-        Box::from_raw(marked)
-    };
-    Some(boxed.value)
-}
-
-/// # Safety
-/// `out` is null or the caller's place for a handle.
-pub(crate) unsafe fn give_handle<T: Handle>(
-    out: *mut *mut T,
-    value: impl FnOnce() -> Result<T, Fault>,
-) -> Result<(), Fault> {
-    // SAFETY: checked first; the caller vouches for `out`. Null first, so that a failure leaves nothing to be freed.
-    unsafe { put(out, std::ptr::null_mut())? };
-    let marked = Box::into_raw(Box::new(Marked { magic: T::MAGIC, value: value()? }));
-    // SAFETY: as above.
-    unsafe { put(out, marked.cast())? };
-    Ok(())
-}
-
-/// # Safety
-/// None beyond what the type says: the pointer is only looked at.
-#[inline]
-pub(crate) unsafe fn check<T>(pointer: *const T) -> Result<(), Status> {
-    match (pointer.is_null(), pointer.is_aligned()) {
-        (true, _) => Err(NULL_POINTER),
-        (_, false) => Err(MISALIGNED),
-        _ => Ok(()),
-    }
-}
-
-/// The caller's struct that is read, of which the fields that it knows are there.
-///
-/// # Safety
-/// `pointer` is null or the caller's struct, with its size in it.
-#[inline]
-pub(crate) unsafe fn given<'a, T: Sized32>(pointer: *const T) -> Result<&'a T, Status> {
-    // SAFETY: the caller vouches for the pointer.
-    unsafe { check(pointer)? };
-    // SAFETY: as above; it begins with its size.
-    if (unsafe { pointer.cast::<u32>().read() } as usize) < size_of::<T>() {
-        return Err(STRUCT_SIZE);
-    }
-    // SAFETY: it is at least as large as its type, and any bits are a value.
-    Ok(unsafe { &*pointer })
-}
-
-/// The caller's struct that is written. It may be uninitialised but for its size.
-pub(crate) struct Out<T> {
-    pointer: *mut T,
-    pub(crate) struct_size: u32,
-}
-
-impl<T: Sized32> Out<T> {
-    /// # Safety
-    /// `pointer` is null or the caller's struct, with its size in it, and nobody else uses it until `write`.
-    #[inline]
-    pub(crate) unsafe fn new(pointer: *mut T) -> Result<Self, Status> {
-        // SAFETY: the caller vouches for the pointer.
-        unsafe { check(pointer)? };
-        // SAFETY: as above; it begins with its size.
-        let struct_size = unsafe { pointer.cast::<u32>().read() };
-        if (struct_size as usize) < size_of::<T>() {
-            return Err(STRUCT_SIZE);
-        }
-        Ok(Self { pointer, struct_size })
-    }
-
-    #[inline]
-    pub(crate) fn write(self, value: T) {
-        // SAFETY: `new` checked it, and its caller vouched for it.
-        unsafe { self.pointer.write(value) }
-    }
-}
-
-/// Lent memory as words.
-///
-/// # Safety
-/// `state` is null or `size` bytes that the caller lends until the entry returns.
-#[inline]
-unsafe fn words<'a>(state: *mut c_void, size: usize) -> Result<&'a mut [u64], Status> {
-    let first = state.cast::<u64>();
-    // SAFETY: it is only looked at.
-    unsafe { check(first)? };
-    if size > isize::MAX as usize {
-        return Err(OUT_OF_RANGE);
-    }
-    // SAFETY: aligned, not null, and the caller lends so many bytes.
-    Ok(unsafe { std::slice::from_raw_parts_mut(first, size / 8) })
-}
-
-/// A state that was started in lent memory.
-///
-/// # Safety
-/// `state` is null or `size` bytes, initialised, that the caller lends until the entry returns.
-#[inline]
-pub(crate) unsafe fn lent<'a>(policy: &Policy, state: *mut c_void, size: usize) -> Result<StateMut<'a>, Status> {
-    // SAFETY: the caller vouches for the memory.
-    policy.open(unsafe { words(state, size)? }).map_err(|_| STATE_MEMORY)
-}
-
-/// Lent memory in which a state is to be made.
-///
-/// # Safety
-/// `state` is null or `size` bytes, initialised or not, that the caller lends until the entry returns.
-pub(crate) unsafe fn blank<'a>(state: *mut c_void, size: usize, needed: usize) -> Result<&'a mut [u64], Status> {
-    // SAFETY: it is only looked at.
-    unsafe { check(state.cast::<u64>())? };
-    if size < needed {
-        return Err(STATE_MEMORY);
-    }
-    // SAFETY: the caller lends at least so many bytes; from here on they are initialised.
-    unsafe {
-        state.cast::<u8>().write_bytes(0, needed);
-        words(state, needed)
-    }
-}
-
-/// The caller's bytes; null is allowed where there are none.
-///
-/// # Safety
-/// `bytes` is `len` bytes of the caller.
-pub(crate) unsafe fn bytes<'a>(bytes: *const u8, len: usize) -> Result<&'a [u8], Status> {
-    if len == 0 {
-        return Ok(&[]);
-    }
-    if bytes.is_null() {
-        return Err(NULL_POINTER);
-    }
-    if len > isize::MAX as usize {
-        return Err(OUT_OF_RANGE);
-    }
-    // SAFETY: not null, and the caller vouches for so many bytes.
-    Ok(unsafe { std::slice::from_raw_parts(bytes, len) })
-}
-
-/// The caller's text.
-///
-/// # Safety
-/// As [`bytes`].
-pub(crate) unsafe fn text<'a>(text: *const c_char, len: usize) -> Result<&'a str, Status> {
-    // SAFETY: the caller vouches for the bytes.
-    str::from_utf8(unsafe { bytes(text.cast(), len)? }).map_err(|_| NOT_UTF8)
-}
-
-/// Copies bytes to the caller's buffer where they fit, and says what it takes.
-///
-/// # Safety
-/// `buffer` is null or `capacity` bytes of the caller, `needed` null or the caller's.
-pub(crate) unsafe fn give(from: &[u8], buffer: *mut u8, capacity: usize, needed: *mut usize) -> Result<(), Status> {
-    // SAFETY: the caller vouches for `needed`, which is checked first.
-    unsafe {
-        check(needed)?;
-        needed.write(from.len());
-    }
-    if from.len() > capacity || (buffer.is_null() && !from.is_empty()) {
-        return Err(BUFFER_TOO_SMALL);
-    }
-    if !from.is_empty() {
-        // SAFETY: the buffer is not null and takes so many bytes.
-        unsafe { buffer.copy_from_nonoverlapping(from.as_ptr(), from.len()) };
-    }
-    Ok(())
-}
-
-/// As [`give`], for a text and the NUL after it.
-///
-/// # Safety
-/// As [`give`].
-pub(crate) unsafe fn give_text(
-    text: String,
-    buffer: *mut c_char,
-    capacity: usize,
-    needed: *mut usize,
-) -> Result<(), Status> {
-    let mut text = text.into_bytes();
-    text.push(0);
-    // SAFETY: the caller vouches for buffer and `needed`.
-    unsafe { give(&text, buffer.cast(), capacity, needed) }
-}
-
-/// Writes one value to the caller's place.
-///
-/// # Safety
-/// `out` is null or the caller's.
-pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), Status> {
-    // SAFETY: checked first; the caller vouches for it.
-    unsafe {
-        check(out)?;
-        out.write(value);
-    }
-    Ok(())
-}
-
-/// An instant of the caller.
-#[inline]
-pub(crate) fn instant(now_us: u64) -> Result<Timestamp, Status> {
-    Timestamp::from_micros(now_us).ok_or(OUT_OF_RANGE)
 }

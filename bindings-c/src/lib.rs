@@ -6,7 +6,8 @@
 //! | file | what |
 //! |---|---|
 //! | `abi.rs` | the constants and structs that cross |
-//! | `guard.rs` | the one guard, failures, and the checks of pointers |
+//! | `guard.rs` | the one guard, and what can fail in it |
+//! | `hand.rs` | the checks of what is handed in and out: handles, structs, memory, texts |
 //! | `convert.rs` | between the crossing structs and the engine's types |
 //! | `policy.rs`, `state.rs`, `steps.rs`, `queries.rs`, `text.rs` | the engine |
 //! | `store.rs`, `transaction.rs` | the state file |
@@ -16,6 +17,7 @@
 pub mod abi;
 mod convert;
 mod guard;
+mod hand;
 
 // The header has them in this order.
 pub mod policy;

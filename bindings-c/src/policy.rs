@@ -6,9 +6,8 @@ use std::sync::Arc;
 use engine::{Gate, Policy};
 
 use crate::abi::stn_error;
-use crate::guard::{
-    Handle, OUT_OF_RANGE, give_handle, give_text, guard, guard_telling, handle, put, take_handle, text,
-};
+use crate::guard::{OUT_OF_RANGE, guard, guard_telling};
+use crate::hand::{Handle, give_handle, give_text, handle, put, take_handle, text};
 
 /// A checked, immutable policy. Any number of threads and states may use it at once.
 pub struct stn_policy {

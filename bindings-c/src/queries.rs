@@ -4,7 +4,8 @@ use std::ffi::{c_char, c_void};
 
 use crate::abi::{stn_acquire_options, stn_decision};
 use crate::convert::{instant_or_zero, wish};
-use crate::guard::{Out, give_text, guard, handle, instant, lent, put};
+use crate::guard::guard;
+use crate::hand::{Out, give_text, handle, instant, lent, put};
 use crate::policy::stn_policy;
 
 /// What an acquire would be answered now. Nothing is written to the state, and no permit is given.

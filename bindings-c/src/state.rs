@@ -5,7 +5,8 @@ use std::ffi::c_void;
 use engine::Live;
 
 use crate::abi::stn_error;
-use crate::guard::{blank, bytes, give, guard, guard_telling, handle, instant, lent, put};
+use crate::guard::{guard, guard_telling};
+use crate::hand::{blank, bytes, give, handle, instant, lent, put};
 use crate::policy::stn_policy;
 
 /// How many bytes the live state of this policy takes: the `size` of the memory that you lend.

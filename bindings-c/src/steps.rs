@@ -8,7 +8,8 @@ use crate::abi::{
     STN_INTERNAL, stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options,
 };
 use crate::convert::{answer_to, answered, end, wish};
-use crate::guard::{Out, Status, check, guard_step, guard_telling, handle, instant, lent, text};
+use crate::guard::{Status, guard_step, guard_telling};
+use crate::hand::{Out, check, handle, instant, lent, text};
 use crate::policy::stn_policy;
 
 /// # Safety

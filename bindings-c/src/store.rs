@@ -12,10 +12,8 @@ use crate::abi::{
     stn_permit, stn_settle_options, stn_store_options, stn_stored,
 };
 use crate::convert::{Code, answer_to, answered, end, micros, wish};
-use crate::guard::{
-    Fault, Handle, OUT_OF_RANGE, Out, Status, bytes, give, give_handle, give_text, given, guard, guard_telling, handle,
-    instant, take_handle, tell, text,
-};
+use crate::guard::{Fault, OUT_OF_RANGE, Status, guard, guard_telling, tell};
+use crate::hand::{Handle, Out, bytes, give, give_handle, give_text, given, handle, instant, take_handle, text};
 use crate::policy::stn_policy;
 use crate::steps::permit_of;
 

@@ -10,7 +10,8 @@ use crate::abi::{
     STN_STRUCT_SIZE, stn_error, stn_permit,
 };
 use crate::convert::instant_or_zero;
-use crate::guard::{give_text, guard, guard_telling, instant, put, text};
+use crate::guard::{guard, guard_telling};
+use crate::hand::{give_text, instant, put, text};
 use crate::steps::permit_of;
 
 /// Every status with its name and what it means: the one list.

@@ -6,9 +6,8 @@ use stanchion_store::Transaction;
 
 use crate::abi::{stn_error, stn_stored};
 use crate::convert::micros;
-use crate::guard::{
-    Handle, NULL_POINTER, Out, bytes, check, give_handle, guard, guard_telling, handle, instant, put, take_handle, text,
-};
+use crate::guard::{NULL_POINTER, guard, guard_telling};
+use crate::hand::{Handle, Out, bytes, check, give_handle, handle, instant, put, take_handle, text};
 use crate::store::stn_store;
 
 /// The file's lock, held for one key. Every other operation on the file waits meanwhile: keep it short, and call nothing in
