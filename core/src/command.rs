@@ -3,7 +3,7 @@
 use crate::answer::{Commanded, Event, Step};
 use crate::bulkhead::by_end;
 use crate::circuit::{Circuit, next_generation};
-use crate::engine::{Effect, Entered};
+use crate::engine::{Effect, Entered, effect};
 use crate::input::{Command, Holder, Settle};
 use crate::limit;
 use crate::live::BLOCK;
@@ -153,7 +153,7 @@ impl Entered<'_> {
         let Some(rules) = self.policy.circuit.as_ref() else { return Commanded::NoGate };
         let circuit = self.circuit_now();
         let is_probe = rules.report_as_probe && self.has_room_for_result(&circuit, rules);
-        match self.effect(&circuit, end, is_probe) {
+        match effect(rules, &circuit, end, is_probe, self.t) {
             Effect::Nothing => Commanded::Unchanged,
             effect => {
                 let circuit = self.advance();

@@ -90,6 +90,9 @@ impl Policy {
         if let Some((answer, changed)) = self.settle_quietly(state.words_mut(), &permit, &end, now) {
             return Step { answer, changed, events: Events::NONE };
         }
+        if let Some((answer, events)) = self.settle_counting(state.words_mut(), &permit, &end, now) {
+            return Step { answer, changed: true, events };
+        }
         self.finish(state, &permit, End::Settled(end), now)
     }
 
@@ -389,7 +392,10 @@ impl Entered<'_> {
                 } else {
                     settled(counts && !is_lost_probe)
                 };
-                let effect = if counts { self.effect(&circuit, &end, has_probe) } else { Effect::Nothing };
+                let effect = match self.rules() {
+                    Some(rules) if counts => effect(rules, &circuit, &end, has_probe, self.t),
+                    _ => Effect::Nothing,
+                };
                 (effect, answer)
             }
             End::Cancelled if is_gone => (Effect::Nothing, Settled::LeaseLost),
@@ -482,33 +488,6 @@ impl Entered<'_> {
         corrects
     }
 
-    /// What a result of the present generation does to the circuit.
-    pub(crate) fn effect(&self, circuit: &Circuit, end: &Settle, has_probe: bool) -> Effect {
-        let Some(rules) = self.rules().filter(|_| circuit.exists) else { return Effect::Nothing };
-        let has_failed = match end.outcome {
-            Outcome::Ignored => return Effect::Nothing,
-            Outcome::Success => false,
-            Outcome::Failure => true,
-        };
-        let is_slow = end.duration.is_some_and(|took| crate::time::duration_us(took) >= rules.slow_call_us);
-        match (circuit.phase, circuit.mode) {
-            (Phase::Closed, None | Some(Mode::MetricsOnly)) => {
-                let counts_failures = rules.consecutive_failures > 0 || rules.failures_in_window.is_some();
-                let counts = if has_failed { counts_failures } else { circuit.consecutive > 0 };
-                if counts || rules.window.is_some() { Effect::Count { has_failed, is_slow } } else { Effect::Nothing }
-            }
-            (Phase::HalfOpen, None) if has_probe => Effect::Probe { has_failed },
-            (Phase::Open, None) if has_failed && rules.late_failure_extends => {
-                match circuit.extended_until(rules, self.t) {
-                    until_at if until_at > circuit.until_at => Effect::ExtendLate { until_at },
-                    _ => Effect::Nothing,
-                }
-            }
-            (Phase::Open, None) if !has_failed && rules.late_success_closes => Effect::CloseLate,
-            _ => Effect::Nothing,
-        }
-    }
-
     /// Makes it so.
     pub(crate) fn take_effect(&mut self, mut circuit: Circuit, effect: Effect) {
         let Some(rules) = self.policy.circuit.as_ref() else { return };
@@ -589,6 +568,30 @@ impl Entered<'_> {
             }
         }
         Renewed::Until(until)
+    }
+}
+
+/// What a result of the present generation does to the circuit.
+pub(crate) fn effect(rules: &CircuitRules, circuit: &Circuit, end: &Settle, has_probe: bool, t: u64) -> Effect {
+    let has_failed = match end.outcome {
+        Outcome::Success if circuit.exists => false,
+        Outcome::Failure if circuit.exists => true,
+        _ => return Effect::Nothing,
+    };
+    let is_slow = end.duration.is_some_and(|took| crate::time::duration_us(took) >= rules.slow_call_us);
+    match (circuit.phase, circuit.mode) {
+        (Phase::Closed, None | Some(Mode::MetricsOnly)) => {
+            let counts_failures = rules.consecutive_failures > 0 || rules.failures_in_window.is_some();
+            let counts = if has_failed { counts_failures } else { circuit.consecutive > 0 };
+            if counts || rules.window.is_some() { Effect::Count { has_failed, is_slow } } else { Effect::Nothing }
+        }
+        (Phase::HalfOpen, None) if has_probe => Effect::Probe { has_failed },
+        (Phase::Open, None) if has_failed && rules.late_failure_extends => match circuit.extended_until(rules, t) {
+            until_at if until_at > circuit.until_at => Effect::ExtendLate { until_at },
+            _ => Effect::Nothing,
+        },
+        (Phase::Open, None) if !has_failed && rules.late_success_closes => Effect::CloseLate,
+        _ => Effect::Nothing,
     }
 }
 

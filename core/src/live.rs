@@ -7,6 +7,7 @@
 //! [`Snapshot`]: crate::Snapshot
 
 use crate::num::{index, low8, low16, low32, wide};
+use crate::snapshot::Phase;
 
 /// How many words the head has.
 pub(crate) const HEAD: usize = 14;
@@ -213,6 +214,16 @@ impl<'a> View<'a> {
 
     pub(crate) fn fingerprint(self) -> u32 {
         low32(self.head[TAG] >> 32)
+    }
+
+    /// The circuit's phase as it is stored, where no mode lies over it.
+    pub(crate) fn plain_phase(self) -> Option<Phase> {
+        match field(self.head[LAST], PHASE_SHIFT, 4) {
+            0 => Some(Phase::Closed),
+            1 => Some(Phase::Open),
+            2 => Some(Phase::HalfOpen),
+            _ => None,
+        }
     }
 
     /// From when the levels are to be refilled: not while a block is ahead.

@@ -11,7 +11,7 @@ use crate::answer::{Events, Gate, GateSet, Rejection, RetryAfter};
 use crate::bulkhead::{Lease, MAX_SHARING, find_holder, frees_at, has_room};
 use crate::circuit::Circuit;
 use crate::input::Acquire;
-use crate::live::{BLOCK, View};
+use crate::live::{BLOCK, MARK, View};
 use crate::num::{index, level};
 use crate::policy::{BulkheadRules, CircuitRules, LimitRules, NEVER_US, Policy};
 use crate::snapshot::{Mode, Phase};
@@ -65,6 +65,12 @@ impl Outlook<'_> {
     }
 
     fn circuit_refuses(&self, rules: &CircuitRules, x: u64) -> Option<Until> {
+        match self.view.plain_phase() {
+            // Closed it stays by itself, and open until its end.
+            Some(Phase::Closed) => return None,
+            Some(Phase::Open) if x < self.view.head[MARK] => return Some(Some(self.view.head[MARK])),
+            _ => {}
+        }
         let circuit = self.circuit_at(x);
         match (circuit.mode, circuit.phase) {
             (Some(Mode::ForcedOpen), _) => Some(Some(circuit.mode_until).filter(|until| *until != 0)),

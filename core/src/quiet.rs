@@ -1,16 +1,17 @@
 //! The way of nearly every call: an acquire that all gates admit, and its settle, on a circuit that is closed.
 //!
-//! These two do what the general steps of `engine` do, for states in which nothing is due but refill, and touch each word
+//! These do what the general steps of `engine` do, for states in which nothing is due but refill, and touch each word
 //! once. Whatever is not plain (a gate that refuses, a mode, a block, an ended lease, two leases at one place) is left to
 //! the general step, with nothing written. That both agree is a property in the tests: bytes and answers are equal.
 
-use crate::answer::Settled;
+use crate::answer::{Events, Settled};
 use crate::bulkhead::{COUNT_SHIFT, Place};
-use crate::circuit::is_before;
+use crate::circuit::{Circuit, is_before};
+use crate::engine::{Effect, Entered, effect};
 use crate::input::{Acquire, Holder, Outcome, Settle};
 use crate::live::{
-    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEVELS, LIMIT_WORDS, PLACES, TAG, TALLY, WAKE, field,
-    tag,
+    COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEVELS, LIMIT_WORDS, Mem, PLACES, TAG, TALLY, WAKE,
+    field, tag,
 };
 use crate::num::{bits, index, level, low8, low16, low32, wide};
 use crate::permit::Permit;
@@ -67,6 +68,36 @@ impl Policy {
         let lease_id = slot.map_or(0, |slot| table.take_slot(head, &slot, wish));
         let generation = low32(field(head[GENERATION], 0, 24));
         Some((Permit::new(t, wish.cost, generation, lease_id), takes))
+    }
+
+    /// Settles a result that a closed circuit counts, or leaves it to the general step. A trip is made on the way.
+    #[inline(never)]
+    pub(crate) fn settle_counting(
+        &self,
+        words: &mut [u64],
+        permit: &Permit,
+        end: &Settle,
+        now: u64,
+    ) -> Option<(Settled, Events)> {
+        let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
+        let t = self.quiet_time(head, now)?;
+        let (rules, circuit) = (self.circuit.as_ref()?, Circuit::load(head));
+        if end.actual_cost.is_some() || !circuit.counts(permit.generation()) {
+            return None;
+        }
+        let effect = effect(rules, &circuit, end, false, t);
+        if !matches!(effect, Effect::Count { .. }) {
+            return None;
+        }
+        if permit.is_leased() {
+            let (_, mut table) = parts(head, body)?;
+            table.return_slot(u64::from(permit.lease_id()))?;
+        }
+        head[LAST] = t;
+        let mem = Mem { head, body };
+        let mut step = Entered { policy: self, mem, t, changed: true, events: Events::NONE };
+        step.take_effect(circuit, effect);
+        Some((Settled::Counted, step.events))
     }
 
     /// Settles a success or an ignored result that nothing counts, or leaves it to the general step.
@@ -197,13 +228,14 @@ impl Table<'_> {
 )]
 mod tests {
     use alloc::vec::Vec;
+    use core::time::Duration;
 
     use crate::answer::Decision;
     use crate::engine::End;
     use crate::hash::splitmix64;
     use crate::{Acquire, Holder, Outcome, Permit, Policy, Settle, State, Step, Timestamp};
 
-    const POLICIES: [&str; 5] = [
+    const POLICIES: [&str; 6] = [
         r#"{"name": "p", "circuit": {"consecutive_failures": 3, "open_ms": 2, "probe_lease_ms": 40, "forget_ms": 30}}"#,
         r#"{"name": "p", "limits": [{"name": "a", "capacity": 9, "refill_tokens": 7, "refill_interval_ms": 3}]}"#,
         r#"{"name": "p", "bulkhead": {"max_concurrent": 3, "lease_ms": 30},
@@ -211,6 +243,10 @@ mod tests {
                        {"name": "b", "capacity": 5, "refill_tokens": 1, "refill_interval_ms": 1, "charge": "call"}]}"#,
         r#"{"name": "p", "bulkhead": {"max_concurrent": 6, "lease_ms": 30, "reentrant": true},
             "circuit": {"consecutive_failures": 4, "open_ms": 1, "probe_lease_ms": 30}}"#,
+        r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30},
+            "circuit": {"failures_in_window": {"count": 3, "window_ms": 20}, "slow_call_ms": 1, "slow_call_rate_percent": 70,
+                "minimum_calls": 4, "window": {"ms": 40, "slots": 4}, "open_ms": 3, "growth_reset_ms": 9,
+                "open_multiplier": 2, "forget_ms": 100}}"#,
         r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30},
             "circuit": {"failure_rate_percent": 50, "minimum_calls": 3, "window": {"calls": 4}, "open_ms": 1}}"#,
     ];
@@ -251,8 +287,9 @@ mod tests {
             }
             let outcome =
                 [Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Ignored][self.pick(4) as usize];
-            let short = self.policy.settle(&mut self.short, Permit::from_words(words), Settle::new(outcome), now);
-            let end = End::Settled(Settle::new(outcome));
+            let end = Settle::new(outcome).took(Duration::from_micros(self.pick(2_000)));
+            let short = self.policy.settle(&mut self.short, Permit::from_words(words), end, now);
+            let end = End::Settled(end);
             let general = self.policy.finish(&mut self.general, &Permit::from_words(words), end, now.as_micros());
             assert_eq!(short, general);
         }
