@@ -68,11 +68,15 @@ export class Key {
   async acquire(options: AcquireOptions = {}, nowUs = 0): Promise<StoredDecision> {
     const { cost = 1, holder } = options;
     const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
-    const status = await this.#step(
+    return this.#step(
       () => this.#raw.acquire(cost, lo, hi, nowUs),
       () => this.#raw.acquireLater(cost, lo, hi, nowUs),
       [nowUs, cost],
+      (status) => this.#decision(status),
     );
+  }
+
+  #decision(status: number): StoredDecision {
     const stored = this.#stored();
     if (status !== UNAVAILABLE) return { ...decisionAnswer(this.policy, status), ...stored };
     return { admitted: false, by: null, gates: [], retryAfterUs: null, ...this.#engine.step(), ...stored };
@@ -85,49 +89,48 @@ export class Key {
   settle(permit: Permit, options: SettleOptions, nowUs = 0): Promise<Settled & Stored> {
     const { durationUs = 0, actualCost = 0, outcome } = options;
     const code = outcomeCode(options);
-    return permit.spend(async () => {
-      const status = await this.#step(
+    return permit.spend(() =>
+      this.#step(
         () => this.#raw.settle(...permit.words, code, durationUs, actualCost, nowUs),
         () => this.#raw.settleLater(...permit.words, code, durationUs, actualCost, nowUs),
         [nowUs, undefined, durationUs, actualCost, outcome],
-      );
-      return { ...settledAnswer(this.#engine, status), ...this.#stored() };
-    });
+        (status) => ({ ...settledAnswer(this.#engine, status), ...this.#stored() }),
+      ),
+    );
   }
 
   /** Gives a permit back: the call never began. */
   cancel(permit: Permit, nowUs = 0): Promise<Settled & Stored> {
-    return permit.spend(async () => {
-      const status = await this.#step(
+    return permit.spend(() =>
+      this.#step(
         () => this.#raw.cancel(...permit.words, nowUs),
         () => this.#raw.cancelLater(...permit.words, nowUs),
         [nowUs],
-      );
-      return { ...settledAnswer(this.#engine, status), ...this.#stored() };
-    });
+        (status) => ({ ...settledAnswer(this.#engine, status), ...this.#stored() }),
+      ),
+    );
   }
 
   /** Extends the lease of a permit. */
   async renew(permit: Permit, nowUs = 0): Promise<Renewed & Stored> {
-    const status = await this.#step(
+    return this.#step(
       () => this.#raw.renew(...permit.words, nowUs),
       () => this.#raw.renewLater(...permit.words, nowUs),
       [nowUs],
+      (status) => ({ ...renewedAnswer(this.#engine, status), ...this.#stored() }),
     );
-    return { ...renewedAnswer(this.#engine, status), ...this.#stored() };
   }
 
   /** Gives a command in its JSON form. */
   async command(command: Json, nowUs = 0): Promise<Commanded & Stored> {
     const json = typeof command === 'string' ? command : JSON.stringify(command);
-    const status = await this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs]);
-    return { ...commandedAnswer(this.#engine, status), ...this.#stored() };
+    const read = (status: number): Commanded & Stored => ({ ...commandedAnswer(this.#engine, status), ...this.#stored() });
+    return this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs], read);
   }
 
   /** Sets the key to the bytes of a snapshot, which are checked first. */
   async restore(bytes: Uint8Array): Promise<Stored> {
-    await this.#pooled(() => this.#raw.restoreLater(bytes), []);
-    return this.#stored();
+    return this.#pooled(() => this.#raw.restoreLater(bytes), [], () => this.#stored());
   }
 
   /** What an acquire would be answered. Takes no lock. */
@@ -154,14 +157,17 @@ export class Key {
     return this.#engine.check(this.#engine.run(ask), ...args);
   }
 
-  /** One try on this thread; on contention the wait is the thread pool's. */
-  async #step(now: () => number, later: () => Promise<RawDone>, args: readonly unknown[]): Promise<number> {
+  /**
+   * One try on this thread; on contention the wait is the thread pool's. `read` takes the answer out of the engine's slot
+   * before anything else can run: after an `await` it may be another caller's.
+   */
+  async #step<T>(now: () => number, later: () => Promise<RawDone>, args: readonly unknown[], read: (status: number) => T): Promise<T> {
     this.#engine.raw();
     const status = this.#engine.run(now);
-    return status === LOCKED ? this.#pooled(later, args) : this.#checked(status, args);
+    return status === LOCKED ? this.#pooled(later, args, read) : read(this.#checked(status, args));
   }
 
-  async #pooled(later: () => Promise<RawDone>, args: readonly unknown[]): Promise<number> {
+  async #pooled<T>(later: () => Promise<RawDone>, args: readonly unknown[], read: (status: number) => T): Promise<T> {
     this.#engine.raw();
     let done: RawDone;
     try {
@@ -169,7 +175,7 @@ export class Key {
     } catch (error) {
       throw this.#engine.caught(error);
     }
-    return this.#checked(this.#engine.run(() => done.load()), args);
+    return read(this.#checked(this.#engine.run(() => done.load()), args));
   }
 
   #checked(status: number, args: readonly unknown[]): number {

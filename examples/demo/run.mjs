@@ -23,7 +23,7 @@ const RESTART_AFTER_MS = 1500;
 
 class Run {
   constructor({ seconds, broken, folder }) {
-    Object.assign(this, { seconds, broken, folder, killed: [] });
+    Object.assign(this, { seconds, broken, folder, killed: [], isAborted: false });
     this.phases = timetable(seconds);
     // A run starts with an empty state: its judge wants to know of every write.
     rmSync(folder, { recursive: true, force: true });
@@ -54,6 +54,8 @@ class Run {
     this.journal.watch((line) => this.timeline.see(line));
     this.journal.write({ kind: 'run', policy: this.policy, phases: this.phases, workers: WORKERS });
     this.processes = new Processes(this.journal, { ...this.environment, DEMO_UPSTREAM: this.upstream.url });
+    // A host that cannot go on ends the run.
+    this.processes.onFailure = () => (this.isAborted = true);
     this.timeline.head();
     for (const host of Object.keys(HOSTS)) this.processes.start(host);
     if (this.broken) this.processes.startRogue(this.broken);
@@ -72,8 +74,8 @@ class Run {
     const victim = this.killAndRestart();
     let printedS = 0;
     for (const phase of this.phases) {
-      this.enter(phase.name);
-      while (this.elapsedS() < phase.endS) {
+      if (!this.isAborted) this.enter(phase.name);
+      while (!this.isAborted && this.elapsedS() < phase.endS) {
         await sleep(Math.min(100, Math.max(1, (phase.endS - this.elapsedS()) * 1000)));
         if (Math.floor(this.elapsedS()) > printedS) {
           printedS = Math.floor(this.elapsedS());
@@ -110,12 +112,13 @@ class Run {
   /** Kills the victim while the upstream hangs: as soon as it holds two permits, later with one, in the end in any case. */
   async killAndRestart() {
     const { startS, endS } = this.phases.find((phase) => phase.name === 'hangs');
-    await sleep(startS * 1000);
+    while (!this.isAborted && this.elapsedS() < startS) await sleep(10);
     const share = () => (this.elapsedS() - startS) / (endS - startS);
     while (this.held(VICTIM) < (share() < 0.3 ? 2 : 1) && share() < 0.9) await sleep(10);
+    if (this.isAborted) return;
     const pid = this.processes.pid(VICTIM);
-    const permits = this.held(VICTIM);
     await this.processes.kill(VICTIM);
+    const permits = this.held(VICTIM);
     this.killed.push({ host: VICTIM, pid, may_miss: WORKERS });
     this.journal.write({ kind: 'killed', host: VICTIM, pid, permits, may_miss: WORKERS });
     this.timeline.note(`${VICTIM} was killed (SIGKILL) holding ${permits} permits; their leases end in ${this.policy.bulkhead.lease_ms} ms at most`);
@@ -128,8 +131,8 @@ class Run {
   async end() {
     await this.processes.end();
     const lastKill = this.journal.lines.findLast((line) => line.kind === 'killed');
-    const leaseEndsMs = lastKill.at_us / 1000 + this.policy.bulkhead.lease_ms + 1 - Date.now();
-    if (leaseEndsMs > 0) await sleep(leaseEndsMs);
+    // What it held comes back by lease.
+    if (lastKill) await sleep(Math.max(0, lastKill.at_us / 1000 + this.policy.bulkhead.lease_ms + 1 - Date.now()));
     const final = { sequence: this.store.read(KEY).sequence, explain: this.explain() };
     this.journal.write({ kind: 'final', host: 'store', ...final });
     const verdicts = judge({ policy: this.policy, lines: this.journal.lines, final, killed: this.killed });

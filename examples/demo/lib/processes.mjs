@@ -18,7 +18,7 @@ export class Processes {
   #running = new Map();
 
   constructor(journal, environment) {
-    Object.assign(this, { journal, environment, failed: [] });
+    Object.assign(this, { journal, environment, failed: [], isOver: false, onFailure: () => {} });
   }
 
   start(host, command = HOSTS[host]) {
@@ -43,7 +43,9 @@ export class Processes {
   #ended(host, entry, status) {
     const { pid } = entry.child;
     this.journal.write({ kind: 'exited', host, pid, status });
-    if (status !== 0 && !entry.isKilled) this.failed.push(`${host} ended with ${status}`);
+    if (entry.isKilled || (status === 0 && this.isOver)) return;
+    this.failed.push(`${host} ended by itself with ${status}`);
+    this.onFailure();
   }
 
   pid(host) {
@@ -60,6 +62,7 @@ export class Processes {
 
   /** Ends all: each finishes its calls, gives its permits back and exits. */
   async end() {
+    this.isOver = true;
     for (const { child } of this.#running.values()) child.stdin.end();
     await Promise.all([...this.#running.values()].map(({ exited }) => exited));
   }
