@@ -109,7 +109,7 @@ fn adopt_circuit(rules: &CircuitRules, snapshot: &mut Snapshot, t: u64) {
 }
 
 /// Whether a stored window has the shape that the rules ask for.
-fn has_shape(window: &WindowSnapshot, rules: Option<WindowRules>) -> bool {
+pub(crate) fn has_shape(window: &WindowSnapshot, rules: Option<WindowRules>) -> bool {
     match (window, rules) {
         (WindowSnapshot::Calls { size, .. }, Some(WindowRules::Calls(own))) => *size == own,
         (WindowSnapshot::Time { slot_us, slots, .. }, Some(WindowRules::Time { slot_us: own_us, slots: own })) => {

@@ -24,6 +24,7 @@ mod config;
 mod engine;
 mod error;
 mod explain;
+mod fit;
 mod hash;
 mod input;
 #[cfg(feature = "serde")]

@@ -219,7 +219,7 @@ impl Policy {
     /// As [`Policy::decode`]; the state is then as it was.
     pub fn decode_into(&self, state: &mut State, bytes: &[u8]) -> Result<(), StateError> {
         let snapshot = Snapshot::decode(bytes)?;
-        self.check(&snapshot)?;
+        self.check_fit(&snapshot)?;
         let needed = words_for(self, &snapshot, bytes.len());
         state.words.resize(needed, 0);
         self.put(&snapshot, bytes, &mut state.words);
@@ -233,7 +233,7 @@ impl Policy {
     /// [`Policy::state_words_for`] says; the memory is then as it was.
     pub fn decode_in<'a>(&self, words: &'a mut [u64], bytes: &[u8]) -> Result<StateMut<'a>, StateError> {
         let snapshot = Snapshot::decode(bytes)?;
-        self.check(&snapshot)?;
+        self.check_fit(&snapshot)?;
         has_room(words, words_for(self, &snapshot, bytes.len()))?;
         self.put(&snapshot, bytes, words);
         Ok(StateMut { words })
@@ -244,32 +244,6 @@ impl Policy {
             load(self, snapshot, words);
         } else {
             park(snapshot, bytes, words);
-        }
-    }
-
-    /// A state of this policy's fingerprint has this policy's gates.
-    fn check(&self, snapshot: &Snapshot) -> Result<(), StateError> {
-        if snapshot.fingerprint != self.fingerprint {
-            return Ok(());
-        }
-        let has_limits = self.limits.iter().all(|rules| {
-            let own = rules.words(0);
-            snapshot.limits.iter().any(|limit| {
-                let [_, stored @ ..] = limit::words(limit);
-                let [_, own @ ..] = own;
-                stored == own
-            })
-        });
-        if !has_limits {
-            return Err(StateError::Invalid { field: "limits", offset: 0 });
-        }
-        match (&self.circuit, &snapshot.circuit) {
-            (Some(_), None) => Err(StateError::Invalid { field: "circuit", offset: 0 }),
-            // So many results would have been a verdict.
-            (Some(rules), Some(circuit)) if circuit.results() >= rules.half_open_calls => {
-                Err(StateError::Invalid { field: "circuit.successes", offset: 0 })
-            }
-            _ => Ok(()),
         }
     }
 
