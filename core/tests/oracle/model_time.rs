@@ -111,7 +111,11 @@ impl Model {
         }
         self.slots.retain(|_, slot| slot.expires > t);
         if self.spec.circuit.is_some() {
-            if self.mode.is_some_and(|(_, until)| until.is_some_and(|until| until <= t)) {
+            // In the order in which they happened; at one instant the mode comes first.
+            if let Some(end) = self.mode.and_then(|(_, until)| until).filter(|end| *end <= t) {
+                while let Some((at, due)) = self.due().filter(|(at, _)| *at < end) {
+                    self.make(due, at, events);
+                }
                 self.mode = None;
                 events.push(Event::ModeChanged);
             }
