@@ -104,6 +104,7 @@ export_borrowing! {
 }
 
 /// [`Raw::settle`], the permit as its four words.
+#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
 #[napi]
 pub fn settle(
     state: u32,
