@@ -3,6 +3,7 @@
 //! A panic ends here: [`guard`] turns it into a JavaScript error, on the thread of JavaScript and in the thread pool.
 #![expect(clippy::needless_pass_by_value, reason = "napi hands strings and arrays over as its own")]
 #![expect(clippy::missing_errors_doc, reason = "the only error of each is a panic that was caught")]
+#![expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
 
 pub mod key;
 pub mod later;
@@ -104,7 +105,6 @@ export_borrowing! {
 }
 
 /// [`Raw::settle`], the permit as its four words.
-#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
 #[napi]
 pub fn settle(
     state: u32,
