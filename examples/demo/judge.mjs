@@ -160,7 +160,7 @@ class Court {
     const mostMs = this.policy.block.max_block_ms;
     const dueUs = answer.at_us + Math.min(answer.retry_after_s * 1000, mostMs) * 1000;
     const block = this.blocks.get(step.permit);
-    if (block?.until_us >= dueUs) return;
+    if (block?.until_us >= dueUs - CLOCK_SLACK_US) return;
     this.breach('retry_after', `${named(step)} was told to wait ${answer.retry_after_s} s and blocked for ${block ? 'less' : 'nothing'}`);
     this.blockedUntilUs = Math.max(this.blockedUntilUs, dueUs);
   }

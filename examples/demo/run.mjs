@@ -125,6 +125,9 @@ class Run {
     await sleep(RESTART_AFTER_MS);
     this.processes.start(VICTIM);
     this.timeline.note(`${VICTIM} was started again`);
+    await sleep(Math.max(0, this.policy.bulkhead.lease_ms - RESTART_AFTER_MS));
+    const { in_flight: taken, max_concurrent: slots } = this.explain().bulkhead;
+    this.timeline.note(`the leases of the killed ${VICTIM} have ended: ${taken} of ${slots} slots are taken`);
   }
 
   /** Lets all finish, asks the store, and judges. */

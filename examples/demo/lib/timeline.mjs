@@ -11,7 +11,7 @@ export class Timeline {
   }
 
   head() {
-    this.print('   time  upstream   circuit    slots  tokens    calls    ok   503   429  none  |  refused by circuit block limits slots');
+    this.print('   time  upstream   circuit    slots  tokens    calls    ok   503   429  none  |  refused by: circuit block limits slots');
   }
 
   /** Something that happened, on a line of its own. */
@@ -41,7 +41,7 @@ export class Timeline {
     this.print(
       `${seconds(Date.now() * 1000 - this.startUs)}  ${phase.padEnd(9)}  ${circuit.padEnd(9)}  ${column(slots, 5)}  ${column(tokens, 6)}` +
         `   ${[calls, ok, failed, throttled, none].map((n) => column(n, 6)).join('').slice(1)}` +
-        `  |  ${column(refused.circuit, 18)} ${column(refused.block, 5)} ${column(refused.limit, 6)} ${column(refused.bulkhead, 5)}`,
+        `  |  ${column(refused.circuit, 19)} ${column(refused.block, 5)} ${column(refused.limit, 6)} ${column(refused.bulkhead, 5)}`,
     );
   }
 }

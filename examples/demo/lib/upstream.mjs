@@ -17,6 +17,8 @@ export class Upstream {
 
   /** Listens on a free port of loopback. */
   async listen() {
+    // A host that stood still for long finds its connection as it left it.
+    this.#server.keepAliveTimeout = 0;
     await new Promise((resolve, reject) => this.#server.once('error', reject).listen(0, '127.0.0.1', resolve));
     this.url = `http://127.0.0.1:${this.#server.address().port}`;
   }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { LAWS } from '../judge.mjs';
 
 const RUN = fileURLToPath(new URL('../run.mjs', import.meta.url));
-const SECONDS = 9;
+const SECONDS = 10;
 let folder;
 before(() => (folder = mkdtempSync(join(tmpdir(), 'stanchion-demo-'))));
 after(() => rmSync(folder, { recursive: true }));
@@ -26,7 +26,7 @@ function demo(name, more = {}) {
 }
 
 /** Most of a run is waiting, so several go on at once. */
-describe('the demo', { concurrency: 3 }, () => {
+describe('the demo', { concurrency: 4 }, () => {
   it('passes when every host obeys', async () => {
     const { status, stdout, stderr } = await demo('clean');
     assert.equal(status, 0, stdout + stderr);
