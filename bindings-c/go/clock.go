@@ -27,5 +27,6 @@ func (c *steadyClock) nowUS() uint64 {
 	return uint64(c.offsetUS.Load() + steady.Microseconds())
 }
 
-// The clock of every policy that has none of its own. It is first read by the first call.
-var sharedClock = steadyClock{base: time.Now()}
+// newClock is the clock of a policy that has none of its own: one for each, so that no two share a cache line, and so that a
+// policy that was made in a bubble of testing/synctest keeps to the bubble's time. It is first read by the first call.
+func newClock() *steadyClock { return &steadyClock{base: time.Now()} }

@@ -4,8 +4,14 @@
 // A policy is built from JSON with [FromJSON]. Its state lives in the process, or with [WithStore] in a file that processes
 // of any language share; the code around the call stays the same. All methods are safe for many goroutines.
 //
+// [Policy.Do] makes a call and settles it by its error. Who has more to say takes a permit by [Policy.Acquire], and gives it
+// back by [Policy.Settle].
+//
 // The engine reads no clock: the methods of [Policy] hand it the policy's clock, those of a [Moment] the instant that you
 // give ([Policy.At]).
+//
+// In tests, [WithClock] takes a clock of the test's. Where calls also wait, end late or renew leases, build the policy in a
+// bubble of testing/synctest, without a clock: there all of that keeps to the bubble's time.
 //
 // The package needs cgo and the library libstanchion. By default it asks pkg-config for it; with the build tag
 // stanchion_repo it links what make built in the repository.

@@ -20,6 +20,12 @@ var ErrClosed = errors.New("stanchion: closed")
 // ErrPermitUsed is told where a permit is given back twice.
 var ErrPermitUsed = errors.New("stanchion: the permit was given back before")
 
+// ErrTimeout is the cause with which [Policy.Do] ends the context of a call that took too long.
+var ErrTimeout = errors.New("stanchion: the call took too long")
+
+// ErrLeaseLost is the cause with which [Policy.Do] ends the context of a call whose slot may be another's by now.
+var ErrLeaseLost = errors.New("stanchion: the lease was lost")
+
 // ConfigError is a configuration that is no policy. Nothing was built.
 type ConfigError struct {
 	// Field is where, in the names of the JSON form: circuit.open_ms, limits[1].capacity; empty for the whole.

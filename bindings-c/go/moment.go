@@ -13,35 +13,44 @@ type Moment struct {
 
 // TryAcquire is [Policy.TryAcquire] at the instant.
 func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
-	wish, err := wishOf(opts)
+	plan, err := planOf(opts, saysHolder)
 	if err != nil {
 		return nil, err
 	}
-	d, err := m.policy.backend.acquire(wish, m.us)
+	d, err := m.acquire(plan.wish)
 	if err != nil {
 		return nil, err
+	}
+	return m.policy.permit(&d), nil
+}
+
+// acquire is what was decided if the call may go ahead, else the refusal.
+func (m Moment) acquire(w wish) (decided, error) {
+	d, err := m.policy.backend.acquire(w, m.us)
+	if err != nil {
+		return decided{}, err
 	}
 	switch d.verdict {
 	case C.STN_ADMITTED:
-		permit := &Permit{words: d.permit, Report: d.report}
-		if d.wouldReject {
-			permit.WouldReject = m.policy.rejected(&d)
-		}
-		return permit, nil
+		return d, nil
 	case C.STN_UNAVAILABLE:
-		return nil, &UnavailableError{Report: d.report}
+		return decided{}, &UnavailableError{Report: d.report}
 	default:
-		return nil, m.policy.rejected(&d)
+		return decided{}, m.policy.rejected(&d)
 	}
 }
 
 // Peek is [Policy.Peek] at the instant.
 func (m Moment) Peek(opts ...AcquireOption) error {
-	wish, err := wishOf(opts)
+	plan, err := planOf(opts, saysHolder)
 	if err != nil {
 		return err
 	}
-	d, err := m.policy.backend.peek(wish, m.us)
+	return m.peek(plan.wish)
+}
+
+func (m Moment) peek(w wish) error {
+	d, err := m.policy.backend.peek(w, m.us)
 	if err != nil {
 		return err
 	}
@@ -60,7 +69,11 @@ func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (A
 	if err := permit.use(); err != nil {
 		return Answer{}, err
 	}
-	a, err := m.policy.backend.settle(permit.words, end, m.us)
+	return m.settle(permit.words, end)
+}
+
+func (m Moment) settle(permit [4]uint32, end end) (Answer, error) {
+	a, err := m.policy.backend.settle(permit, end, m.us)
 	return a.public(), err
 }
 
@@ -75,7 +88,11 @@ func (m Moment) Cancel(permit *Permit) (Answer, error) {
 
 // Renew is [Policy.Renew] at the instant.
 func (m Moment) Renew(permit *Permit) (Answer, error) {
-	a, err := m.policy.backend.renew(permit.words, m.us)
+	return m.renew(permit.words)
+}
+
+func (m Moment) renew(permit [4]uint32) (Answer, error) {
+	a, err := m.policy.backend.renew(permit, m.us)
 	return a.public(), err
 }
 
@@ -100,6 +117,15 @@ func (m Moment) NextChangeAt() (time.Time, error) {
 
 func (a *answered) public() Answer {
 	return Answer{Result: Result(a.answer), Until: instant(a.untilUS), Report: a.report}
+}
+
+// permit is that of an admitted call.
+func (p *Policy) permit(d *decided) *Permit {
+	permit := &Permit{words: d.permit, Report: d.report}
+	if d.wouldReject {
+		permit.WouldReject = p.rejected(d)
+	}
+	return permit
 }
 
 // rejected is a refusal with its gates by name.

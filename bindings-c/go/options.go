@@ -3,7 +3,10 @@ package stanchion
 // #include "stanchion.h"
 import "C"
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Option is how a policy is built, beside its rules.
 type Option func(*options)
@@ -27,32 +30,79 @@ func WithStore(store *Store, key string) Option {
 
 // AcquireOption says more about a wished call. Without any, it is a call of cost 1 by nobody in particular.
 type AcquireOption struct {
-	wish wish
+	kind acquireKind
+	plan plan
 	err  error
 }
 
+// plan is all that the options of one call said.
+type plan struct {
+	wish     wish
+	timeout  time.Duration
+	classify func(err error, usual Outcome) Outcome
+}
+
+// What an option says; TryAcquire understands the first two, and Do all.
+type acquireKind uint8
+
+const (
+	saysCost acquireKind = iota
+	saysHolder
+	saysTimeout
+	saysClassify
+)
+
+// errOnlyDo is told where nothing would come of an option.
+var errOnlyDo = errors.New("stanchion: only Do takes Timeout and Classify")
+
 // Cost is how many tokens limits with charge "cost" take; 0 is allowed.
 func Cost(cost uint32) AcquireOption {
-	return AcquireOption{wish: wish{fields: C.STN_ACQUIRE_COST, cost: cost}}
+	return AcquireOption{kind: saysCost, plan: plan{wish: wish{fields: C.STN_ACQUIRE_COST, cost: cost}}}
 }
 
 // Holder is who will hold the slot of the bulkhead.
 func Holder(name string) AcquireOption {
 	hash, err := holderHash(name)
-	return AcquireOption{wish: wish{fields: C.STN_ACQUIRE_HOLDER, holder: hash}, err: err}
+	return AcquireOption{kind: saysHolder, plan: plan{wish: wish{fields: C.STN_ACQUIRE_HOLDER, holder: hash}}, err: err}
 }
 
-func wishOf(opts []AcquireOption) (wish, error) {
-	var all wish
-	for _, opt := range opts {
+// Timeout is when Do ends the context of the call, from its admission on; the policy's call_timeout_ms does so too, if it
+// is less. The cause is [ErrTimeout]. Only [Policy.Do] takes it; what is not positive is refused.
+func Timeout(timeout time.Duration) AcquireOption {
+	option := AcquireOption{kind: saysTimeout, plan: plan{timeout: timeout}}
+	if timeout <= 0 {
+		option.err = statusError(C.STN_OUT_OF_RANGE)
+	}
+	return option
+}
+
+// Classify lets the caller say what the error of a call, or nil, means; usual is what [Policy.Do] would take it for. Only
+// Do takes it.
+func Classify(classify func(err error, usual Outcome) Outcome) AcquireOption {
+	return AcquireOption{kind: saysClassify, plan: plan{classify: classify}}
+}
+
+// planOf sums up the options of a call, of kinds up to the last one that its function understands.
+func planOf(opts []AcquireOption, last acquireKind) (plan, error) {
+	var all plan
+	for i := range opts {
+		opt := &opts[i]
 		if opt.err != nil {
-			return wish{}, opt.err
+			return plan{}, opt.err
 		}
-		all.fields |= opt.wish.fields
-		if opt.wish.fields == C.STN_ACQUIRE_COST {
-			all.cost = opt.wish.cost
-		} else {
-			all.holder = opt.wish.holder
+		if opt.kind > last {
+			return plan{}, errOnlyDo
+		}
+		all.wish.fields |= opt.plan.wish.fields
+		switch opt.kind {
+		case saysCost:
+			all.wish.cost = opt.plan.wish.cost
+		case saysHolder:
+			all.wish.holder = opt.plan.wish.holder
+		case saysTimeout:
+			all.timeout = opt.plan.timeout
+		case saysClassify:
+			all.classify = opt.plan.classify
 		}
 	}
 	return all, nil
@@ -83,12 +133,16 @@ func endOf(outcome Outcome, opts []SettleOption) (end, error) {
 		if opt.err != nil {
 			return end{}, opt.err
 		}
-		all.fields |= opt.end.fields
-		if opt.end.fields == C.STN_SETTLE_DURATION {
-			all.durationUS = opt.end.durationUS
-		} else {
-			all.actualCost = opt.end.actualCost
-		}
+		all.add(opt.end)
 	}
 	return all, nil
+}
+
+func (e *end) add(said end) {
+	e.fields |= said.fields
+	if said.fields == C.STN_SETTLE_DURATION {
+		e.durationUS = said.durationUS
+	} else {
+		e.actualCost = said.actualCost
+	}
 }

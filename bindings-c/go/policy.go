@@ -20,6 +20,8 @@ type Policy struct {
 	name        string
 	config      string
 	fingerprint uint32
+	bounds      bounds
+	keeper      keeper
 }
 
 // FromJSON builds a policy from its JSON form, which policy.schema.json describes. What is no policy is a [*ConfigError].
@@ -60,7 +62,7 @@ func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
 		return p, nil
 	}
 	if p.clock == nil {
-		p.clock = sharedClock.nowUS
+		p.clock = newClock().nowUS
 	}
 	cell, err := newCell(handle, p.clock())
 	if err != nil {
@@ -85,6 +87,9 @@ func (p *Policy) readHandle(handle *C.stn_policy) error {
 		return err
 	}
 	p.name, p.config = string(name), string(config)
+	if p.bounds, err = boundsOf(config); err != nil {
+		return err
+	}
 	for i := range p.gates {
 		text, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
 			return okOr(C.stn_gate_name(handle, C.uint32_t(i), buffer, capacity, needed))
@@ -101,7 +106,10 @@ func (p *Policy) readHandle(handle *C.stn_policy) error {
 }
 
 // Close frees the policy. Every later call is ErrClosed.
-func (p *Policy) Close() { p.backend.close() }
+func (p *Policy) Close() {
+	p.keeper.close()
+	p.backend.close()
+}
 
 // Name is the policy's name.
 func (p *Policy) Name() string { return p.name }

@@ -22,22 +22,15 @@ func main() {
 	}
 	defer policy.Close()
 
-	ctx := context.Background()
-	permit, err := policy.Acquire(ctx)
+	err = policy.Do(context.Background(), callUpstream)
 	var rejected *stanchion.RejectedError
-	if errors.As(err, &rejected) {
+	switch {
+	case errors.As(err, &rejected):
 		fmt.Println("not now: try again in", rejected.RetryAfter)
-		return
-	} else if err != nil {
+	case err != nil:
 		log.Fatal(err)
+	default:
+		fmt.Println("called")
 	}
-	outcome := stanchion.Success
-	if callUpstream(ctx) != nil {
-		outcome = stanchion.Failure
-	}
-	if _, err := policy.Settle(permit, outcome); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("called")
 	// readme:end
 }

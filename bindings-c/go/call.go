@@ -1,0 +1,132 @@
+//go:build cgo
+
+package stanchion
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// call is a call that Do makes, and the context in which it runs. Most functions never look at their context, or only at
+// its values: what a context needs beyond the caller's is made when it is first looked at.
+type call struct {
+	policy *Policy
+	permit [4]uint32
+	caller context.Context
+	// When the context ends at the latest; the zero time for never.
+	deadline time.Time
+
+	mu      sync.Mutex
+	context context.Context
+	cancel  context.CancelCauseFunc
+	ended   bool
+
+	// Held over a renewal, so that none follows the settlement.
+	renewal sync.Mutex
+	settled bool
+
+	// Of the keeper, under its lock.
+	kept           bool
+	next, previous *call
+}
+
+// begin is the call and its context: the caller's own, and no call, where nothing bounds it.
+func (p *Policy) begin(ctx context.Context, permit [4]uint32, asked time.Duration) (*call, context.Context) {
+	timeout := p.bounds.callTimeout(asked)
+	outlives := p.bounds.outlives(timeout)
+	if timeout == 0 && !outlives {
+		return nil, ctx
+	}
+	c := &call{policy: p, permit: permit, caller: ctx}
+	if timeout != 0 {
+		c.deadline = time.Now().Add(timeout)
+	}
+	if outlives {
+		p.keeper.enter(c)
+	}
+	return c, c
+}
+
+// end ends the context and the renewals.
+func (c *call) end() {
+	if c == nil {
+		return
+	}
+	c.policy.keeper.leave(c)
+	c.renewal.Lock()
+	c.settled = true
+	c.renewal.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if c.cancel != nil {
+		c.cancel(context.Canceled)
+	}
+}
+
+// renew is what became of the lease; 0 where that cannot be told.
+func (c *call) renew() Result {
+	c.renewal.Lock()
+	defer c.renewal.Unlock()
+	if c.settled {
+		return NotLeased
+	}
+	answer, _ := c.policy.current().renew(c.permit)
+	return answer.Result
+}
+
+// abort ends the context before the function returned.
+func (c *call) abort(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.make()
+	c.cancel(cause)
+}
+
+// make makes the context, under the lock.
+func (c *call) make() context.Context {
+	if c.context != nil {
+		return c.context
+	}
+	if c.deadline.IsZero() {
+		c.context, c.cancel = context.WithCancelCause(c.caller)
+	} else {
+		c.context, c.cancel = withDeadline(c.caller, c.deadline)
+	}
+	if c.ended {
+		c.cancel(context.Canceled)
+	}
+	return c.context
+}
+
+// withDeadline is a context that both ends at an instant and can be cancelled with a cause.
+func withDeadline(from context.Context, deadline time.Time) (context.Context, context.CancelCauseFunc) {
+	outer, cancel := context.WithCancelCause(from)
+	inner, stop := context.WithDeadlineCause(outer, deadline, ErrTimeout)
+	return inner, func(cause error) {
+		cancel(cause)
+		stop()
+	}
+}
+
+// known is the context as far as it needs to be made.
+func (c *call) known() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.context == nil && !c.ended && c.deadline.IsZero() {
+		return c.caller
+	}
+	return c.make()
+}
+
+// Deadline, Done, Err and Value are those of a context.
+func (c *call) Deadline() (time.Time, bool) { return c.known().Deadline() }
+func (c *call) Err() error                  { return c.known().Err() }
+func (c *call) Value(key any) any           { return c.known().Value(key) }
+
+func (c *call) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.make().Done()
+}

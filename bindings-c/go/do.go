@@ -1,0 +1,98 @@
+//go:build cgo
+
+package stanchion
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Do makes a call if the policy admits it, and settles it by how it ended. A refusal is that of [Policy.Acquire], and then
+// fn is not called; else Do returns what fn returned.
+//
+// The call is a Success if fn returned nil. It is Ignored if the caller's context was cancelled, or if the error is a
+// refusal by a policy within: neither says anything about the system. Any other error is a Failure, and so are a deadline, a
+// panic, which goes on, and an end of the goroutine. [Classify] lets the caller decide. How long it took counts for slow calls.
+//
+// The context of fn is the caller's, which ends besides by [Timeout] and the policy's call_timeout_ms, and when the lease is
+// lost: leases are renewed while fn runs. [context.Cause] tells which. It ends when fn returns. What goes wrong when a call
+// is settled is no error of the call: its slot comes back by the lease.
+func (p *Policy) Do(ctx context.Context, fn func(context.Context) error, opts ...AcquireOption) error {
+	all, err := planOf(opts, saysClassify)
+	if err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	m := p.current()
+	d, err := m.acquire(all.wish)
+	if err != nil {
+		return err
+	}
+	return p.run(ctx, fn, &all, d.permit, m.us)
+}
+
+// Do is [Policy.Do] for a function that has a result, which is returned with its error.
+func Do[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, error), opts ...AcquireOption) (T, error) {
+	var result T
+	err := p.Do(ctx, func(ctx context.Context) (err error) {
+		result, err = fn(ctx)
+		return err
+	}, opts...)
+	return result, err
+}
+
+// run makes an admitted call.
+func (p *Policy) run(
+	ctx context.Context, fn func(context.Context) error, all *plan, permit [4]uint32, sinceUS uint64,
+) error {
+	var steady time.Time
+	if p.clock == nil {
+		steady = time.Now()
+	}
+	going, inside := p.begin(ctx, permit, all.timeout)
+	outcome := Failure // of a function that does not return
+	defer func() {
+		going.end()
+		p.conclude(permit, outcome, sinceUS, steady)
+	}()
+	err := fn(inside)
+	outcome = all.outcome(ctx, err)
+	return err
+}
+
+// conclude settles a call with its duration, by the policy's clock if that was read when the call began.
+func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, steady time.Time) {
+	m := p.current()
+	var took time.Duration
+	if steady.IsZero() {
+		took = time.Duration(max(int64(m.us)-int64(sinceUS), 0)) * time.Microsecond
+	} else {
+		took = time.Since(steady)
+	}
+	how := end{outcome: uint32(outcome)}
+	how.add(Took(took).end)
+	_, _ = m.settle(permit, how)
+}
+
+// outcome is what an error means.
+func (a *plan) outcome(caller context.Context, err error) Outcome {
+	usual := Failure
+	if err == nil {
+		usual = Success
+	} else if errors.Is(caller.Err(), context.Canceled) || isRefusal(err) {
+		usual = Ignored
+	}
+	if a.classify != nil {
+		return a.classify(err, usual)
+	}
+	return usual
+}
+
+// isRefusal tells whether no call was made, because a policy did not admit it.
+func isRefusal(err error) bool {
+	var unavailable *UnavailableError
+	return errors.Is(err, ErrRejected) || errors.As(err, &unavailable)
+}

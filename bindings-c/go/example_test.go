@@ -1,0 +1,66 @@
+//go:build cgo
+
+package stanchion_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	stanchion "github.com/stanchion/stanchion/bindings-c/go"
+)
+
+func newPolicy(json string) *stanchion.Policy {
+	policy, err := stanchion.FromJSON([]byte(json))
+	if err != nil {
+		panic(err)
+	}
+	return policy
+}
+
+func ExamplePolicy_Do() {
+	policy := newPolicy(`{"name": "billing", "circuit": {"consecutive_failures": 2, "open_ms": 60000}}`)
+	defer policy.Close()
+	call := func(context.Context) error { return errors.New("connection refused") }
+	for range 3 {
+		err := policy.Do(context.Background(), call, stanchion.Timeout(5*time.Second))
+		var rejected *stanchion.RejectedError
+		if errors.As(err, &rejected) {
+			fmt.Println("not called, because of the", rejected.By)
+		} else {
+			fmt.Println("called:", err)
+		}
+	}
+	// Output:
+	// called: connection refused
+	// called: connection refused
+	// not called, because of the circuit
+}
+
+func ExampleDo() {
+	policy := newPolicy(`{"name": "greetings", "bulkhead": {"max_concurrent": 1}}`)
+	defer policy.Close()
+	text, err := stanchion.Do(context.Background(), policy, func(context.Context) (string, error) { return "hello", nil })
+	fmt.Println(text, err)
+	// Output: hello <nil>
+}
+
+// That something is not there is an answer, and no failure of the system that was asked.
+func ExampleClassify() {
+	policy := newPolicy(`{"name": "files", "circuit": {"consecutive_failures": 1}}`)
+	defer policy.Close()
+	absentIsSuccess := stanchion.Classify(func(err error, usual stanchion.Outcome) stanchion.Outcome {
+		if errors.Is(err, fs.ErrNotExist) {
+			return stanchion.Success
+		}
+		return usual
+	})
+	call := func(context.Context) error { return fs.ErrNotExist }
+	fmt.Println(policy.Do(context.Background(), call, absentIsSuccess))
+	fmt.Println("next:", policy.Peek())
+	// Output:
+	// file does not exist
+	// next: <nil>
+}
