@@ -6,7 +6,7 @@ use stanchion::{Snapshot, WindowSnapshot, name_hash};
 use crate::oracle::model::{Model, Phase, Window};
 use crate::oracle::runner::check;
 use crate::oracle::spec::Spec;
-use crate::oracle::strategy::{history, spec, start};
+use crate::oracle::strategy::{history, many_limits, spec, start};
 use crate::oracle::timeline::{Engine, Moment, timeline};
 
 /// A state of either side as lines that can be compared.
@@ -109,6 +109,15 @@ fn engine_is_the_model() {
 #[test]
 fn engine_adopts_as_the_model() {
     check(([spec(), spec(), spec()], start(), history(3, 40)), |(specs, start, steps)| {
+        compare(&specs, start, &timeline(&specs, start, &steps))
+    });
+}
+
+/// Policies with many limits, of which they share some: what is carried, what is dropped for want of room, is the model's.
+#[test]
+fn engine_carries_as_the_model() {
+    let many = || (spec(), many_limits()).prop_map(|(spec, limits)| Spec { limits, ..spec });
+    check(([many(), many(), many(), many()], start(), history(4, 25)), |(specs, start, steps)| {
         compare(&specs, start, &timeline(&specs, start, &steps))
     });
 }

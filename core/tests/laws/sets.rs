@@ -10,7 +10,7 @@ use stanchion::{Command, Event, Gate, Outcome, Phase, Renewed, Settled};
 
 use crate::oracle::history::{End, Op, Said, at};
 use crate::oracle::runner::check;
-use crate::oracle::spec::{CircuitSpec, Spec};
+use crate::oracle::spec::{CircuitSpec, Spec, WindowSpec};
 use crate::oracle::strategy::{circuit, history, spec, start};
 use crate::oracle::timeline::{Engine, Honest, is_admitted, timeline};
 
@@ -215,4 +215,56 @@ fn failures_in_window_keep_all_instants() {
         prop_assert_eq!(opens_after(&only(None, Some((count, window_ms)), &like), start, &results), expected);
         Ok(())
     });
+}
+
+/// Whether a rate is reached, in whole numbers.
+fn is_reached(part: usize, calls: usize, minimum: u32, basis_points: u32) -> bool {
+    calls as u64 >= u64::from(minimum) && part as u64 * 10_000 >= u64::from(basis_points) * calls as u64
+}
+
+/// A failure rate is taken over exactly the last `window.calls` calls; over time, over those whose slot is one of the last
+/// `slots`: never one that is older than the window, and every one that is younger than it by more than a slot.
+#[test]
+fn failure_rate_keeps_all_calls() {
+    let windows = prop_oneof![
+        (1..=6_u32).prop_map(WindowSpec::Calls),
+        (1..=12_u64, 1..=8_u32).prop_map(|(ms, slots)| WindowSpec::Time { ms, slots }),
+    ];
+    let rates = (1..=4_u32, 1..=10_000_u32, windows);
+    check((rates, circuit(), start(), results()), |((minimum, rate, window), like, start, results)| {
+        let minimum_calls = if let WindowSpec::Calls(size) = window { minimum.min(size) } else { minimum };
+        let like = CircuitSpec { minimum_calls, window, ..like };
+        let mut spec = only(None, None, &like);
+        spec.circuit.as_mut().expect("it has one").failure_rate_bp = Some(rate);
+        let (mut now, mut calls) = (start, Vec::new());
+        let mut expected = None;
+        for (n, (gap, end)) in results.iter().enumerate() {
+            now += gap;
+            if *end == End::Ignored {
+                continue;
+            }
+            calls.push((now, *end == End::Failure));
+            let counted = counted(&calls, window, now)?;
+            let failures = counted.iter().filter(|(_, failed)| *failed).count();
+            if is_reached(failures, counted.len(), minimum_calls, rate) {
+                expected = Some(n);
+                break;
+            }
+        }
+        prop_assert_eq!(opens_after(&spec, start, &results), expected);
+        Ok(())
+    });
+}
+
+/// The calls that a window holds at `now`, out of all.
+fn counted(calls: &[(u64, bool)], window: WindowSpec, now: u64) -> Result<Vec<(u64, bool)>, TestCaseError> {
+    let (ms, slots) = match window {
+        WindowSpec::Calls(size) => return Ok(calls[calls.len().saturating_sub(size as usize)..].to_vec()),
+        WindowSpec::Time { ms, slots } => (ms, u64::from(slots)),
+    };
+    let slot_us = ms * 1000 / slots;
+    let (held, left): (Vec<_>, Vec<_>) = calls.iter().partition(|(at, _)| at / slot_us + slots > now / slot_us);
+    prop_assert!(held.iter().all(|(at, _)| now - at < ms * 1000), "older than the window");
+    prop_assert!(left.iter().all(|(at, _)| now - at > slot_us * (slots - 1)), "left more than a slot early");
+    Ok(held)
 }

@@ -111,6 +111,14 @@ pub(crate) fn limits(most: usize) -> impl Strategy<Value = Vec<LimitSpec>> {
     })
 }
 
+/// Up to 16 limits of 40.
+pub(crate) fn many_limits() -> impl Strategy<Value = Vec<LimitSpec>> {
+    let names: Vec<usize> = (0..40).collect();
+    (vec(limit(), 0..=16), Just(names).prop_shuffle()).prop_map(|(limits, names)| {
+        limits.into_iter().zip(names).map(|(limit, n)| LimitSpec { name: format!("limit {n}"), ..limit }).collect()
+    })
+}
+
 fn bulkhead() -> impl Strategy<Value = BulkheadSpec> {
     (1..=3_u32, ms(), prop::bool::weighted(0.3)).prop_map(|(max_concurrent, lease_ms, is_reentrant)| BulkheadSpec {
         max_concurrent,
