@@ -231,7 +231,9 @@ fn count_runs(circuit: &mut Circuit, rules: &CircuitRules, summary: &Summary) ->
     }
     let joined = circuit.consecutive.saturating_add(summary.leading_failures());
     circuit.consecutive = if summary.has_success() { summary.trailing_failures() } else { joined };
-    let longest = joined.max(summary.longest_run());
+    // A run that no failure of the summary lengthened was judged when it came, by the rule of then.
+    let lengthened = if summary.leading_failures() > 0 { joined } else { 0 };
+    let longest = lengthened.max(summary.longest_run());
     (longest >= rules.consecutive_failures).then_some(Reason::ConsecutiveFailures)
 }
 
