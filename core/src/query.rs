@@ -74,7 +74,7 @@ fn circuit_vacuous_at(outlook: &Outlook<'_>, rules: &CircuitRules) -> Option<u64
             at = Some(circuit.mode_until).filter(|until| *until != 0)?;
             continue;
         }
-        if circuit.phase == Phase::Closed && circuit.growth == 0 {
+        if circuit.phase == Phase::Closed && (circuit.growth == 0 || !grows(rules)) {
             let counts_end = if circuit.clears_counts { 0 } else { empties_at(view, rules) };
             let runs_end = if circuit.consecutive > 0 { NEVER_US } else { 0 };
             let forgotten = circuit.touched_at.saturating_add(rules.forget_us);
@@ -87,6 +87,12 @@ fn circuit_vacuous_at(outlook: &Outlook<'_>, rules: &CircuitRules) -> Option<u64
         }
     }
     None
+}
+
+/// Whether an opening after others takes longer than a first one: else growth is counted and means nothing.
+fn grows(rules: &CircuitRules) -> bool {
+    let second = rules.open_us.saturating_mul(u64::from(rules.open_multiplier_thousandths)).wrapping_div(1000);
+    second.min(rules.open_max_us) != rules.open_us
 }
 
 impl Circuit {
