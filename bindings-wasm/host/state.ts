@@ -29,7 +29,8 @@ export function outcomeCode({ outcome, durationUs, actualCost }: SettleOptions):
 
 /** The answer to a settle or a cancel that lies in the slot. */
 export function settledAnswer(engine: Engine, status: number): Settled {
-  return { settled: SETTLED[status]!, ...engine.step() };
+  const { changed, events } = engine.step();
+  return { settled: SETTLED[status]!, changed, events };
 }
 
 /** The answer to a renewal that lies in the slot. */
@@ -108,12 +109,19 @@ export class State {
     const engine = this.#usable();
     const { durationUs = 0, actualCost = 0 } = options;
     const code = outcomeCode(options);
-    const status = permit.spend(() => {
-      const [a, b, c, d] = permit.words;
-      const raw = engine.raw();
-      const settled = engine.run(() => raw.settle(this.#handle, a, b, c, d, code, durationUs, actualCost, nowUs));
-      return engine.check(settled, nowUs, undefined, durationUs, actualCost, options.outcome);
-    });
+    const raw = engine.raw();
+    const { word0, word1, word2, word3 } = permit;
+    permit.take();
+    let status: number;
+    try {
+      status = raw.settle(this.#handle, word0, word1, word2, word3, code, durationUs, actualCost, nowUs);
+    } catch (error) {
+      throw engine.caught(error);
+    }
+    if (status >= FAULT) {
+      permit.reopen();
+      throw engine.fault(status, [nowUs, undefined, durationUs, actualCost, options.outcome]);
+    }
     return settledAnswer(engine, status);
   }
 
