@@ -19,19 +19,15 @@ import (
 // lost: leases are renewed while fn runs. [context.Cause] tells which. It ends when fn returns. What goes wrong when a call
 // is settled is no error of the call: its slot comes back by the lease.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error, opts ...AcquireOption) error {
-	all, err := planOf(opts, saysClassify)
+	all, err := planOf(opts, saysClassify, 0)
 	if err != nil {
 		return err
 	}
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	m := p.current()
-	d, err := m.acquire(all.wish)
+	d, sinceUS, err := p.admit(ctx, &all)
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, fn, &all, d.permit, m.us)
+	return p.run(ctx, fn, &all, d.permit, sinceUS)
 }
 
 // Do is [Policy.Do] for a function that has a result, which is returned with its error.

@@ -111,7 +111,7 @@ func TestDoCallsNothingWhenRefused(t *testing.T) {
 	if err := p.Do(context.Background(), call, Timeout(0)); !isCode(err, "OUT_OF_RANGE") {
 		t.Errorf("no time at all: %v", err)
 	}
-	if _, err := p.TryAcquire(Timeout(time.Second)); !errors.Is(err, errOnlyDo) {
+	if _, err := p.TryAcquire(Timeout(time.Second)); !errors.Is(err, errNoUse) {
 		t.Errorf("an option of Do: %v", err)
 	}
 }

@@ -5,7 +5,7 @@
 // of any language share; the code around the call stays the same. All methods are safe for many goroutines.
 //
 // [Policy.Do] makes a call and settles it by its error. Who has more to say takes a permit by [Policy.Acquire], and gives it
-// back by [Policy.Settle].
+// back by [Policy.Settle]. [Policy.Wait], or [WaitFor] with either, waits for the admission in a line.
 //
 // The engine reads no clock: the methods of [Policy] hand it the policy's clock, those of a [Moment] the instant that you
 // give ([Policy.At]).

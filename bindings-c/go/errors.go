@@ -107,6 +107,21 @@ func (e *RejectedError) Is(target error) bool {
 	return target == ErrRejected || target == ErrDegraded && e.Report.Degraded != nil
 }
 
+// WaitError is a wait that the context ended.
+type WaitError struct {
+	// Rejected tells which gate held the call up, or the calls before it in the line.
+	Rejected *RejectedError
+	// Cause is why the context ended.
+	Cause error
+}
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("stanchion: held up by %s until the context ended: %v", e.Rejected.By, e.Cause)
+}
+
+// Unwrap is both the refusal and the cause.
+func (e *WaitError) Unwrap() []error { return []error{e.Rejected, e.Cause} }
+
 // UnavailableError is a refusal by on_store_error: reject. No gate was asked.
 type UnavailableError struct {
 	// Report says how the answer came about; its Degraded is the reason.

@@ -64,3 +64,23 @@ func ExampleClassify() {
 	// file does not exist
 	// next: <nil>
 }
+
+func ExamplePolicy_Wait() {
+	policy := newPolicy(`{"name": "search", "limits": [{"name": "calls", "capacity": 1, "refill_tokens": 1,
+		"refill_interval_ms": 60000}]}`)
+	defer policy.Close()
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	for range 2 {
+		permit, err := policy.Wait(ctx)
+		if errors.Is(err, stanchion.ErrRejected) {
+			fmt.Println("not within 5 s") // and told at once, because no token can come sooner
+			return
+		}
+		_, err = policy.Settle(permit, stanchion.Success)
+		fmt.Println("called", err)
+	}
+	// Output:
+	// called <nil>
+	// not within 5 s
+}

@@ -13,7 +13,7 @@ type Moment struct {
 
 // TryAcquire is [Policy.TryAcquire] at the instant.
 func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
-	plan, err := planOf(opts, saysHolder)
+	plan, err := planOf(opts, saysHolder, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (m Moment) acquire(w wish) (decided, error) {
 
 // Peek is [Policy.Peek] at the instant.
 func (m Moment) Peek(opts ...AcquireOption) error {
-	plan, err := planOf(opts, saysHolder)
+	plan, err := planOf(opts, saysHolder, 0)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,7 @@ func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (A
 
 func (m Moment) settle(permit [4]uint32, end end) (Answer, error) {
 	a, err := m.policy.backend.settle(permit, end, m.us)
+	m.policy.line.nudge()
 	return a.public(), err
 }
 
@@ -83,6 +84,7 @@ func (m Moment) Cancel(permit *Permit) (Answer, error) {
 		return Answer{}, err
 	}
 	a, err := m.policy.backend.cancel(permit.words, m.us)
+	m.policy.line.nudge()
 	return a.public(), err
 }
 
@@ -99,6 +101,7 @@ func (m Moment) renew(permit [4]uint32) (Answer, error) {
 // Command is [Policy.Command] at the instant.
 func (m Moment) Command(json string) (Answer, error) {
 	a, err := m.policy.backend.command(json, m.us)
+	m.policy.line.nudge()
 	return a.public(), err
 }
 

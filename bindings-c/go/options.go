@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -38,22 +39,27 @@ type AcquireOption struct {
 // plan is all that the options of one call said.
 type plan struct {
 	wish     wish
+	wait     time.Duration
 	timeout  time.Duration
 	classify func(err error, usual Outcome) Outcome
 }
 
-// What an option says; TryAcquire understands the first two, and Do all.
+// What an option says: TryAcquire understands the first two, Acquire the first three, and Do all.
 type acquireKind uint8
 
 const (
 	saysCost acquireKind = iota
 	saysHolder
+	saysWait
 	saysTimeout
 	saysClassify
 )
 
-// errOnlyDo is told where nothing would come of an option.
-var errOnlyDo = errors.New("stanchion: only Do takes Timeout and Classify")
+// errNoUse is told where nothing would come of an option.
+var errNoUse = errors.New("stanchion: only Do takes `Timeout` and `Classify`, and nothing that cannot wait takes `WaitFor`")
+
+// forever is the wait that nothing but the context ends.
+const forever = math.MaxInt64
 
 // Cost is how many tokens limits with charge "cost" take; 0 is allowed.
 func Cost(cost uint32) AcquireOption {
@@ -64,6 +70,16 @@ func Cost(cost uint32) AcquireOption {
 func Holder(name string) AcquireOption {
 	hash, err := holderHash(name)
 	return AcquireOption{kind: saysHolder, plan: plan{wish: wish{fields: C.STN_ACQUIRE_HOLDER, holder: hash}}, err: err}
+}
+
+// WaitFor lets [Policy.Acquire], [Policy.Wait] and [Policy.Do] wait so long for their admission: see [Policy.Wait]. A negative
+// duration is refused.
+func WaitFor(wait time.Duration) AcquireOption {
+	option := AcquireOption{kind: saysWait, plan: plan{wait: wait}}
+	if wait < 0 {
+		option.err = statusError(C.STN_OUT_OF_RANGE)
+	}
+	return option
 }
 
 // Timeout is when Do ends the context of the call, from its admission on; the policy's call_timeout_ms does so too, if it
@@ -82,16 +98,17 @@ func Classify(classify func(err error, usual Outcome) Outcome) AcquireOption {
 	return AcquireOption{kind: saysClassify, plan: plan{classify: classify}}
 }
 
-// planOf sums up the options of a call, of kinds up to the last one that its function understands.
-func planOf(opts []AcquireOption, last acquireKind) (plan, error) {
-	var all plan
+// planOf sums up the options of a call, of kinds up to the last one that its function understands. It waits for so long
+// unless they say otherwise.
+func planOf(opts []AcquireOption, last acquireKind, wait time.Duration) (plan, error) {
+	all := plan{wait: wait}
 	for i := range opts {
 		opt := &opts[i]
 		if opt.err != nil {
 			return plan{}, opt.err
 		}
 		if opt.kind > last {
-			return plan{}, errOnlyDo
+			return plan{}, errNoUse
 		}
 		all.wish.fields |= opt.plan.wish.fields
 		switch opt.kind {
@@ -99,6 +116,8 @@ func planOf(opts []AcquireOption, last acquireKind) (plan, error) {
 			all.wish.cost = opt.plan.wish.cost
 		case saysHolder:
 			all.wish.holder = opt.plan.wish.holder
+		case saysWait:
+			all.wait = opt.plan.wait
 		case saysTimeout:
 			all.timeout = opt.plan.timeout
 		case saysClassify:

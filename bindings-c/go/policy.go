@@ -22,6 +22,7 @@ type Policy struct {
 	fingerprint uint32
 	bounds      bounds
 	keeper      keeper
+	line        line
 }
 
 // FromJSON builds a policy from its JSON form, which policy.schema.json describes. What is no policy is a [*ConfigError].
@@ -109,6 +110,7 @@ func (p *Policy) readHandle(handle *C.stn_policy) error {
 func (p *Policy) Close() {
 	p.keeper.close()
 	p.backend.close()
+	p.line.nudge()
 }
 
 // Name is the policy's name.
@@ -131,13 +133,33 @@ func (p *Policy) current() Moment {
 	return Moment{p, p.clock()}
 }
 
-// Acquire asks whether a call may go ahead, unless the context has ended. A refusal is a [*RejectedError]. The permit wants
-// to be given back by [Policy.Settle] or [Policy.Cancel].
+// Acquire asks whether a call may go ahead, unless the context has ended, and waits for it if [WaitFor] says so. A refusal is a
+// [*RejectedError]. The permit wants to be given back by [Policy.Settle] or [Policy.Cancel].
 func (p *Policy) Acquire(ctx context.Context, opts ...AcquireOption) (*Permit, error) {
-	if err := context.Cause(ctx); err != nil {
+	return p.acquireWithin(ctx, 0, opts)
+}
+
+// Wait waits until a call may go ahead, as long as the context and [WaitFor] let it. Calls of one process that wait for one
+// policy are admitted first in, first out; who does not wait does not mind the line. What is given back in this process is
+// noticed at once, in another by looking.
+//
+// A wait that cannot end in time, for a limit's tokens, a block's end or an open circuit, is refused at once, as are calls
+// that waiting cannot help. When WaitFor is over, that is a [*RejectedError]; when the context ends, it is a [*WaitError].
+// Both tell which gate held the call up.
+func (p *Policy) Wait(ctx context.Context, opts ...AcquireOption) (*Permit, error) {
+	return p.acquireWithin(ctx, forever, opts)
+}
+
+func (p *Policy) acquireWithin(ctx context.Context, wait time.Duration, opts []AcquireOption) (*Permit, error) {
+	all, err := planOf(opts, saysWait, wait)
+	if err != nil {
 		return nil, err
 	}
-	return p.TryAcquire(opts...)
+	d, _, err := p.admit(ctx, &all)
+	if err != nil {
+		return nil, err
+	}
+	return p.permit(&d), nil
 }
 
 // TryAcquire asks whether a call may go ahead. A refusal is a [*RejectedError], or an [*UnavailableError] where the state
@@ -170,7 +192,10 @@ func (p *Policy) Explain() ([]byte, error) { return p.current().Explain() }
 func (p *Policy) Snapshot() ([]byte, error) { return p.backend.snapshot() }
 
 // Restore sets the state to bytes of a snapshot. On a [*StateError] the state is as it was.
-func (p *Policy) Restore(bytes []byte) error { return p.backend.restore(bytes) }
+func (p *Policy) Restore(bytes []byte) error {
+	defer p.line.nudge()
+	return p.backend.restore(bytes)
+}
 
 // errShared is told where a question needs the state in this process.
 var errShared = errors.New("stanchion: the state is in a file: ask its snapshot")

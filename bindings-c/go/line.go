@@ -1,0 +1,215 @@
+//go:build cgo
+
+package stanchion
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// line is where the calls of a policy wait in this process, first in, first out: only the first of them asks the gates. It
+// asks again when the gates said it should, and when something was given back.
+type line struct {
+	// Read without the lock by who gives something back, mostly while nobody waits.
+	waiting atomic.Int32
+	mu      sync.Mutex
+	first   *waiter
+	last    *waiter
+	// What the first was refused for last.
+	held *RejectedError
+}
+
+type waiter struct {
+	// Told, at most once ahead, that it is worth asking.
+	turn           chan struct{}
+	next, previous *waiter
+}
+
+func (w *waiter) tell() {
+	select {
+	case w.turn <- struct{}{}:
+	default:
+	}
+}
+
+// join takes a place. Who comes while nobody waits was refused before, so that something is always known to hold up the line.
+func (l *line) join(w *waiter, held *RejectedError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if held != nil {
+		l.held = held
+	}
+	l.waiting.Add(1)
+	if w.previous = l.last; w.previous != nil {
+		w.previous.next = w
+	} else {
+		l.first = w
+	}
+	l.last = w
+}
+
+// leave lets the next one ask, also when a waiter in the middle gave up.
+func (l *line) leave(w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting.Add(-1)
+	if w.previous != nil {
+		w.previous.next = w.next
+	} else {
+		l.first = w.next
+	}
+	if w.next != nil {
+		w.next.previous = w.previous
+	} else {
+		l.last = w.previous
+	}
+	if l.first != nil {
+		l.first.tell()
+	}
+}
+
+// nudge lets the first one ask, because something was given back.
+func (l *line) nudge() {
+	if l.waiting.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.first != nil {
+		l.first.tell()
+	}
+}
+
+func (l *line) isFirst(w *waiter) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first == w
+}
+
+func (l *line) holdUp(held *RejectedError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = held
+}
+
+// admit asks whether a call may go ahead, and waits for it as long as the plan says. It tells the instant of the admission.
+func (p *Policy) admit(ctx context.Context, all *plan) (decided, uint64, error) {
+	if err := context.Cause(ctx); err != nil {
+		return decided{}, 0, err
+	}
+	var held *RejectedError
+	if all.wait == 0 || p.line.waiting.Load() == 0 {
+		m := p.current()
+		d, err := m.acquire(all.wish)
+		if held, _ = err.(*RejectedError); all.wait == 0 || held == nil || held.Never {
+			return d, m.us, err
+		}
+	}
+	w := &waiter{turn: make(chan struct{}, 1)}
+	p.line.join(w, held)
+	defer p.line.leave(w)
+	return p.queue(ctx, all, w)
+}
+
+// patience is when a wait ends.
+type patience struct {
+	end       time.Time
+	hasEnd    bool
+	isCallers bool
+}
+
+func (a *plan) patience(ctx context.Context) patience {
+	end, hasEnd := ctx.Deadline()
+	if waitEnd := time.Now().Add(a.wait); a.wait != forever && (!hasEnd || waitEnd.Before(end)) {
+		return patience{end: waitEnd, hasEnd: true}
+	}
+	return patience{end, hasEnd, hasEnd}
+}
+
+func (p patience) left() time.Duration {
+	if p.hasEnd {
+		return time.Until(p.end)
+	}
+	return forever
+}
+
+// queue waits in the line.
+func (p *Policy) queue(ctx context.Context, all *plan, w *waiter) (decided, uint64, error) {
+	patience := all.patience(ctx)
+	timer := time.NewTimer(forever)
+	defer timer.Stop()
+	for polls := 0; ; polls++ {
+		left := patience.left()
+		pause := left
+		if p.line.isFirst(w) {
+			m := p.current()
+			d, err := m.acquire(all.wish)
+			held, isRejected := err.(*RejectedError)
+			if !isRejected || held.Never {
+				return d, m.us, err
+			}
+			p.line.holdUp(held)
+			if pause = p.pause(held, polls, left); pause > left && left > 0 {
+				return decided{}, 0, held
+			}
+		}
+		if left <= 0 && !patience.isCallers {
+			return decided{}, 0, p.heldUp(all)
+		}
+		if left <= 0 {
+			pause = forever // the context is about to notice its deadline
+		}
+		timer.Reset(pause)
+		select {
+		case <-w.turn:
+		case <-timer.C:
+		case <-ctx.Done():
+			return decided{}, 0, &WaitError{Rejected: p.heldUp(all), Cause: context.Cause(ctx)}
+		}
+	}
+}
+
+// Other processes give back what this one is not told of, so it looks: after 4 ms first, and every 256 ms at last.
+const (
+	firstPoll = 4 * time.Millisecond
+	mostPolls = 6
+)
+
+// pause is until when the first waits before it asks again; more than what is left of its patience if that is hopeless.
+func (p *Policy) pause(held *RejectedError, polls int, left time.Duration) time.Duration {
+	_, isLocal := p.backend.(*cell)
+	mayEndEarly := held.By.Gate == "bulkhead" || held.By.Gate == "circuit" && p.isProbing()
+	pause := held.RetryAfter
+	if mayEndEarly && !isLocal {
+		pause = min(pause, firstPoll<<min(polls, mostPolls))
+	}
+	if mayEndEarly {
+		pause = min(pause, max(left, 0))
+	}
+	if !isLocal && pause < left {
+		// So that processes which wait for the same instant do not ask in step.
+		pause = min(pause+rand.N(min(pause/8, 10*time.Millisecond)+1), left)
+	}
+	return pause
+}
+
+// isProbing tells whether a result may close the circuit at any time.
+func (p *Policy) isProbing() bool {
+	var now struct{ Circuit struct{ Phase string } }
+	text, err := p.Explain()
+	return err == nil && json.Unmarshal(text, &now) == nil && now.Circuit.Phase == "half_open"
+}
+
+// heldUp is what holds a call up that gives up: the gates, or else the calls before it, and so what holds up the first.
+func (p *Policy) heldUp(all *plan) *RejectedError {
+	if rejected, isRejected := p.current().peek(all.wish).(*RejectedError); isRejected {
+		return rejected
+	}
+	p.line.mu.Lock()
+	defer p.line.mu.Unlock()
+	return p.line.held
+}
