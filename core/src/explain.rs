@@ -10,7 +10,7 @@ use crate::bulkhead::by_end;
 use crate::circuit::Circuit;
 use crate::input::Acquire;
 use crate::limit;
-use crate::live::{BLOCK, View};
+use crate::live::{BLOCK, LIMIT_WORDS, View};
 use crate::num::{level, wide};
 use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, LimitRules, Policy};
@@ -61,7 +61,7 @@ pub struct Explanation {
     pub block_until_us: Option<u64>,
     /// The limits in the policy's order.
     pub limits: Vec<LimitExplanation>,
-    /// How many limits of other configurations are carried.
+    /// How many limits of other configurations are carried, because they are not full again.
     pub carried_limits: u64,
     /// The bulkhead.
     pub bulkhead: Option<BulkheadExplanation>,
@@ -213,13 +213,20 @@ impl Policy {
                 })
                 .collect(),
             carried_limits: wide(
-                view.limits().iter().skip(self.limits.len()).filter(|w| limit::from_words(w).name_hash != 0).count(),
+                view.limits().iter().skip(self.limits.len()).filter(|words| is_carried(words, elapsed_us)).count(),
             ),
             bulkhead: self.bulkhead.map(|rules| explain_bulkhead(view, rules.max_concurrent, t)),
             next_change_us: None,
             vacuous_us: None,
         }
     }
+}
+
+/// Whether a limit that the policy lacks still says something after so much refill.
+fn is_carried(words: &[u64; LIMIT_WORDS], elapsed_us: u64) -> bool {
+    let mut carried = limit::from_words(words);
+    carried.refill(elapsed_us);
+    carried.name_hash != 0 && !carried.can_be_dropped()
 }
 
 fn retry_after_us(rejection: Rejection) -> Option<u64> {
