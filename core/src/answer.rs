@@ -34,6 +34,14 @@ pub enum Gate {
 /// The gates that refuse, as a set.
 ///
 /// The bits are stable: 0 the circuit, 1 the block, 2 to 17 the limits in their order, 18 the bulkhead.
+///
+/// ```
+/// use stanchion::{Gate, GateSet};
+///
+/// let gates = GateSet::from_bits(0b101);
+/// assert!(gates.contains(Gate::Circuit) && !gates.contains(Gate::Block));
+/// assert_eq!(gates.iter().collect::<Vec<_>>(), [Gate::Circuit, Gate::Limit(0)]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct GateSet(u32);
 
@@ -269,6 +277,16 @@ impl Event {
 }
 
 /// At most eight events, in the order in which they happened, held inline.
+///
+/// ```
+/// use stanchion::{Command, Event, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let step = policy.command(&mut state, &Command::Trip, now);
+/// assert_eq!(step.events.iter().map(Event::name).collect::<Vec<_>>(), ["opened"]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Events(u64);
 

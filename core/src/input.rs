@@ -21,6 +21,13 @@ pub enum Outcome {
 }
 
 /// Who holds a slot of the bulkhead: a 64-bit number, usually the pinned hash of a name that the host keeps.
+///
+/// ```
+/// use stanchion::{Holder, holder_hash};
+///
+/// assert_eq!(Holder::named("worker-7").raw(), holder_hash("worker-7"));
+/// assert_eq!(Holder::from_raw(0), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Holder(NonZeroU64);
 
@@ -192,6 +199,17 @@ pub enum Command {
 }
 
 /// Anything that can be told to a policy: a history is a list of these with their instants, a replay is a fold.
+///
+/// ```
+/// use stanchion::{Acquire, Command, Input, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let history = [Input::Acquire(Acquire::new()), Input::Command(Command::Trip), Input::Acquire(Acquire::new())];
+/// let changed = history.into_iter().map(|input| policy.apply(&mut state, input, now).changed);
+/// assert_eq!(changed.collect::<Vec<_>>(), [true, true, false]);
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Input {

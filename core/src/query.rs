@@ -16,6 +16,18 @@ use crate::window::empties_at;
 impl Policy {
     /// The first instant after `now` at which, by time alone, the circuit reads otherwise, a lease, probe, block or mode ends,
     /// or a level becomes full; `None` where nothing is to come. A host that shows a state sets its timer to it.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Acquire, LimitConfig, Policy, Timestamp};
+    ///
+    /// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 10, 10, 1_000)).build().unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// assert_eq!(policy.next_change_at(&state, now), None);
+    /// let _ = policy.acquire(&mut state, Acquire::new(), now);
+    /// assert_eq!(policy.next_change_at(&state, now), Some(now.saturating_add(Duration::from_millis(100))));
+    /// ```
     pub fn next_change_at(&self, state: &impl Live, now: Timestamp) -> Option<Timestamp> {
         self.look(state, now, |view, t| {
             let outlook = Outlook { policy: self, view, wish: Acquire::new(), t };
@@ -43,6 +55,17 @@ impl Policy {
     ///
     /// Time-to-live and eviction go by it, never by idle time. It is exact but for results of calls begun before the
     /// last opening. A limit with `initial: "empty"`, and `forget_ms: null` with something counted, make it never.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Acquire, LimitConfig, Policy, Timestamp};
+    ///
+    /// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 10, 10, 1_000)).build().unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let _ = policy.acquire(&mut state, Acquire::new().cost(5), now);
+    /// assert_eq!(policy.vacuous_at(&state), Some(now.saturating_add(Duration::from_millis(500))));
+    /// ```
     pub fn vacuous_at(&self, state: &impl Live) -> Option<Timestamp> {
         let view = View::new(state.words())?;
         if view.fingerprint() != self.fingerprint || view.head[LAST] & PARKED != 0 {

@@ -131,6 +131,10 @@ pub(crate) fn duration_us(d: Duration) -> u64 {
 }
 
 /// Milliseconds for a wait of `micros`, rounded up: a host that waits so long is never early.
+///
+/// ```
+/// assert_eq!((stanchion::wait_ms(1_000), stanchion::wait_ms(1_001)), (1, 2));
+/// ```
 pub const fn wait_ms(micros: u64) -> u64 {
     micros.div_ceil(1000)
 }

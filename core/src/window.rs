@@ -6,7 +6,8 @@
 //! | rates over calls | two bits for each of the last `window.calls` | yes |
 //! | rates over time | sums by slots aligned to the epoch | nothing too old counts, something may leave up to a slot early |
 //!
-//! What is too old is passed over when judging and left out of the bytes.
+//! What is too old is passed over when judging. Slots of time that are too old are left out of the bytes; of the failures the last
+//! `count` are kept, however old, because what a window is long enough for is the policy's to say, and that may change.
 
 use alloc::vec::Vec;
 

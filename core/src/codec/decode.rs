@@ -248,8 +248,8 @@ fn read_phase(section: &Section<'_>, fields: &mut Fields<'_>, last_at: u64) -> R
         since_at: fields.u56(),
         ..CircuitSnapshot::default()
     };
-    // What has happened is a change, so it is never after the last one: here, and for counts and probes. So `until_at − since_at`, which a repair only makes
-    // shorter, always fits its 6 bytes.
+    // What has happened is a change, so it is never after the last one: here, and for counts and probes. So
+    // `until_at − since_at`, which a repair only makes shorter, always fits its 6 bytes.
     section.require(circuit.since_at >= 1 && circuit.since_at <= last_at, "circuit.since_us")?;
     match head & 0xF {
         0 => {
