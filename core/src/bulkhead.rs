@@ -48,16 +48,26 @@ fn size(layout: u64) -> usize {
 }
 
 /// The ring and the places behind it; empty where there is no bulkhead.
-#[inline]
 fn table(view: View<'_>) -> &[Place] {
+    parts(view).0
+}
+
+/// The ring with the places, and the holders.
+fn parts(view: View<'_>) -> (&[Place], &[u64]) {
     let layout = view.head[PLACES];
     match size(layout) {
-        0 => &[],
+        0 => (&[], &[]),
         size => {
             let words = view.body.get(usize::from(low16(layout >> 16))..).unwrap_or_default();
-            words.as_chunks::<LEASE_WORDS>().0.get(..=size).unwrap_or_default()
+            let (places, holders) = words.split_at_checked(places_len(size)).unwrap_or_default();
+            (places.as_chunks::<LEASE_WORDS>().0, holders)
         }
     }
+}
+
+/// How many words the ring and so many places take.
+fn places_len(size: usize) -> usize {
+    size.saturating_add(1).saturating_mul(LEASE_WORDS)
 }
 
 /// How many leases are in the list, expired ones too.
@@ -65,24 +75,24 @@ pub(crate) fn count(view: View<'_>) -> u32 {
     table(view).first().map_or(0, |[count, ..]| low32(*count))
 }
 
-fn read(words: &Place) -> Lease {
-    let [end, id, holder, next, _] = *words;
-    Lease {
+fn read((places, holders): (&[Place], &[u64]), place: usize) -> Option<Lease> {
+    let [end, id, next, _] = *places.get(place)?;
+    Some(Lease {
         id: low32(id),
         expires_at: field(end, 0, COUNT_SHIFT),
-        holder,
+        holder: holders.get(place).copied().unwrap_or(0),
         count: u32::from(low16(end >> COUNT_SHIFT)),
         next: index(next),
-    }
+    })
 }
 
 /// The leases by ascending end, expired ones too.
 pub(crate) fn by_end(view: View<'_>) -> impl Iterator<Item = Lease> {
-    let table = table(view);
-    let mut at = table.first().map_or(0, |ring| read(ring).next);
+    let parts = parts(view);
+    let mut at = read(parts, 0).map_or(0, |ring| ring.next);
     // The list is as long as its count: a broken link ends it, and no loop can go on for ever.
     (0..count(view)).map_while(move |_| {
-        let lease = table.get(at).filter(|_| at != 0).map(read)?;
+        let lease = read(parts, at).filter(|_| at != 0)?;
         at = lease.next;
         Some(lease)
     })
@@ -103,8 +113,8 @@ pub(crate) fn frees_at(view: View<'_>, max_concurrent: u32) -> u64 {
 
 /// The lease of that id, if it lives at `t`.
 pub(crate) fn find_live(view: View<'_>, id: u32, t: u64) -> Option<Lease> {
-    let table = table(view);
-    find(table, id).and_then(|at| table.get(at)).map(read).filter(|lease| lease.expires_at > t)
+    let parts = parts(view);
+    find(parts.0, id).and_then(|place| read(parts, place)).filter(|lease| lease.expires_at > t)
 }
 
 /// The live lease of a holder: looks at all of them.
@@ -137,7 +147,7 @@ fn mask(table: &[Place]) -> Option<usize> {
 }
 
 /// The table and its list, to be worked on.
-struct Table<'a>(&'a mut [Place]);
+struct Table<'a>(&'a mut [Place], &'a mut [u64]);
 
 impl Table<'_> {
     fn get(&self, place: usize) -> Place {
@@ -150,6 +160,12 @@ impl Table<'_> {
         }
     }
 
+    fn set_holder(&mut self, place: usize, holder: u64) {
+        if let Some(there) = self.1.get_mut(place) {
+            *there = holder;
+        }
+    }
+
     fn set_end(&mut self, place: usize, word: u64) {
         if let Some([end, ..]) = self.0.get_mut(place) {
             *end = word;
@@ -157,11 +173,11 @@ impl Table<'_> {
     }
 
     fn next(&self, place: usize) -> usize {
-        index(self.get(place)[3])
+        index(self.get(place)[2])
     }
 
     fn previous(&self, place: usize) -> usize {
-        index(self.get(place)[4])
+        index(self.get(place)[3])
     }
 
     fn end(&self, place: usize) -> u64 {
@@ -202,13 +218,14 @@ impl Table<'_> {
     }
 
     /// Writes a lease to the first free place from its home on, and puts it into the list.
-    fn insert(&mut self, words: Place) {
+    fn insert(&mut self, words: Place, holder: u64) {
         let Some(mask) = mask(self.0) else { return };
         let mut at = index(words[1]) & mask;
         for _ in 0..=mask {
             let place = at.wrapping_add(1);
             if self.get(place)[1] == 0 {
                 self.set(place, words);
+                self.set_holder(place, holder);
                 self.link(place);
                 self.add_to_count(1);
                 self.add_to_displaced(place, 1);
@@ -246,6 +263,7 @@ impl Table<'_> {
     fn shift(&mut self, from: usize, to: usize) {
         let (before, after) = (self.previous(from), self.next(from));
         self.set(to, self.get(from));
+        self.set_holder(to, self.1.get(from).copied().unwrap_or(0));
         self.join(before, to);
         self.join(to, after);
     }
@@ -268,18 +286,19 @@ impl Table<'_> {
 impl Mem<'_> {
     fn table(&mut self) -> Table<'_> {
         let layout = self.head[PLACES];
-        Table(match size(layout) {
-            0 => &mut [],
+        match size(layout) {
+            0 => Table(&mut [], &mut []),
             size => {
                 let words = self.body.get_mut(usize::from(low16(layout >> 16))..).unwrap_or_default();
-                words.as_chunks_mut::<LEASE_WORDS>().0.get_mut(..=size).unwrap_or_default()
+                let (places, holders) = words.split_at_mut_checked(places_len(size)).unwrap_or_default();
+                Table(places.as_chunks_mut::<LEASE_WORDS>().0, holders)
             }
-        })
+        }
     }
 
     /// Takes a slot under that id. Without a free place (which the gate rules out) nothing happens.
     pub(crate) fn take_lease(&mut self, id: u32, expires_at: u64, holder: u64, count: u32) {
-        self.table().insert([expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), holder, 0, 0]);
+        self.table().insert([expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), 0, 0], holder);
     }
 
     /// Gives one call's share of the slot back; the slot itself with the last one.

@@ -16,10 +16,11 @@
 //! Modes lie over it: while one does, the circuit below moves by time only.
 
 use crate::answer::{Event, Events};
+use crate::bulkhead::by_end;
 use crate::hash::splitmix64;
 use crate::live::{
-    COUNTS, FIRST_PROBE, GENERATION, Head, LAST, MARK, MODE_SHIFT, MODE_UNTIL, PHASE_SHIFT, PROBE_WORDS, SINCE, TALLY,
-    WAKE, field, with_field,
+    COUNTS, FIRST_PROBE, GENERATION, Head, INSTANT, LAST, MARK, MODE_SHIFT, MODE_UNTIL, Mem, PHASE_SHIFT, PROBE_WORDS,
+    SINCE, TALLY, WAKE, field, with_field,
 };
 use crate::num::{low8, low32};
 use crate::policy::{CircuitRules, NEVER_US};
@@ -108,6 +109,16 @@ fn mode_code(mode: Option<Mode>) -> u64 {
     }
 }
 
+impl Mem<'_> {
+    /// Says until when the short way of `quiet` may be tried: until anything but refill is due; not at all while something is
+    /// not plain.
+    pub(crate) fn set_wake(&mut self, rules: Option<&CircuitRules>) {
+        let first_end = by_end(self.view()).next().map_or(NEVER_US, |lease| lease.expires_at);
+        let is_plain = self.head[LAST] & !INSTANT == 0;
+        self.head[WAKE] = if is_plain { Circuit::load(self.head).wakes_at(rules).min(first_end) } else { 0 };
+    }
+}
+
 impl Circuit {
     pub(crate) fn load(head: &Head) -> Self {
         let (generation, counts) = (head[GENERATION], head[COUNTS]);
@@ -156,7 +167,7 @@ impl Circuit {
     }
 
     /// Writes itself into the head; the flags for counts and probes are the caller's to follow.
-    pub(crate) fn store(&self, head: &mut Head, rules: Option<&CircuitRules>) {
+    pub(crate) fn store(&self, head: &mut Head) {
         let phase = match self.phase {
             Phase::Closed => 0,
             Phase::Open => 1,
@@ -178,7 +189,6 @@ impl Circuit {
             Phase::Open => (self.until_at, self.open_us),
             Phase::HalfOpen => (self.touched_at, u64::from(self.successes) | (u64::from(self.failures) << 32)),
         };
-        head[WAKE] = self.wakes_at(rules);
     }
 
     /// An instant not after the next one at which time alone changes the circuit or its mode.

@@ -12,7 +12,7 @@ use crate::live::{BLOCK, COUNTS, FRESH, INSTANT, Mem, PARKED, View, WAKE, tag, w
 use crate::num::{bits, index, level, low8, wide};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
-use crate::policy::{CircuitRules, NEVER_US, Policy};
+use crate::policy::{CircuitRules, Policy};
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::state::Live;
 use crate::time::Timestamp;
@@ -204,7 +204,7 @@ impl Entered<'_> {
     #[inline]
     pub(crate) fn ends<T>(mut self, answer: T) -> Step<T> {
         if self.changed {
-            self.wake_for_leases();
+            self.mem.set_wake(self.policy.circuit.as_ref());
         }
         Step { answer, changed: self.changed, events: self.events }
     }
@@ -343,14 +343,7 @@ impl Entered<'_> {
         }
         circuit.clears_counts = false;
         circuit.drops_probes = false;
-        circuit.store(self.mem.head, self.policy.circuit.as_ref());
-        self.wake_for_leases();
-    }
-
-    /// The first lease's end is due like everything else; so is the block's.
-    pub(crate) fn wake_for_leases(&mut self) {
-        let first = crate::bulkhead::by_end(self.mem.view()).next().map_or(NEVER_US, |lease| lease.expires_at);
-        self.mem.head[WAKE] = self.mem.head[WAKE].min(first);
+        circuit.store(self.mem.head);
     }
 
     /// Keeps the probes that `keep` says (id, end, `t`).

@@ -22,7 +22,8 @@ pub(crate) const LAST: usize = 1;
 pub(crate) const GENERATION: usize = 2;
 /// `counts_from` 24, `next_lease_id` 24, stored probes 8, whether there is a circuit 1.
 pub(crate) const COUNTS: usize = 3;
-/// Before this instant time alone changes nothing but levels: a lower bound, with leases, modes and blocks in it.
+/// Before this instant time alone changes nothing but levels: a lower bound, leases in it; 0 while a flag stands above
+/// `last_at`, so that the short way asks one thing only.
 pub(crate) const WAKE: usize = 4;
 /// Since when the circuit is in its phase.
 pub(crate) const SINCE: usize = 5;
@@ -64,9 +65,9 @@ pub(crate) const LIMIT_WORDS: usize = 4;
 pub(crate) const SLOT_WORDS: usize = 2;
 /// Words of a probe: id; end.
 pub(crate) const PROBE_WORDS: usize = 2;
-/// Words of a lease: end 52, count 12; id; holder; next; previous. The links have words of their own, so that they are
-/// written without being read.
-pub(crate) const LEASE_WORDS: usize = 5;
+/// Words of a lease's place: end 52, count 12; id; next; previous. The links have words of their own, so that they are written
+/// without being read. The holders stand behind all places, one word each, out of the way of what is read often.
+pub(crate) const LEASE_WORDS: usize = 4;
 
 /// The tag of a live state under a policy of that fingerprint.
 pub(crate) const fn tag(fingerprint: u32) -> u64 {
@@ -180,7 +181,8 @@ impl Shape {
 
     pub(crate) fn raw_at(&self) -> usize {
         let ring = usize::from(self.leases != 0);
-        self.leases_at().saturating_add(self.leases.saturating_add(ring).saturating_mul(LEASE_WORDS))
+        let words = LEASE_WORDS.saturating_add(1);
+        self.leases_at().saturating_add(self.leases.saturating_add(ring).saturating_mul(words))
     }
 
     /// Words in all, the head included.

@@ -7,8 +7,8 @@ use crate::bulkhead::{by_end, table_size};
 use crate::circuit::Circuit;
 use crate::limit;
 use crate::live::{
-    BLOCK, CARRIES, COUNTS, HEAD, Head, INSTANT, LAST, MARK, Mem, PARKED, SHAPE, Shape, TAG, View, WAKE, WindowShape,
-    field, pack, tag, unpack, with_field,
+    BLOCK, CARRIES, COUNTS, HEAD, Head, INSTANT, LAST, MARK, Mem, PARKED, SHAPE, Shape, TAG, View, WindowShape, field,
+    pack, tag, unpack, with_field,
 };
 use crate::num::{index, low32, wide};
 use crate::policy::{Policy, WindowRules};
@@ -162,8 +162,7 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
     for lease in &snapshot.leases {
         mem.take_lease(lease.id, lease.expires_at, lease.holder, lease.count);
     }
-    let first = by_end(mem.view()).next().map_or(u64::MAX, |lease| lease.expires_at);
-    mem.head[WAKE] = mem.head[WAKE].min(first);
+    mem.set_wake(policy.circuit.as_ref());
     if shape.raw_bytes > 0 {
         let raw = raw_sections(policy, snapshot);
         pack(&raw, mem.body.get_mut(shape.raw_at()..).unwrap_or_default());
@@ -198,7 +197,7 @@ fn load_head(policy: &Policy, snapshot: &Snapshot, head: &mut Head) {
         clears_counts: false,
         drops_probes: false,
     };
-    circuit.store(head, policy.circuit.as_ref());
+    circuit.store(head);
 }
 
 /// The policy's limits in its order, then the carried ones in theirs.

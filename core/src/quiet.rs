@@ -24,8 +24,7 @@ impl Policy {
     #[inline]
     fn quiet_time(&self, head: &Head, now: u64) -> Option<u64> {
         let last = head[LAST];
-        let is_plain =
-            head[TAG] == tag(self.fingerprint) && last <= INSTANT && last <= now.wrapping_add(self.clock_tolerance_us);
+        let is_plain = head[TAG] == tag(self.fingerprint) && last <= now.wrapping_add(self.clock_tolerance_us);
         let t = now.max(last);
         (is_plain && t < head[WAKE]).then_some(t)
     }
@@ -37,12 +36,11 @@ impl Policy {
         // A call of cost 0 may take nothing, and then changes nothing.
         let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
         let elapsed_us = t.wrapping_sub(head[LEVELS]);
-        let (levels, mut table) = parts(head, body)?;
         let slot = match self.bulkhead {
-            Some(rules) => Some(table.find_slot(head, rules, wish, t)?),
+            Some(rules) => Some(table(head, body)?.find_slot(head, rules, wish, t)?),
             None => None,
         };
-        let (levels, _) = levels.as_chunks_mut::<LIMIT_WORDS>();
+        let (levels, _) = body.as_chunks_mut::<LIMIT_WORDS>();
         let take = |rules: &LimitRules, units: u64| {
             let refilled = rules.refilled(level(units), elapsed_us);
             rules.admits(refilled, wish.cost).then(|| bits(refilled.wrapping_sub(rules.units(rules.tokens(wish.cost)))))
@@ -65,7 +63,10 @@ impl Policy {
             head[LAST] = t;
             head[LEVELS] = t;
         }
-        let lease_id = slot.map_or(0, |slot| table.take_slot(head, &slot, wish));
+        let lease_id = match slot {
+            Some(slot) => table(head, body)?.take_slot(head, &slot, wish),
+            None => 0,
+        };
         let generation = low32(field(head[GENERATION], 0, 24));
         Some((Permit::new(t, wish.cost, generation, lease_id), takes))
     }
@@ -90,14 +91,14 @@ impl Policy {
             return None;
         }
         if permit.is_leased() {
-            let (_, mut table) = parts(head, body)?;
-            table.return_slot(u64::from(permit.lease_id()))?;
+            table(head, body)?.return_slot(u64::from(permit.lease_id()))?;
         }
         head[LAST] = t;
         let mem = Mem { head, body };
         let mut step = Entered { policy: self, mem, t, changed: true, events: Events::NONE };
         step.take_effect(circuit, effect);
-        Some((Settled::Counted, step.events))
+        let ended = step.ends(Settled::Counted);
+        Some((ended.answer, ended.events))
     }
 
     /// Settles a success or an ignored result that nothing counts, or leaves it to the general step.
@@ -121,13 +122,12 @@ impl Policy {
         }
         let id = permit.lease_id();
         if id != 0 {
-            let (_, mut table) = parts(head, body)?;
-            table.return_slot(u64::from(id))?;
+            table(head, body)?.return_slot(u64::from(id))?;
             head[LAST] = t;
         }
         let generation = permit.generation();
         let (now, from) = (low32(field(head[GENERATION], 0, 24)), low32(field(head[COUNTS], 0, 24)));
-        let counts = !is_before(generation, from) && !is_before(now, generation);
+        let counts = generation == now || (!is_before(generation, from) && !is_before(now, generation));
         Some((if counts { Settled::Counted } else { Settled::Stale }, id != 0))
     }
 }
@@ -139,19 +139,22 @@ struct Slot {
     end: u64,
 }
 
-/// The ring and the places behind it, and the mask that makes an id a place.
+/// The ring and the places behind it, the holders, and the mask that makes an id a place.
 struct Table<'a> {
     places: &'a mut [Place],
+    holders: &'a mut [u64],
     mask: usize,
 }
 
-/// The words before the leases, which begin with the limits, and the table of the leases.
+/// The table of the leases; `None` where there is none.
 #[inline]
-fn parts<'a>(head: &Head, body: &'a mut [u64]) -> Option<(&'a mut [u64], Table<'a>)> {
+fn table<'a>(head: &Head, body: &'a mut [u64]) -> Option<Table<'a>> {
     let layout = head[PLACES];
-    let (front, leases) = body.split_at_mut_checked(usize::from(low16(layout >> 16)))?;
-    let mask = 1_usize.wrapping_shl(u32::from(low8(layout >> 56))).wrapping_sub(1);
-    Some((front, Table { places: leases.as_chunks_mut::<LEASE_WORDS>().0, mask }))
+    let size = 1_usize.wrapping_shl(u32::from(low8(layout >> 56)));
+    let leases = body.get_mut(usize::from(low16(layout >> 16))..)?;
+    let (places, holders) = leases.split_at_mut_checked(size.wrapping_add(1).wrapping_mul(LEASE_WORDS))?;
+    let mask = size.wrapping_sub(1);
+    (mask != 0).then_some(Table { places: places.as_chunks_mut::<LEASE_WORDS>().0, holders, mask })
 }
 
 impl Table<'_> {
@@ -173,7 +176,8 @@ impl Table<'_> {
     }
 
     /// Writes the lease and puts it at the end of the list; its id.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
     fn take_slot(&mut self, head: &mut Head, slot: &Slot, wish: &Acquire) -> u32 {
         let counts = head[COUNTS];
         let id = (counts >> 24) & ID;
@@ -185,8 +189,9 @@ impl Table<'_> {
         if let Some([.., next, _]) = self.places.get_mut(index(last)) {
             *next = place;
         }
-        if let Some(words) = self.places.get_mut(slot.place) {
-            *words = [slot.end | (1 << COUNT_SHIFT), id, wish.holder.map_or(0, Holder::raw), 0, last];
+        if let (Some(words), Some(holder)) = (self.places.get_mut(slot.place), self.holders.get_mut(slot.place)) {
+            *words = [slot.end | (1 << COUNT_SHIFT), id, 0, last];
+            *holder = wish.holder.map_or(0, Holder::raw);
         }
         // After the last id comes 1: 0 is none.
         let next_id = if id == ID { 1 } else { id.wrapping_add(1) };
@@ -196,16 +201,18 @@ impl Table<'_> {
     }
 
     /// Takes a lease out that stands at its home, as all others do. Nothing has ended, so it lives.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
     fn return_slot(&mut self, id: u64) -> Option<()> {
         let place = (index(id) & self.mask).wrapping_add(1);
         let [_, displaced, ..] = *self.places.first()?;
         let there = self.places.get_mut(place)?;
-        let [end, found, _, next, previous] = *there;
-        if found != id || end >> COUNT_SHIFT != 1 || displaced != 0 || self.mask == 0 {
+        let [end, found, next, previous] = *there;
+        if found != id || end >> COUNT_SHIFT != 1 || displaced != 0 {
             return None;
         }
-        *there = [0; LEASE_WORDS];
+        // An empty place is one without an id; what else stands there is not read.
+        there[1] = 0;
         if let Some([.., link, _]) = self.places.get_mut(index(previous)) {
             *link = next;
         }

@@ -7,7 +7,7 @@ use crate::answer::{Event, Events};
 use crate::circuit::next_generation;
 use crate::error::StateError;
 use crate::limit;
-use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, SHAPE, TAG, View, tag};
+use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, SHAPE, TAG, View, WAKE, tag};
 use crate::load::{load, park, shape, unload, words_for};
 use crate::num::{index, low32};
 use crate::policy::Policy;
@@ -251,6 +251,7 @@ impl Policy {
         load(self, &self.initial(now), words);
         if let Some(mem) = Mem::new(words) {
             mem.head[LAST] |= FRESH;
+            mem.head[WAKE] = 0;
         }
     }
 
