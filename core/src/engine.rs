@@ -106,7 +106,7 @@ impl Policy {
     /// than they were.
     pub fn renew(&self, state: &mut impl Live, permit: &Permit, now: Timestamp) -> Step<Renewed> {
         let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Renewed::LeaseLost) };
-        let answer = step.renew(permit.lease_id());
+        let answer = step.renew(permit);
         step.ends(answer)
     }
 
@@ -381,7 +381,7 @@ impl Entered<'_> {
         let circuit = self.circuit_now();
         let id = permit.lease_id();
         let has_slot = id != 0 && find_live(self.mem.view(), id, self.t).is_some();
-        let has_probe = self.has_probe(&circuit, id);
+        let has_probe = self.has_probe(&circuit, permit);
         let is_gone = id != 0 && !has_slot && !has_probe;
         let (effect, answer) = match end {
             End::Settled(end) => {
@@ -407,31 +407,30 @@ impl Entered<'_> {
             if moves_tokens {
                 self.corrects(permit, end, circuit.refunds(permit.generation()), true);
             }
-            self.free(id, &circuit);
+            if has_slot {
+                self.mem.return_lease(id);
+            }
+            if has_probe {
+                self.drop_probe(id);
+            }
             self.take_effect(circuit, effect);
         }
         answer
     }
 
-    fn has_probe(&self, circuit: &Circuit, id: u32) -> bool {
+    /// Whether a permit is one of the probes that are out. A re-entrant holder's calls share an id: those that were admitted
+    /// before this half-open time are none.
+    fn has_probe(&self, circuit: &Circuit, permit: &Permit) -> bool {
+        let id = permit.lease_id();
         id != 0
             && self.policy.circuit.is_some()
             && !circuit.drops_probes
+            && circuit.counts(permit.generation())
             && self.mem.view().probes().iter().any(|[probe, end]| *probe == u64::from(id) && *end > self.t)
     }
 
     fn is_probing(&self, circuit: &Circuit) -> bool {
         self.policy.circuit.is_some() && circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen
-    }
-
-    /// Gives slot and probe of a lease back, where they are there.
-    fn free(&mut self, id: u32, circuit: &Circuit) {
-        if id != 0 {
-            self.mem.return_lease(id);
-            if self.policy.circuit.is_some() && !circuit.drops_probes {
-                self.drop_probe(id);
-            }
-        }
     }
 
     /// The place of a lease's probe. A re-entrant holder's calls share an id, so it may have several: that which ends first.
@@ -545,14 +544,15 @@ impl Entered<'_> {
         reason
     }
 
-    fn renew(&mut self, id: u32) -> Renewed {
-        if id == 0 {
+    fn renew(&mut self, permit: &Permit) -> Renewed {
+        if !permit.is_leased() {
             return Renewed::NotLeased;
         }
+        let id = permit.lease_id();
         let circuit = self.circuit_now();
         let view = self.mem.view();
         let slot = find_live(view, id, self.t).map(|lease| lease.expires_at);
-        let probe = Some(id).filter(|id| self.has_probe(&circuit, *id)).and_then(|id| self.probe_end(id));
+        let probe = self.has_probe(&circuit, permit).then(|| self.probe_end(id)).flatten();
         let slot_until = slot.map(|end| end.max(self.policy.bulkhead.map_or(0, |rules| self.until(rules.lease_us))));
         let probe_until = probe.map(|end| end.max(self.rules().map_or(0, |rules| self.until(rules.probe_lease_us))));
         let Some(until) = slot_until.into_iter().chain(probe_until).min().and_then(Timestamp::from_micros) else {
