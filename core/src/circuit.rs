@@ -18,8 +18,8 @@
 use crate::answer::{Event, Events};
 use crate::hash::splitmix64;
 use crate::live::{
-    COUNTS, FIRST_PROBE, GENERATION, Head, LAST, MARK, MODE_SHIFT, MODE_UNTIL, PHASE_SHIFT, PROBE_WORDS, SINCE, TALLY,
-    WAKE, field, with_field,
+    COUNTS, FIRST_PROBE, GENERATION, Head, INSTANT, LAST, MARK, MODE_SHIFT, MODE_UNTIL, PHASE_SHIFT, PROBE_WORDS,
+    SINCE, TALLY, WAKE, field, with_field,
 };
 use crate::num::{low8, low32};
 use crate::policy::{CircuitRules, NEVER_US};
@@ -178,19 +178,23 @@ impl Circuit {
             Phase::Open => (self.until_at, self.open_us),
             Phase::HalfOpen => (self.touched_at, u64::from(self.successes) | (u64::from(self.failures) << 32)),
         };
-        head[WAKE] = self.wakes_at(rules);
+        head[WAKE] = self.wakes_at(rules, head[LAST] & INSTANT);
     }
 
     /// An instant not after the next one at which time alone changes the circuit or its mode.
-    fn wakes_at(&self, rules: Option<&CircuitRules>) -> u64 {
+    fn wakes_at(&self, rules: Option<&CircuitRules>, last_at: u64) -> u64 {
         let mode = if self.mode_until == 0 { NEVER_US } else { self.mode_until };
-        rules.filter(|_| self.exists).map_or(NEVER_US, |rules| mode.min(self.moves_at(rules)))
+        rules.filter(|_| self.exists).map_or(NEVER_US, |rules| mode.min(self.moves_at(rules, last_at)))
     }
 
     /// An instant not after the next one at which time alone changes the circuit.
-    fn moves_at(&self, rules: &CircuitRules) -> u64 {
+    fn moves_at(&self, rules: &CircuitRules, last_at: u64) -> u64 {
         match self.phase {
-            Phase::Closed => self.forgets_at(rules).min(self.growth_resets_at(rules)),
+            // What was due by the last change was stored with it: until the next result there is nothing more to forget.
+            Phase::Closed => {
+                let forgets_at = Some(self.forgets_at(rules)).filter(|at| *at > last_at);
+                forgets_at.unwrap_or(NEVER_US).min(self.growth_resets_at(rules))
+            }
             Phase::Open => self.until_at,
             Phase::HalfOpen if rules.half_open_permits == 0 => 0,
             Phase::HalfOpen => self.reopens_at(rules).min(self.touched_at.saturating_add(rules.forget_us)),

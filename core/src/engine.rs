@@ -8,7 +8,7 @@ use crate::bulkhead::{find_holder, find_live};
 use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Outcome, Settle};
 use crate::limit;
-use crate::live::{BLOCK, COUNTS, FRESH, INSTANT, Mem, PARKED, View, WAKE, tag, with_field};
+use crate::live::{BLOCK, CARRIES, COUNTS, FRESH, INSTANT, LAST, Mem, PARKED, View, WAKE, tag, with_field};
 use crate::num::{bits, index, level, low8, wide};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
@@ -313,12 +313,14 @@ impl Entered<'_> {
         );
         let elapsed_us = self.t.saturating_sub(self.mem.view().refills_from());
         let own = policy.limits.len();
+        let mut carries = 0;
         for (i, words) in self.mem.limits_mut().iter_mut().enumerate() {
             match policy.limits.get(i) {
                 Some(rules) => words[0] = bits(rules.refilled(level(words[0]), elapsed_us)),
-                None => refill_carried(words, elapsed_us),
+                None => carries |= refill_carried(words, elapsed_us),
             }
         }
+        self.mem.head[LAST] = (self.mem.head[LAST] & !CARRIES) | carries;
         debug_assert!(own <= self.mem.view().limits().len(), "a state has all limits of its policy");
         if self.mem.head[BLOCK] <= self.t {
             self.mem.set_block(0);
@@ -595,14 +597,16 @@ pub(crate) fn effect(rules: &CircuitRules, circuit: &Circuit, end: &Settle, has_
     }
 }
 
-/// Refills a limit that the policy lacks; once it says nothing any more its place is empty.
-fn refill_carried(words: &mut [u64; crate::live::LIMIT_WORDS], elapsed_us: u64) {
+/// Refills a limit that the policy lacks; once it says nothing any more its place is empty. The flag that one is carried,
+/// where it is.
+fn refill_carried(words: &mut [u64; crate::live::LIMIT_WORDS], elapsed_us: u64) -> u64 {
     let mut carried = limit::from_words(words);
     carried.refill(elapsed_us);
     if carried.can_be_dropped() {
         carried.name_hash = 0;
     }
     *words = limit::words(&carried);
+    if carried.name_hash == 0 { 0 } else { CARRIES }
 }
 
 fn settled(counts: bool) -> Settled {
