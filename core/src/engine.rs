@@ -97,6 +97,17 @@ impl Policy {
     }
 
     /// The call never began: slot, probe and all tokens that have not refilled meanwhile come back.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Decision, Policy, Settled, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// assert_eq!(policy.cancel(&mut state, permit, now).answer, Settled::Counted);
+    /// assert!(matches!(policy.acquire(&mut state, Acquire::new(), now).answer, Decision::Admitted { .. }));
+    /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
     pub fn cancel(&self, state: &mut impl Live, permit: Permit, now: Timestamp) -> Step<Settled> {
         self.finish(state, &permit, End::Cancelled, now.as_micros())
@@ -104,6 +115,19 @@ impl Policy {
 
     /// Extends the lease of a call that goes on: the slot to `lease_ms`, the probe to `probe_lease_ms` from now, never nearer
     /// than they were.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Acquire, Decision, Policy, Renewed, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1, "lease_ms": 30000}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// let at = |seconds| now.saturating_add(Duration::from_secs(seconds));
+    /// assert_eq!(policy.renew(&mut state, &permit, at(10)).answer, Renewed::Until(at(40)));
+    /// assert_eq!(policy.renew(&mut state, &permit, at(40)).answer, Renewed::LeaseLost);
+    /// ```
     pub fn renew(&self, state: &mut impl Live, permit: &Permit, now: Timestamp) -> Step<Renewed> {
         let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Renewed::LeaseLost) };
         let answer = step.renew(permit);
@@ -136,6 +160,16 @@ impl Policy {
     }
 
     /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, LimitConfig, Peek, Policy, Timestamp};
+    ///
+    /// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 10, 10, 1_000)).build().unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let state = policy.new_state(now);
+    /// assert_eq!(policy.peek(&state, &Acquire::new().cost(10), now), Peek::Admits);
+    /// assert!(matches!(policy.peek(&state, &Acquire::new().cost(11), now), Peek::Rejects(_)));
+    /// ```
     pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
         let rejection =
             self.look(state, now, |view, t| Outlook { policy: self, view, wish: *wish, t }.rejection(now.as_micros()));
