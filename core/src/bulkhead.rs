@@ -117,7 +117,8 @@ pub(crate) fn find_live(view: View<'_>, id: u32, t: u64) -> Option<Lease> {
     find(parts.0, id).and_then(|place| read(parts, place)).filter(|lease| lease.expires_at > t)
 }
 
-/// The live lease of a holder: looks at all of them.
+/// The live lease of a holder: looks at all of them. Of several, which a policy that was not re-entrant may have left, that
+/// which ends first.
 pub(crate) fn find_holder(view: View<'_>, holder: u64, t: u64) -> Option<Lease> {
     by_end(view).find(|lease| lease.holder == holder && lease.expires_at > t)
 }

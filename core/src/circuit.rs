@@ -115,7 +115,8 @@ impl Mem<'_> {
     pub(crate) fn set_wake(&mut self, rules: Option<&CircuitRules>) {
         let first_end = by_end(self.view()).next().map_or(NEVER_US, |lease| lease.expires_at);
         let is_plain = self.head[LAST] & !INSTANT == 0;
-        self.head[WAKE] = if is_plain { Circuit::load(self.head).wakes_at(rules).min(first_end) } else { 0 };
+        self.head[WAKE] =
+            if is_plain { Circuit::load(self.head).wakes_at(rules, self.head[LAST]).min(first_end) } else { 0 };
     }
 }
 
@@ -192,15 +193,19 @@ impl Circuit {
     }
 
     /// An instant not after the next one at which time alone changes the circuit or its mode.
-    fn wakes_at(&self, rules: Option<&CircuitRules>) -> u64 {
+    fn wakes_at(&self, rules: Option<&CircuitRules>, last_at: u64) -> u64 {
         let mode = if self.mode_until == 0 { NEVER_US } else { self.mode_until };
-        rules.filter(|_| self.exists).map_or(NEVER_US, |rules| mode.min(self.moves_at(rules)))
+        rules.filter(|_| self.exists).map_or(NEVER_US, |rules| mode.min(self.moves_at(rules, last_at)))
     }
 
     /// An instant not after the next one at which time alone changes the circuit.
-    fn moves_at(&self, rules: &CircuitRules) -> u64 {
+    fn moves_at(&self, rules: &CircuitRules, last_at: u64) -> u64 {
         match self.phase {
-            Phase::Closed => self.forgets_at(rules).min(self.growth_resets_at(rules)),
+            // What was due by the last change was stored with it: until the next result there is nothing more to forget.
+            Phase::Closed => {
+                let forgets_at = Some(self.forgets_at(rules)).filter(|at| *at > last_at);
+                forgets_at.unwrap_or(NEVER_US).min(self.growth_resets_at(rules))
+            }
             Phase::Open => self.until_at,
             Phase::HalfOpen if rules.half_open_permits == 0 => 0,
             Phase::HalfOpen => self.reopens_at(rules).min(self.touched_at.saturating_add(rules.forget_us)),

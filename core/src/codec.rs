@@ -40,8 +40,9 @@ const MAX_CALLS: u32 = 1024;
 const MAX_SLOTS: u32 = 64;
 /// The most that `half_open_permits` can be.
 const MAX_PROBES: usize = 64;
-/// More than any `max_concurrent`, and the most whose length a section can hold whatever its flags.
-const MAX_LEASES: usize = 65_535;
+/// The most that `max_concurrent` can be: no slot is taken beyond it, whichever policies take turns. More of them, with
+/// ids that are at home in one place, would take the table the square of their number.
+const MAX_LEASES: usize = 4096;
 /// The most calls that share a re-entrant lease.
 const MAX_LEASE_COUNT: u32 = 4095;
 /// What is carried unread, with its heads.

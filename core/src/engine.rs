@@ -8,7 +8,7 @@ use crate::bulkhead::{find_holder, find_live};
 use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Outcome, Settle};
 use crate::limit;
-use crate::live::{BLOCK, COUNTS, FRESH, INSTANT, Mem, PARKED, View, WAKE, tag, with_field};
+use crate::live::{BLOCK, CARRIES, COUNTS, FRESH, INSTANT, LAST, Mem, PARKED, View, WAKE, tag, with_field};
 use crate::num::{bits, index, level, low8, wide};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
@@ -97,6 +97,17 @@ impl Policy {
     }
 
     /// The call never began: slot, probe and all tokens that have not refilled meanwhile come back.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Decision, Policy, Settled, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// assert_eq!(policy.cancel(&mut state, permit, now).answer, Settled::Counted);
+    /// assert!(matches!(policy.acquire(&mut state, Acquire::new(), now).answer, Decision::Admitted { .. }));
+    /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
     pub fn cancel(&self, state: &mut impl Live, permit: Permit, now: Timestamp) -> Step<Settled> {
         self.finish(state, &permit, End::Cancelled, now.as_micros())
@@ -104,9 +115,22 @@ impl Policy {
 
     /// Extends the lease of a call that goes on: the slot to `lease_ms`, the probe to `probe_lease_ms` from now, never nearer
     /// than they were.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Acquire, Decision, Policy, Renewed, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1, "lease_ms": 30000}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// let at = |seconds| now.saturating_add(Duration::from_secs(seconds));
+    /// assert_eq!(policy.renew(&mut state, &permit, at(10)).answer, Renewed::Until(at(40)));
+    /// assert_eq!(policy.renew(&mut state, &permit, at(40)).answer, Renewed::LeaseLost);
+    /// ```
     pub fn renew(&self, state: &mut impl Live, permit: &Permit, now: Timestamp) -> Step<Renewed> {
         let Some(mut step) = self.enter(state, now.as_micros()) else { return unfit(Renewed::LeaseLost) };
-        let answer = step.renew(permit.lease_id());
+        let answer = step.renew(permit);
         step.ends(answer)
     }
 
@@ -136,6 +160,16 @@ impl Policy {
     }
 
     /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, LimitConfig, Peek, Policy, Timestamp};
+    ///
+    /// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 10, 10, 1_000)).build().unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let state = policy.new_state(now);
+    /// assert_eq!(policy.peek(&state, &Acquire::new().cost(10), now), Peek::Admits);
+    /// assert!(matches!(policy.peek(&state, &Acquire::new().cost(11), now), Peek::Rejects(_)));
+    /// ```
     pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
         let rejection =
             self.look(state, now, |view, t| Outlook { policy: self, view, wish: *wish, t }.rejection(now.as_micros()));
@@ -313,12 +347,14 @@ impl Entered<'_> {
         );
         let elapsed_us = self.t.saturating_sub(self.mem.view().refills_from());
         let own = policy.limits.len();
+        let mut carries = 0;
         for (i, words) in self.mem.limits_mut().iter_mut().enumerate() {
             match policy.limits.get(i) {
                 Some(rules) => words[0] = bits(rules.refilled(level(words[0]), elapsed_us)),
-                None => refill_carried(words, elapsed_us),
+                None => carries |= refill_carried(words, elapsed_us),
             }
         }
+        self.mem.head[LAST] = (self.mem.head[LAST] & !CARRIES) | carries;
         debug_assert!(own <= self.mem.view().limits().len(), "a state has all limits of its policy");
         if self.mem.head[BLOCK] <= self.t {
             self.mem.set_block(0);
@@ -374,7 +410,7 @@ impl Entered<'_> {
         let circuit = self.circuit_now();
         let id = permit.lease_id();
         let has_slot = id != 0 && find_live(self.mem.view(), id, self.t).is_some();
-        let has_probe = self.has_probe(&circuit, id);
+        let has_probe = self.has_probe(&circuit, permit);
         let is_gone = id != 0 && !has_slot && !has_probe;
         let (effect, answer) = match end {
             End::Settled(end) => {
@@ -400,31 +436,30 @@ impl Entered<'_> {
             if moves_tokens {
                 self.corrects(permit, end, circuit.refunds(permit.generation()), true);
             }
-            self.free(id, &circuit);
+            if has_slot {
+                self.mem.return_lease(id);
+            }
+            if has_probe {
+                self.drop_probe(id);
+            }
             self.take_effect(circuit, effect);
         }
         answer
     }
 
-    fn has_probe(&self, circuit: &Circuit, id: u32) -> bool {
+    /// Whether a permit is one of the probes that are out. A re-entrant holder's calls share an id: those that were admitted
+    /// before this half-open time are none.
+    fn has_probe(&self, circuit: &Circuit, permit: &Permit) -> bool {
+        let id = permit.lease_id();
         id != 0
             && self.policy.circuit.is_some()
             && !circuit.drops_probes
+            && circuit.counts(permit.generation())
             && self.mem.view().probes().iter().any(|[probe, end]| *probe == u64::from(id) && *end > self.t)
     }
 
     fn is_probing(&self, circuit: &Circuit) -> bool {
         self.policy.circuit.is_some() && circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen
-    }
-
-    /// Gives slot and probe of a lease back, where they are there.
-    fn free(&mut self, id: u32, circuit: &Circuit) {
-        if id != 0 {
-            self.mem.return_lease(id);
-            if self.policy.circuit.is_some() && !circuit.drops_probes {
-                self.drop_probe(id);
-            }
-        }
     }
 
     /// The place of a lease's probe. A re-entrant holder's calls share an id, so it may have several: that which ends first.
@@ -538,14 +573,15 @@ impl Entered<'_> {
         reason
     }
 
-    fn renew(&mut self, id: u32) -> Renewed {
-        if id == 0 {
+    fn renew(&mut self, permit: &Permit) -> Renewed {
+        if !permit.is_leased() {
             return Renewed::NotLeased;
         }
+        let id = permit.lease_id();
         let circuit = self.circuit_now();
         let view = self.mem.view();
         let slot = find_live(view, id, self.t).map(|lease| lease.expires_at);
-        let probe = Some(id).filter(|id| self.has_probe(&circuit, *id)).and_then(|id| self.probe_end(id));
+        let probe = self.has_probe(&circuit, permit).then(|| self.probe_end(id)).flatten();
         let slot_until = slot.map(|end| end.max(self.policy.bulkhead.map_or(0, |rules| self.until(rules.lease_us))));
         let probe_until = probe.map(|end| end.max(self.rules().map_or(0, |rules| self.until(rules.probe_lease_us))));
         let Some(until) = slot_until.into_iter().chain(probe_until).min().and_then(Timestamp::from_micros) else {
@@ -588,14 +624,16 @@ pub(crate) fn effect(rules: &CircuitRules, circuit: &Circuit, end: &Settle, has_
     }
 }
 
-/// Refills a limit that the policy lacks; once it says nothing any more its place is empty.
-fn refill_carried(words: &mut [u64; crate::live::LIMIT_WORDS], elapsed_us: u64) {
+/// Refills a limit that the policy lacks; once it says nothing any more its place is empty. The flag that one is carried,
+/// where it is.
+fn refill_carried(words: &mut [u64; crate::live::LIMIT_WORDS], elapsed_us: u64) -> u64 {
     let mut carried = limit::from_words(words);
     carried.refill(elapsed_us);
     if carried.can_be_dropped() {
         carried.name_hash = 0;
     }
     *words = limit::words(&carried);
+    if carried.name_hash == 0 { 0 } else { CARRIES }
 }
 
 fn settled(counts: bool) -> Settled {

@@ -159,13 +159,21 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
         load_counts(snapshot, &mut mem);
         load_probes(snapshot, &mut mem);
     }
-    for lease in &snapshot.leases {
-        mem.take_lease(lease.id, lease.expires_at, lease.holder, lease.count);
-    }
+    load_leases(snapshot, &mut mem);
     mem.set_wake(policy.circuit.as_ref());
     if shape.raw_bytes > 0 {
         let raw = raw_sections(policy, snapshot);
         pack(&raw, mem.body.get_mut(shape.raw_at()..).unwrap_or_default());
+    }
+}
+
+/// In the order of the list: each is then put in at its end. In any other order each would be walked back to its place,
+/// and a state could be made to take the square of its length.
+fn load_leases(snapshot: &Snapshot, mem: &mut Mem<'_>) {
+    let mut leases: Vec<&LeaseSnapshot> = snapshot.leases.iter().collect();
+    leases.sort_unstable_by_key(|lease| (lease.expires_at, lease.id));
+    for lease in leases {
+        mem.take_lease(lease.id, lease.expires_at, lease.holder, lease.count);
     }
 }
 

@@ -234,12 +234,15 @@ impl Table<'_> {
     reason = "the numbers of this test are small"
 )]
 mod tests {
+    use alloc::format;
+    use alloc::string::String;
     use alloc::vec::Vec;
     use core::time::Duration;
 
     use crate::answer::Decision;
     use crate::engine::End;
     use crate::hash::splitmix64;
+    use crate::state::Live;
     use crate::{Acquire, Holder, Outcome, Permit, Policy, Settle, State, Step, Timestamp};
 
     const POLICIES: [&str; 6] = [
@@ -324,5 +327,39 @@ mod tests {
             let mut pair = Pair { policy, short: state, general, permits: Vec::new(), random: seed, now: start };
             (0..400).for_each(|_| pair.step());
         }
+    }
+
+    /// Whether a call at `now` goes the short way.
+    fn is_short(policy: &Policy, state: &State, now: Timestamp) -> bool {
+        policy.acquire_quietly(state.clone().words_mut(), &Acquire::new(), now.as_micros()).is_some()
+    }
+
+    /// What is forgotten is forgotten once: successes do not count without a rate, and nothing else is due for ever.
+    #[test]
+    fn the_short_way_is_open_again_after_forgetting() {
+        let json = r#"{"name": "p", "circuit": {"failures_in_window": {"count": 9, "window_ms": 60}, "forget_ms": 30},
+            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 9, "refill_interval_ms": 1}]}"#;
+        let policy = Policy::from_json(json).unwrap();
+        let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms).unwrap();
+        let mut state = policy.new_state(at(0));
+        let _ = policy.acquire(&mut state, Acquire::new(), at(0));
+        assert!(is_short(&policy, &state, at(29)) && !is_short(&policy, &state, at(30)));
+        let _ = policy.acquire(&mut state, Acquire::new(), at(30));
+        assert!(is_short(&policy, &state, at(31)));
+    }
+
+    #[test]
+    fn the_short_way_is_open_again_when_no_limit_is_carried() {
+        let limit =
+            |name| format!(r#"{{"name": "{name}", "capacity": 9, "refill_tokens": 1, "refill_interval_ms": 10}}"#);
+        let policy = |limits: String| Policy::from_json(&format!(r#"{{"name": "p", "limits": [{limits}]}}"#)).unwrap();
+        let (both, one) = (policy([limit("a"), limit("b")].join(",")), policy(limit("a")));
+        let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms).unwrap();
+        let mut state = both.new_state(at(0));
+        let _ = both.acquire(&mut state, Acquire::new(), at(0));
+        let _ = one.acquire(&mut state, Acquire::new(), at(1));
+        assert!(state.snapshot().limits.len() == 2 && !is_short(&one, &state, at(9)));
+        let _ = one.acquire(&mut state, Acquire::new(), at(10));
+        assert!(state.snapshot().limits.len() == 1 && is_short(&one, &state, at(11)));
     }
 }

@@ -30,7 +30,7 @@
 //! | 6 window of calls | `size` 2 (1 to 1,024), number of calls 2, then two bits a call from the oldest (bit 0 failed, bit 1 slow) from the lowest bit of a byte on, the last byte filled with 0 |
 //! | 7 window of time | `slot_us` 6, `slots` 1 (1 to 64), then for each slot that is not empty, ascending: `index` 7 (all within `slots` of the first), `calls` 4, `failures` 4, `slow` 4 |
 //! | 8 probes | `first_at` 7, then by ascending id (a re-entrant holder's share one: then by their ends), at most 64: `id` 3, `expires_at` 7 |
-//! | 9 leases | by ascending id, at most 65,535: `id` 3, `expires_at` 7; with flag bit 1 (set where some lease has one) `holder` 8; with flag bit 2 (set where some count is not 1) `count` 2 |
+//! | 9 leases | by ascending id, at most 4,096: `id` 3, `expires_at` 7; with flag bit 1 (set where some lease has one) `holder` 8; with flag bit 2 (set where some count is not 1) `count` 2 |
 //!
 //! Modes, failures and windows are there only where there is a circuit, probes only where it is half-open; there are
 //! never two windows.

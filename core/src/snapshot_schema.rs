@@ -54,7 +54,7 @@ const STATE: Shape = Shape::Object(&[
     Field("failures_at_us", Shape::List(&SOME_AT, 64), "the instants of the failures that may count, ascending"),
     Field("window", Shape::OrNull(&WINDOW), "the calls that the rates are taken over; null while there are none"),
     Field("probes", Shape::OrNull(&PROBES), "of a half-open circuit, once one was let through"),
-    Field("leases", Shape::List(&LEASE, 65_535), "the slots of the bulkhead that are taken, by ascending id"),
+    Field("leases", Shape::List(&LEASE, 4096), "the slots of the bulkhead that are taken, by ascending id"),
     Field("carried", Shape::List(&CARRIED, 182), "sections of other releases and of hosts, kept unread"),
 ]);
 

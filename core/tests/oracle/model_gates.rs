@@ -32,11 +32,12 @@ impl Model {
         Some(if limit.is_per_call { limit.unit() } else { i128::from(cost) * limit.unit() })
     }
 
-    /// The slot that a re-entrant holder has already.
+    /// The slot that a re-entrant holder has already: of several, which another policy left, that which ends first.
     fn own_slot(&self, holder: Option<u64>) -> Option<u32> {
         let reentrant = self.spec.bulkhead.as_ref().is_some_and(|b| b.is_reentrant);
         let holder = holder.filter(|_| reentrant)?;
-        self.slots.iter().find(|(_, slot)| slot.holder == holder).map(|(id, _)| *id)
+        let own = self.slots.iter().filter(|(_, slot)| slot.holder == holder);
+        own.min_by_key(|(id, slot)| (slot.expires, **id)).map(|(id, _)| *id)
     }
 
     /// The gates that refuse now.

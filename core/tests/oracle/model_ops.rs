@@ -21,7 +21,7 @@ impl Model {
     fn give_back(&mut self, permit: Parts) -> Held {
         let id = permit.lease;
         let slot = id != 0 && self.slots.contains_key(&id);
-        let probe = id != 0 && self.has_probe(id);
+        let probe = self.is_probe(permit);
         let held = Held { slot, probe, lost: id != 0 && !slot && !probe };
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.count -= 1;
@@ -34,6 +34,11 @@ impl Model {
             probes.remove(place);
         }
         held
+    }
+
+    /// Whether the permit is a probe that is out. Calls of one holder may share an id: only those of this half-open time are.
+    fn is_probe(&self, permit: Parts) -> bool {
+        permit.lease != 0 && self.is_from(permit, self.counts_from) && self.has_probe(permit.lease)
     }
 
     fn is_from(&self, permit: Parts, from: u32) -> bool {
@@ -123,6 +128,7 @@ impl Model {
         if permit.lease == 0 {
             return Renewed::NotLeased;
         }
+        let is_probe = self.is_probe(permit);
         let mut until = Vec::new();
         let t = self.last;
         if let Some(slot) = self.slots.get_mut(&permit.lease) {
@@ -134,7 +140,7 @@ impl Model {
         if let (Some(Circuit { phase: Phase::HalfOpen { probes, .. }, .. }), Some(spec)) =
             (&mut self.circuit, &self.spec.circuit)
         {
-            if let Some((_, expires)) = probes.iter_mut().find(|(id, _)| *id == permit.lease) {
+            if let Some((_, expires)) = probes.iter_mut().find(|(id, _)| is_probe && *id == permit.lease) {
                 *expires = (*expires).max(t + spec.probe_lease_ms * 1000);
                 until.push(*expires);
             }
