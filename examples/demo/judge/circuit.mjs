@@ -65,9 +65,9 @@ export class Circuit {
     const { half_open_permits: permits, half_open_calls: calls } = this.rules;
     const places = Math.min(permits, calls - this.successes);
     if (this.isInDoubt) return null;
-    if (this.probes.size > places) return { law: 'probe', text: `was probe number ${this.probes.size} of ${places} at once` };
     this.mostProbes = Math.max(this.mostProbes, this.probes.size);
-    return null;
+    if (this.probes.size <= places) return null;
+    return { law: 'probe', text: `was probe number ${this.probes.size} of ${places} at once` };
   }
 
   expire(atUs) {
