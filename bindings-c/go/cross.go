@@ -108,6 +108,9 @@ func statusError(status C.uint32_t) error {
 	}
 }
 
+// notUTF8 is what the engine says of a text that is not UTF-8.
+func notUTF8() error { return statusError(C.STN_NOT_UTF8) }
+
 // holderHash is the number of a holder's name.
 func holderHash(name string) (uint64, error) {
 	var hash C.uint64_t

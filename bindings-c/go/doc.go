@@ -1,8 +1,9 @@
 // Package stanchion decides whether a call may go ahead. A [Policy] holds a circuit breaker, up to 16 rate limits, a
 // server's block and a bulkhead, and decides them as one: nothing is taken from any gate unless all of them admit.
 //
-// A policy is built from JSON with [FromJSON]. Its state lives in the process, or with [WithStore] in a file that processes
-// of any language share; the code around the call stays the same. All methods are safe for many goroutines.
+// A policy is built from a [Config] with [New], or from JSON with [FromJSON]. Its state lives in the process, or with
+// [WithStore] in a file that processes of any language share; the code around the call stays the same. All methods are safe
+// for many goroutines.
 //
 // [Policy.Do] makes a call and settles it by its error. Who has more to say takes a permit by [Policy.Acquire], and gives it
 // back by [Policy.Settle]. [Policy.Wait], or [WaitFor] with either, waits for the admission in a line.

@@ -20,6 +20,22 @@ func newPolicy(json string) *stanchion.Policy {
 	return policy
 }
 
+func ExampleNew() {
+	policy, err := stanchion.New(stanchion.Config{
+		Name:     "billing",
+		Circuit:  &stanchion.CircuitConfig{ConsecutiveFailures: stanchion.Ptr[uint32](5)},
+		Limits:   []stanchion.LimitConfig{{Name: "calls", Capacity: 60, RefillTokens: 60, RefillIntervalMS: 60000}},
+		Bulkhead: &stanchion.BulkheadConfig{MaxConcurrent: 0},
+	})
+	var wrong *stanchion.ConfigError
+	if errors.As(err, &wrong) {
+		fmt.Printf("%s: not %s, but %s\n", wrong.Field, wrong.Value, wrong.Allowed)
+		return
+	}
+	defer policy.Close()
+	// Output: bulkhead.max_concurrent: not 0, but a whole number from 1 to 4096
+}
+
 func ExamplePolicy_Do() {
 	policy := newPolicy(`{"name": "billing", "circuit": {"consecutive_failures": 2, "open_ms": 60000}}`)
 	defer policy.Close()

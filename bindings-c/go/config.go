@@ -1,0 +1,245 @@
+// Written by internal/gen from core/schema/policy.schema.json: go generate. DO NOT EDIT.
+
+//go:build cgo
+
+package stanchion
+
+// Config: a policy as it is written down: its gates, and what hosts and stores must know beside them.
+type Config struct {
+	// What the policy guards, for people: it stands in logs and errors, not in the state.
+	Name string `json:"name"`
+
+	// The circuit breaker. Nil for none.
+	Circuit *CircuitConfig `json:"circuit,omitempty"`
+
+	// The rate limits, all or none of which are taken.
+	Limits []LimitConfig `json:"limits,omitempty"`
+
+	// The gate that a server's Retry-After closes. Nil for none.
+	Block *BlockConfig `json:"block,omitempty"`
+
+	// How many calls may run at once. Nil for no bound.
+	Bulkhead *BulkheadConfig `json:"bulkhead,omitempty"`
+
+	// When a host aborts a call. Nil for never.
+	CallTimeoutMS *uint32 `json:"call_timeout_ms,omitempty"`
+
+	// How far the clocks of hosts may differ before it counts as a clock that was set back. Default: 1000.
+	ClockToleranceMS *uint32 `json:"clock_tolerance_ms,omitempty"`
+
+	// What a host answers while the shared state cannot be reached. Default: admit.
+	OnStoreError *OnStoreError `json:"on_store_error,omitempty"`
+
+	// Under `on_store_error: local`, what one host may do alone, in whole percents of each limit. Default: 25.
+	LocalSharePercent *uint32 `json:"local_share_percent,omitempty"`
+
+	// Whether the policy decides, or only tells what it would decide. Default: enforce.
+	Mode *Mode `json:"mode,omitempty"`
+
+	// From this comes the jitter of open times: equal seeds give equal times. Default: 0.
+	Seed *uint64 `json:"seed,omitempty"`
+}
+
+// CircuitConfig: the circuit breaker: when it opens, for how long, and what closes it again.
+type CircuitConfig struct {
+	// Opens after so many failures in a row. Nil for not by this.
+	ConsecutiveFailures *uint32 `json:"consecutive_failures,omitempty"`
+
+	// Opens after so many failures within a time. Nil for not by this.
+	FailuresInWindow *FailuresInWindowConfig `json:"failures_in_window,omitempty"`
+
+	// Opens when so many percent of the window's calls failed; at most two decimals. Nil for not by this.
+	FailureRatePercent *float64 `json:"failure_rate_percent,omitempty"`
+
+	// From this duration on a call is slow. Needed with `slow_call_rate_percent`, refused without it.
+	SlowCallMS *uint32 `json:"slow_call_ms,omitempty"`
+
+	// Opens when so many percent of the window's calls were slow; at most two decimals. Nil for not by this.
+	SlowCallRatePercent *float64 `json:"slow_call_rate_percent,omitempty"`
+
+	// Rates are looked at from so many calls in the window on. Refused without a rate. Default: 10, or
+	// `window.calls` if that is less.
+	MinimumCalls *uint32 `json:"minimum_calls,omitempty"`
+
+	// What the rates are taken over. Refused without a rate. Default: 60,000 ms in 10 slots.
+	Window *WindowConfig `json:"window,omitempty"`
+
+	// So long after the last result a circuit that is not open reads as new. Null for never. Default: 3600000.
+	ForgetMS *OrNull[uint32] `json:"forget_ms,omitempty"`
+
+	// How long it stays open the first time. Default: 30000.
+	OpenMS *uint32 `json:"open_ms,omitempty"`
+
+	// Each further opening lasts so many times as long; at most three decimals. Default: 1.
+	OpenMultiplier *float64 `json:"open_multiplier,omitempty"`
+
+	// No opening lasts longer. At least `open_ms`. Default: the larger of `open_ms` and 3,600,000.
+	OpenMaxMS *uint32 `json:"open_max_ms,omitempty"`
+
+	// Shortens each open time by up to so many percent, so that hosts do not probe in step; at most two decimals.
+	// Default: 0.
+	OpenJitterPercent *float64 `json:"open_jitter_percent,omitempty"`
+
+	// The open time starts small again only after it was closed for so long. Nil: as soon as it closes.
+	GrowthResetMS *uint32 `json:"growth_reset_ms,omitempty"`
+
+	// How many probes may run at once while half-open. 0: straight to closed after the open time. Default: 1.
+	HalfOpenPermits *uint32 `json:"half_open_permits,omitempty"`
+
+	// How many results of probes decide. Default: `half_open_permits`, or 1 if that is 0.
+	HalfOpenCalls *uint32 `json:"half_open_calls,omitempty"`
+
+	// Opens again when so many percent of the probes failed; at most two decimals. Nil: when one did.
+	HalfOpenFailureRatePercent *float64 `json:"half_open_failure_rate_percent,omitempty"`
+
+	// Opens again so long after the first probe if nothing was decided. Nil for never.
+	HalfOpenMaxMS *uint32 `json:"half_open_max_ms,omitempty"`
+
+	// A probe that is not settled or renewed for so long gives its place back. Default: 120000.
+	ProbeLeaseMS *uint32 `json:"probe_lease_ms,omitempty"`
+
+	// What a success does that arrives while the circuit is open. Default: ignore.
+	LateSuccess *LateSuccess `json:"late_success,omitempty"`
+
+	// What a failure does that arrives while the circuit is open. Default: ignore.
+	LateFailure *LateFailure `json:"late_failure,omitempty"`
+
+	// Whether a result that is reported without a permit counts as a probe while half-open. Default: false.
+	ReportAsProbe *bool `json:"report_as_probe,omitempty"`
+}
+
+// FailuresInWindowConfig: so many failures within a time, counted exactly.
+type FailuresInWindowConfig struct {
+	// How many failures.
+	Count uint32 `json:"count"`
+
+	// Within how long.
+	WindowMS uint32 `json:"window_ms"`
+}
+
+// WindowConfig: what the rates of a circuit are taken over: the last calls, or a time.
+type WindowConfig struct {
+	// How many calls.
+	Calls *uint32 `json:"calls,omitempty"`
+
+	// How long.
+	MS *uint32 `json:"ms,omitempty"`
+
+	// In how many slots. Nothing older than the window counts; something may leave up to a slot early. Default: 10.
+	Slots *uint32 `json:"slots,omitempty"`
+}
+
+// LimitConfig: one rate limit, a token bucket: full it holds `capacity` tokens, and it refills continuously.
+type LimitConfig struct {
+	// What it limits; no two limits of a policy share a name.
+	Name string `json:"name"`
+
+	// How many tokens it holds when full.
+	Capacity uint32 `json:"capacity"`
+
+	// How many tokens come back in `refill_interval_ms`.
+	RefillTokens uint32 `json:"refill_tokens"`
+
+	// In how long `refill_tokens` come back.
+	RefillIntervalMS uint32 `json:"refill_interval_ms"`
+
+	// What a call takes. Default: cost.
+	Charge *Charge `json:"charge,omitempty"`
+
+	// What is in it at the beginning. Default: full.
+	Initial *Initial `json:"initial,omitempty"`
+
+	// How many tokens it may owe when calls cost more than was estimated. Default: `capacity`.
+	MaxDebt *uint32 `json:"max_debt,omitempty"`
+}
+
+// BlockConfig: the gate that a server's Retry-After closes.
+type BlockConfig struct {
+	// No server blocks for longer. Default: 3600000.
+	MaxBlockMS *uint32 `json:"max_block_ms,omitempty"`
+
+	// What a block leaves in each limit at most, in whole percents of its capacity. Default: 0.
+	AfterBlockPercent *uint32 `json:"after_block_percent,omitempty"`
+}
+
+// BulkheadConfig: how many calls may run at once. Each holds a slot by a lease, which comes back when its
+// holder died.
+type BulkheadConfig struct {
+	// How many calls.
+	MaxConcurrent uint32 `json:"max_concurrent"`
+
+	// A slot that is not settled or renewed for so long is free again. Default: 30000.
+	LeaseMS *uint32 `json:"lease_ms,omitempty"`
+
+	// Whether calls of one holder share one slot. Default: false.
+	Reentrant *bool `json:"reentrant,omitempty"`
+}
+
+// OnStoreError: what a host answers while the shared state cannot be reached.
+type OnStoreError string
+
+const (
+	// OnStoreErrorAdmit: it admits.
+	OnStoreErrorAdmit OnStoreError = "admit"
+
+	// OnStoreErrorReject: it refuses.
+	OnStoreErrorReject OnStoreError = "reject"
+
+	// OnStoreErrorLocal: it decides alone, with its share of each limit.
+	OnStoreErrorLocal OnStoreError = "local"
+)
+
+// Mode: whether the policy decides, or only tells what it would decide.
+type Mode string
+
+const (
+	// ModeEnforce: it decides.
+	ModeEnforce Mode = "enforce"
+
+	// ModeShadow: it admits everything and tells what it would have refused.
+	ModeShadow Mode = "shadow"
+)
+
+// LateSuccess: what a success does that arrives while the circuit is open.
+type LateSuccess string
+
+const (
+	// LateSuccessIgnore: nothing.
+	LateSuccessIgnore LateSuccess = "ignore"
+
+	// LateSuccessClose: it closes the circuit.
+	LateSuccessClose LateSuccess = "close"
+)
+
+// LateFailure: what a failure does that arrives while the circuit is open.
+type LateFailure string
+
+const (
+	// LateFailureIgnore: nothing.
+	LateFailureIgnore LateFailure = "ignore"
+
+	// LateFailureExtend: it moves the end of the open time, to at most `open_max_ms` from the opening.
+	LateFailureExtend LateFailure = "extend"
+)
+
+// Charge: what a call takes.
+type Charge string
+
+const (
+	// ChargeCost: its cost.
+	ChargeCost Charge = "cost"
+
+	// ChargeCall: one token, whatever it costs.
+	ChargeCall Charge = "call"
+)
+
+// Initial: what is in it at the beginning.
+type Initial string
+
+const (
+	// InitialFull: its capacity.
+	InitialFull Initial = "full"
+
+	// InitialEmpty: nothing.
+	InitialEmpty Initial = "empty"
+)
