@@ -60,6 +60,16 @@ const (
 	Ignored
 )
 
+var outcomeNames = [...]string{"", "success", "failure", "ignored"}
+
+// String is the outcome's name in JSON.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return ""
+}
+
 // Result is what became of a result, a renewal or a command.
 type Result uint32
 

@@ -17,7 +17,7 @@ import (
 //
 // The context of fn is the caller's, which ends besides by [Timeout] and the policy's call_timeout_ms, and when the lease is
 // lost: leases are renewed while fn runs. [context.Cause] tells which. It ends when fn returns. What goes wrong when a call
-// is settled is no error of the call: its slot comes back by the lease.
+// is settled is no error of the call, but an [Event]: its slot comes back by the lease.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error, opts ...AcquireOption) error {
 	all, err := planOf(opts, saysClassify, 0)
 	if err != nil {
@@ -70,7 +70,9 @@ func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, ste
 	}
 	how := end{outcome: uint32(outcome)}
 	how.add(Took(took).end)
-	_, _ = m.settle(permit, how)
+	if _, err := m.settle(permit, how); err != nil {
+		p.tell(Event{Name: EventNotSettled, Err: err})
+	}
 }
 
 // outcome is what an error means.

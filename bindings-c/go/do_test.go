@@ -29,6 +29,12 @@ func failedOnce(t *testing.T, p *Policy) *Policy {
 	return p
 }
 
+func take(p *Policy) {
+	if _, err := p.TryAcquire(); err != nil {
+		panic(err)
+	}
+}
+
 // ended tells how the one call ended of a policy that had failed once.
 func ended(t *testing.T, p *Policy) Outcome {
 	t.Helper()

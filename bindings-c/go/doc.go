@@ -11,8 +11,11 @@
 // The engine reads no clock: the methods of [Policy] hand it the policy's clock, those of a [Moment] the instant that you
 // give ([Policy.At]).
 //
-// In tests, [WithClock] takes a clock of the test's. Where calls also wait, end late or renew leases, build the policy in a
-// bubble of testing/synctest, without a clock: there all of that keeps to the bubble's time.
+// In tests, [WithClock] takes a clock of the test's, such as that of the package stanchiontest. Where calls also wait, end
+// late or renew leases, build the policy in a bubble of testing/synctest, without a clock: there all of that keeps to the
+// bubble's time.
+//
+// [WithEvents] and [WithLogger] tell what happens.
 //
 // The package needs cgo and the library libstanchion. By default it asks pkg-config for it; with the build tag
 // stanchion_repo it links what make built in the repository.

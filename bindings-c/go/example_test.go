@@ -100,3 +100,17 @@ func ExamplePolicy_Wait() {
 	// called <nil>
 	// not within 5 s
 }
+
+func ExampleWithEvents() {
+	policy, err := stanchion.FromJSON([]byte(`{"name": "billing", "circuit": {"consecutive_failures": 1}}`),
+		stanchion.WithEvents(func(event stanchion.Event) { fmt.Println(event.Policy, event.Name) }))
+	if err != nil {
+		panic(err)
+	}
+	defer policy.Close()
+	_ = policy.Do(context.Background(), func(context.Context) error { return errors.New("connection refused") })
+	// Output:
+	// billing admitted
+	// billing opened
+	// billing settled
+}

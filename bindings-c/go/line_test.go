@@ -166,12 +166,6 @@ func TestAWaitEndsInTime(t *testing.T) {
 	}
 }
 
-func take(p *Policy) {
-	if _, err := p.TryAcquire(); err != nil {
-		panic(err)
-	}
-}
-
 func fail(p *Policy) {
 	_ = p.Do(context.Background(), func(context.Context) error { return errUpstream })
 }

@@ -32,11 +32,18 @@ func (m Moment) acquire(w wish) (decided, error) {
 	}
 	switch d.verdict {
 	case C.STN_ADMITTED:
+		m.tellAdmitted(&d)
 		return d, nil
 	case C.STN_UNAVAILABLE:
-		return decided{}, &UnavailableError{Report: d.report}
+		unavailable := &UnavailableError{Report: d.report}
+		m.policy.tellReport(&d.report)
+		m.policy.tell(Event{Name: EventUnavailable, Err: unavailable})
+		return decided{}, unavailable
 	default:
-		return decided{}, m.policy.rejected(&d)
+		rejected := m.policy.rejected(&d)
+		m.policy.tellReport(&d.report)
+		m.policy.tell(Event{Name: EventRejected, Rejected: rejected})
+		return decided{}, rejected
 	}
 }
 
@@ -75,6 +82,10 @@ func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (A
 func (m Moment) settle(permit [4]uint32, end end) (Answer, error) {
 	a, err := m.policy.backend.settle(permit, end, m.us)
 	m.policy.line.nudge()
+	m.policy.tellReport(&a.report)
+	if err == nil && len(m.policy.listeners) > 0 {
+		m.policy.tell(Event{Name: EventSettled, Outcome: Outcome(end.outcome)})
+	}
 	return a.public(), err
 }
 
@@ -85,6 +96,7 @@ func (m Moment) Cancel(permit *Permit) (Answer, error) {
 	}
 	a, err := m.policy.backend.cancel(permit.words, m.us)
 	m.policy.line.nudge()
+	m.policy.tellReport(&a.report)
 	return a.public(), err
 }
 
@@ -95,6 +107,7 @@ func (m Moment) Renew(permit *Permit) (Answer, error) {
 
 func (m Moment) renew(permit [4]uint32) (Answer, error) {
 	a, err := m.policy.backend.renew(permit, m.us)
+	m.policy.tellReport(&a.report)
 	return a.public(), err
 }
 
@@ -102,6 +115,7 @@ func (m Moment) renew(permit [4]uint32) (Answer, error) {
 func (m Moment) Command(json string) (Answer, error) {
 	a, err := m.policy.backend.command(json, m.us)
 	m.policy.line.nudge()
+	m.policy.tellReport(&a.report)
 	return a.public(), err
 }
 

@@ -16,6 +16,8 @@ type options struct {
 	clock func() uint64
 	store *Store
 	key   string
+	// In the order in which they are told.
+	listeners []func(Event)
 }
 
 // WithClock makes the policy read this clock instead of the system's.

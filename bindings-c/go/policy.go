@@ -23,6 +23,7 @@ type Policy struct {
 	bounds      bounds
 	keeper      keeper
 	line        line
+	listeners   []func(Event)
 }
 
 // FromJSON builds a policy from its JSON form, which policy.schema.json describes. What is no policy is a [*ConfigError].
@@ -49,7 +50,7 @@ func FromJSON(json []byte, opts ...Option) (*Policy, error) {
 
 // newPolicy owns the handle once it succeeds.
 func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
-	p := &Policy{clock: o.clock}
+	p := &Policy{clock: o.clock, listeners: o.listeners}
 	if err := p.readHandle(handle); err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func (p *Policy) Peek(opts ...AcquireOption) error { return p.current().Peek(opt
 func (p *Policy) Explain() ([]byte, error) { return p.current().Explain() }
 
 // Snapshot is the state's portable bytes; nil where a state file has no such key yet.
-func (p *Policy) Snapshot() ([]byte, error) { return p.backend.snapshot() }
+func (p *Policy) Snapshot() (Snapshot, error) { return p.backend.snapshot() }
 
 // Restore sets the state to bytes of a snapshot. On a [*StateError] the state is as it was.
 func (p *Policy) Restore(bytes []byte) error {
