@@ -3,13 +3,14 @@
 use crate::answer::{Commanded, Event, Step};
 use crate::bulkhead::by_end;
 use crate::circuit::{Circuit, next_generation};
-use crate::engine::{Effect, Entered, effect};
+use crate::engine::Entered;
 use crate::input::{Command, Holder, Settle};
 use crate::limit;
 use crate::live::BLOCK;
 use crate::load::{load, unload};
 use crate::num::{bits, level};
 use crate::policy::{CircuitRules, Policy, WindowRules};
+use crate::settle::{Effect, effect};
 use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Mode, Phase, Reason, Snapshot};
 use crate::state::Live;
 use crate::summary::Summary;

@@ -42,6 +42,7 @@ mod query;
 mod quiet;
 mod repair;
 mod retry_after;
+mod settle;
 mod snapshot;
 #[cfg(feature = "serde")]
 mod snapshot_json;

@@ -7,7 +7,7 @@
 use crate::answer::{Events, Settled};
 use crate::bulkhead::{COUNT_SHIFT, Place};
 use crate::circuit::{Circuit, is_before};
-use crate::engine::{Effect, Entered, effect};
+use crate::engine::Entered;
 use crate::input::{Acquire, Holder, Outcome, Settle};
 use crate::live::{
     COUNTS, GENERATION, HEAD, Head, INSTANT, LAST, LEASE_WORDS, LEVELS, LIMIT_WORDS, Mem, PLACES, TAG, TALLY, WAKE,
@@ -16,6 +16,7 @@ use crate::live::{
 use crate::num::{bits, index, level, low8, low16, low32, wide};
 use crate::permit::Permit;
 use crate::policy::{BulkheadRules, LimitRules, Policy};
+use crate::settle::{Effect, effect};
 
 const ID: u64 = (1 << 24) - 1;
 
@@ -240,8 +241,8 @@ mod tests {
     use core::time::Duration;
 
     use crate::answer::Decision;
-    use crate::engine::End;
     use crate::hash::splitmix64;
+    use crate::settle::End;
     use crate::state::Live;
     use crate::{Acquire, Holder, Outcome, Permit, Policy, Settle, State, Step, Timestamp};
 
