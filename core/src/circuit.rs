@@ -192,24 +192,12 @@ impl Circuit {
         };
     }
 
-    /// An instant not after the next one at which time alone changes the circuit or its mode.
+    /// An instant not after the next one at which time alone changes a circuit that is closed, under no mode.
     fn wakes_at(&self, rules: Option<&CircuitRules>, last_at: u64) -> u64 {
-        let mode = if self.mode_until == 0 { NEVER_US } else { self.mode_until };
-        rules.filter(|_| self.exists).map_or(NEVER_US, |rules| mode.min(self.moves_at(rules, last_at)))
-    }
-
-    /// An instant not after the next one at which time alone changes the circuit.
-    fn moves_at(&self, rules: &CircuitRules, last_at: u64) -> u64 {
-        match self.phase {
-            // What was due by the last change was stored with it: until the next result there is nothing more to forget.
-            Phase::Closed => {
-                let forgets_at = Some(self.forgets_at(rules)).filter(|at| *at > last_at);
-                forgets_at.unwrap_or(NEVER_US).min(self.growth_resets_at(rules))
-            }
-            Phase::Open => self.until_at,
-            Phase::HalfOpen if rules.half_open_permits == 0 => 0,
-            Phase::HalfOpen => self.reopens_at(rules).min(self.touched_at.saturating_add(rules.forget_us)),
-        }
+        let Some(rules) = rules.filter(|_| self.exists) else { return NEVER_US };
+        // What was due by the last change was stored with it: until the next result there is nothing more to forget.
+        let forgets_at = Some(self.forgets_at(rules)).filter(|at| *at > last_at).unwrap_or(NEVER_US);
+        forgets_at.min(self.growth_resets_at(rules))
     }
 
     /// When growth goes back to 0 while closed.
