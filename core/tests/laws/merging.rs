@@ -71,17 +71,16 @@ fn in_order(engine: &Engine, slow_us: u64, calls: &[u8], moment: &Moment) -> (St
 /// where neither opens, leaves the very bytes that the calls in order leave.
 #[test]
 fn settle_many_is_the_calls_in_order() {
-    let policies = spec().prop_filter("with a circuit", |spec| spec.circuit.is_some());
-    check((policies, start(), history(1, 15), calls()), |(spec, start, steps, calls)| {
-        let circuit = spec.circuit.clone().expect("filtered");
-        let has_runs_only = !circuit.has_rate();
-        let slow_us = circuit.slow.map_or(1, |(ms, _)| ms * 1000);
-        // Without a slow duration no call is slow, however a host sums it up.
-        let calls: Vec<u8> = calls.iter().map(|call| if circuit.slow.is_some() { *call } else { call & 1 }).collect();
-        let specs = [spec];
+    let policy = || spec().prop_filter("with a circuit", |spec| spec.circuit.is_some());
+    check(([policy(), policy()], start(), history(2, 15), calls()), |(specs, start, steps, all)| {
         let mut engine = Engine::new(&specs, start);
         for moment in timeline(&specs, start, &steps) {
             engine.tell(&moment);
+            let circuit = specs[moment.policy].circuit.clone().expect("filtered");
+            let has_runs_only = !circuit.has_rate();
+            let slow_us = circuit.slow.map_or(1, |(ms, _)| ms * 1000);
+            // Without a slow duration no call is slow, however a host sums it up.
+            let calls: Vec<u8> = all.iter().map(|call| if circuit.slow.is_some() { *call } else { call & 1 }).collect();
             let mut read = engine.state.clone();
             let generation = read.snapshot().generation;
             let is_closed = phase(&read) == Some(Phase::Closed) && read.snapshot().mode.is_none();
