@@ -78,12 +78,10 @@ impl Entered<'_> {
         Commanded::Done
     }
 
+    /// A block that another policy left is lifted, too: nothing refills while it lasts.
     fn unblock(&mut self) -> Commanded {
-        if self.policy.block.is_none() {
-            return Commanded::NoGate;
-        }
         if self.mem.head[BLOCK] <= self.t {
-            return Commanded::Unchanged;
+            return if self.policy.block.is_none() { Commanded::NoGate } else { Commanded::Unchanged };
         }
         self.advance();
         self.mem.set_block(0);

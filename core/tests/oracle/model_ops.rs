@@ -152,7 +152,9 @@ impl Model {
     pub(crate) fn command(&mut self, op: &Op, now: u64, events: &mut Events) -> Commanded {
         let before = self.clone();
         let missing = match op {
-            Op::Block(_) | Op::Unblock => self.spec.block.is_none(),
+            Op::Block(_) => self.spec.block.is_none(),
+            // The block of another policy can be lifted as long as it lasts.
+            Op::Unblock => self.spec.block.is_none() && self.block == 0,
             // The slots of another policy's bulkhead can be released as long as any of them lasts.
             Op::ReleaseHolder(_) => self.spec.bulkhead.is_none() && self.slots.is_empty(),
             Op::Reset => false,
