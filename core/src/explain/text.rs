@@ -101,7 +101,11 @@ impl CircuitExplanation {
             write!(f, ", the mode {}", Until(until, now))?;
         }
         if self.reason != Reason::None {
-            write!(f, "; opened {} times, last because {}", self.growth.max(1), self.reason.text())?;
+            // Growth is 0 again after closing, however often it opened before.
+            match self.growth {
+                0 | 1 => write!(f, "; last opened because {}", self.reason.text())?,
+                times => write!(f, "; opened {times} times, last because {}", self.reason.text())?,
+            }
         }
         self.write_counts(f)
     }
