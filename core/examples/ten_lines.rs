@@ -2,8 +2,9 @@
 
 use stanchion::{Local, Policy, RunError};
 
-fn call_upstream() -> Result<(), std::io::Error> {
-    Ok(())
+/// The upstream answers with a status.
+fn call_upstream() -> Result<u16, core::num::ParseIntError> {
+    "200".parse()
 }
 
 fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -14,7 +15,7 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
             "bulkhead": {"max_concurrent": 10}}"#,
     )?);
     match billing.run(call_upstream) {
-        Ok(()) => println!("called"),
+        Ok(_status) => println!("called"),
         Err(RunError::Rejected(refusal)) => println!("not now: {refusal}"), // … refuses by circuit, retry after 30s
         Err(RunError::Failed(error)) => println!("failed, and counted: {error}"),
     }
