@@ -68,10 +68,11 @@ export function embedded(text, readText) {
 /** The files that a document embeds. */
 export const embeds = (text) => [...text.matchAll(EMBED)].map((match) => match[2]);
 
-/** Paths of this repository that a document names as code and that are not there, as messages. */
+/** Paths, from the root or from the document, that it names as code and that are not there, as messages. */
 export function missingPaths(path, text, isThere) {
   const named = [...text.matchAll(/`((?:core|store|bindings-\w+|benches|examples|xtask|scripts)\/[\w./-]*)`/g)].map((match) => match[1]);
-  return named.filter((to) => !isThere(to)).map((to) => `${path}: names ${to}, which is not there`);
+  const isMissing = (to) => !isThere(to) && !isThere(join(dirname(path), to));
+  return named.filter(isMissing).map((to) => `${path}: names ${to}, which is not there`);
 }
 
 /** Tests that a document names, as `file: test, test`, and that the file does not have, as messages. */
