@@ -106,10 +106,13 @@ func TestDoRenewsTheLease(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		if p.keeper.keeps() {
+			t.Error("the keeper still keeps the call")
+		}
 		time.Sleep(2 * time.Second)
 		p.keeper.mu.Lock()
-		if p.keeper.timer != nil || p.keeper.first != nil {
-			t.Error("the keeper still keeps something")
+		if p.keeper.timer != nil {
+			t.Error("the keeper goes on without calls")
 		}
 		p.keeper.mu.Unlock()
 		if err := p.Peek(); err != nil {
@@ -131,12 +134,35 @@ func TestDoAbortsACallThatLostItsLease(t *testing.T) {
 				t.Error(err)
 			}
 			<-ctx.Done()
+			synctest.Wait()
+			if p.keeper.keeps() {
+				t.Error("a lost lease is still renewed")
+			}
 			return context.Cause(ctx)
 		})
 		if !errors.Is(err, ErrLeaseLost) || time.Since(began) != time.Second {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})
+}
+
+func TestDoRenewsNothingThatIsNotLeased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newBubblePolicy(t, `{"name": "p", "circuit": {"consecutive_failures": 1, "probe_lease_ms": 3000}}`)
+		_ = p.Do(context.Background(), func(ctx context.Context) error {
+			time.Sleep(1500 * time.Millisecond)
+			if p.keeper.keeps() {
+				t.Error("a call of a closed circuit has no lease")
+			}
+			return ctx.Err()
+		})
+	})
+}
+
+func (k *keeper) keeps() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.first != nil
 }
 
 // Calls come and go while the keeper renews.
