@@ -11,6 +11,7 @@
 
 use alloc::vec::Vec;
 
+use crate::circuit::next_generation;
 use crate::live::{COUNTS, LEASE_WORDS, Mem, PLACES, View, field, with_field};
 use crate::num::{index, low8, low16, low32, wide};
 
@@ -353,13 +354,9 @@ impl Mem<'_> {
         let counts = self.head[COUNTS];
         let mut id = low32(field(counts, 24, ID_BITS));
         while id == 0 || self.is_taken(id) {
-            id = id.wrapping_add(1) & ((1 << ID_BITS) - 1);
+            id = next_generation(id);
         }
-        let next = match id.wrapping_add(1) & ((1 << ID_BITS) - 1) {
-            0 => 1,
-            next => next,
-        };
-        self.head[COUNTS] = with_field(counts, 24, ID_BITS, u64::from(next));
+        self.head[COUNTS] = with_field(counts, 24, ID_BITS, u64::from(next_generation(id)));
         id
     }
 

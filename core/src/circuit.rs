@@ -30,7 +30,7 @@ use crate::time::Timestamp;
 /// Generations have 24 bits.
 const GENERATION_MASK: u32 = (1 << 24) - 1;
 
-/// The generation after `g`: 0 is skipped.
+/// The generation, or the lease id, after `g`: both have 24 bits, and 0 is skipped.
 pub(crate) fn next_generation(g: u32) -> u32 {
     match g.wrapping_add(1) & GENERATION_MASK {
         0 => 1,

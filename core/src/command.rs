@@ -11,7 +11,7 @@ use crate::load::{load, unload};
 use crate::num::{bits, level};
 use crate::policy::{CircuitRules, Policy, WindowRules};
 use crate::settle::{Effect, effect};
-use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Mode, Phase, Reason, Snapshot};
+use crate::snapshot::{CircuitSnapshot, Mode, Phase, Reason, Snapshot};
 use crate::state::Live;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -106,9 +106,6 @@ impl Entered<'_> {
         self.advance();
         let old = unload(self.mem.view());
         let generation = next_generation(old.generation);
-        let mut limits: alloc::vec::Vec<LimitSnapshot> =
-            self.policy.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
-        limits.sort_unstable_by_key(|limit| limit.name_hash);
         let circuit = self.policy.circuit.map(|_| CircuitSnapshot::closed_at(self.t));
         let new = Snapshot {
             generation,
@@ -116,7 +113,7 @@ impl Entered<'_> {
             counts_from: generation,
             circuit,
             mode: None,
-            limits,
+            limits: self.policy.initial_limits(),
             block_until: 0,
             failures_at: alloc::vec::Vec::new(),
             window: None,

@@ -14,7 +14,6 @@ use crate::outlook::Outlook;
 use crate::permit::Permit;
 use crate::policy::{CircuitRules, Policy};
 use crate::settle::End;
-use crate::snapshot::Phase;
 use crate::state::Live;
 use crate::time::Timestamp;
 
@@ -262,10 +261,7 @@ impl Entered<'_> {
     /// Takes from every gate what an admitted call takes.
     fn admit(&mut self, wish: &Acquire) -> Permit {
         let mut circuit = self.circuit_now();
-        let probes = self
-            .rules()
-            .copied()
-            .filter(|_| circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen);
+        let probes = self.rules().copied().filter(|_| self.is_probing(&circuit));
         if probes.is_none() && self.policy.bulkhead.is_none() && !self.takes_tokens(wish.cost) {
             // What is only due by time is not a change.
             return Permit::new(self.t, wish.cost, circuit.generation, 0);

@@ -86,7 +86,8 @@ impl Entered<'_> {
             && self.mem.view().probes().iter().any(|[probe, end]| *probe == u64::from(id) && *end > self.t)
     }
 
-    fn is_probing(&self, circuit: &Circuit) -> bool {
+    /// Whether a call that is admitted now is a probe.
+    pub(crate) fn is_probing(&self, circuit: &Circuit) -> bool {
         self.policy.circuit.is_some() && circuit.exists && circuit.mode.is_none() && circuit.phase == Phase::HalfOpen
     }
 

@@ -11,7 +11,7 @@ use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, SHAPE, TAG, View, WAKE, tag};
 use crate::load::{load, park, shape, unload, words_for};
 use crate::num::{index, low32};
 use crate::policy::Policy;
-use crate::snapshot::{CircuitSnapshot, Snapshot};
+use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Snapshot};
 use crate::time::Timestamp;
 
 mod sealed {
@@ -255,14 +255,18 @@ impl Policy {
         }
     }
 
-    /// A new state. Generation and lease ids follow the instant, so that permits of a lost state hardly match.
-    fn initial(&self, now: Timestamp) -> Snapshot {
-        let now = now.as_micros();
-        let generation = low32(now >> 20) & 0xFF_FFFF;
-        let generation = if generation == 0 { 1 } else { generation };
+    /// New limits, as `initial` says, by ascending name hash.
+    pub(crate) fn initial_limits(&self) -> Vec<LimitSnapshot> {
         let mut limits: Vec<_> =
             self.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
         limits.sort_unstable_by_key(|limit| limit.name_hash);
+        limits
+    }
+
+    /// A new state. Generation and lease ids follow the instant, so that permits of a lost state hardly match.
+    fn initial(&self, now: Timestamp) -> Snapshot {
+        let now = now.as_micros();
+        let generation = skip_zero(low32(now >> 20) & 0xFF_FFFF);
         Snapshot {
             fingerprint: self.fingerprint,
             last_at: now,
@@ -272,7 +276,7 @@ impl Policy {
             counts_from: skip_zero(generation.wrapping_sub(1 << 22) & 0xFF_FFFF),
             next_lease_id: skip_zero(low32(now) & 0xFF_FFFF),
             circuit: self.circuit.map(|_| CircuitSnapshot::closed_at(now)),
-            limits,
+            limits: self.initial_limits(),
             ..Snapshot::default()
         }
     }
