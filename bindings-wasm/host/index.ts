@@ -1,5 +1,6 @@
 /** The engine in WebAssembly, in any JavaScript runtime. */
-import base64 from '../pkg/bytes.js';
+import module from '#module';
+
 import * as glue from '../pkg/stanchion.js';
 import type { Engine } from './engine.js';
 import type { Policy } from './policy.js';
@@ -15,7 +16,7 @@ export { State } from './state.js';
 export type * from './types.js';
 
 /** This thread's engine. It reads no clock and starts no timer. */
-export const engine: Engine = wasmEngine(glue, base64);
+export const engine: Engine = wasmEngine(glue, module());
 
 /**
  * A policy from its JSON, in this thread's engine.

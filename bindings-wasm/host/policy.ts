@@ -9,8 +9,11 @@ interface Place {
   readonly epoch: number;
 }
 
-/** Frees what nobody can reach any more. Policies only: states go with their policy. */
-const registry = new FinalizationRegistry<Place>(free);
+/**
+ * Frees what nobody can reach any more. Policies only: states go with their policy. Some edge runtimes have no such registry;
+ * there a policy lives as long as its isolate, unless it is freed.
+ */
+const registry = typeof FinalizationRegistry === 'undefined' ? undefined : new FinalizationRegistry<Place>(free);
 
 function free({ engine, handle, epoch }: Place): void {
   if (engine.isBroken || engine.epoch !== epoch) return;
@@ -33,7 +36,7 @@ export class Policy {
   /** @internal Made by `Engine.policy`. */
   constructor(engine: Engine, handle: number) {
     this.#place = { engine, handle, epoch: engine.epoch };
-    registry.register(this, this.#place, this);
+    registry?.register(this, this.#place, this);
   }
 
   /** The engine that it lives in. */
@@ -104,7 +107,7 @@ export class Policy {
   free(): void {
     if (this.#isFreed) return;
     this.#isFreed = true;
-    registry.unregister(this);
+    registry?.unregister(this);
     free(this.#place);
   }
 

@@ -3,14 +3,17 @@ import type { RawEngine } from './raw.js';
 
 /** What wasm-bindgen generates: the raw engine's functions, and what starts them. */
 export interface Glue extends RawEngine {
-  initSync(module: { module: BufferSource }): { readonly memory: WebAssembly.Memory };
+  initSync(module: { module: BufferSource | WebAssembly.Module }): { readonly memory: WebAssembly.Memory };
   slotAddress(): number;
   __wbg_reset_state(): void;
 }
 
-/** The engine in WebAssembly, compiled and started synchronously: no `init` for anybody, no top-level await. */
-export function wasmEngine(glue: Glue, base64: string): Engine {
-  const { memory } = glue.initSync({ module: decodeBase64(base64) });
+/**
+ * The engine in WebAssembly, started synchronously: no `init` for anybody, no top-level await. The module is compiled
+ * already, or its bytes are.
+ */
+export function wasmEngine(glue: Glue, module: BufferSource | WebAssembly.Module): Engine {
+  const { memory } = glue.initSync({ module });
   let [words, numbers] = views(memory, glue.slotAddress());
   let current = memory;
   // Memory that grows leaves views of length 0 behind.
@@ -39,11 +42,4 @@ export function wasmEngine(glue: Glue, base64: string): Engine {
 
 function views(memory: WebAssembly.Memory, address: number): [Uint32Array, Float64Array] {
   return [new Uint32Array(memory.buffer, address, 16), new Float64Array(memory.buffer, address, 8)];
-}
-
-function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

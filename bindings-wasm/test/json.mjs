@@ -89,8 +89,8 @@ function text(value, order) {
   return `{${keys.map((key) => `${JSON.stringify(key)}:${text(members.get(key), order)}`).join(',')}}`;
 }
 
-/** JavaScript compares UTF-16 units, where a surrogate comes before U+E000. */
-function byCodePoint(left, right) {
+/** The order of UTF-8 bytes too. JavaScript compares UTF-16 units, where a surrogate comes before U+E000. */
+export function byCodePoint(left, right) {
   const [a, b] = [[...left], [...right]];
   const at = a.findIndex((char, i) => char !== b[i]);
   if (at < 0) return a.length - b.length;

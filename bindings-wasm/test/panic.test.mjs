@@ -1,16 +1,17 @@
 // A trap ends an instance, in a release build: nobody decides on half-written state, and a fresh instance goes on.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import { EngineError } from '../dist/errors.js';
 import { wasmEngine } from '../dist/wasm.js';
-import base64 from '../pkg-test-panic/bytes.js';
 import * as glue from '../pkg-test-panic/stanchion.js';
 
+const module = readFileSync(new URL('../pkg-test-panic/stanchion_bg.wasm', import.meta.url));
 const NOW = 1_700_000_000_000_000;
 
 test('after a trap every policy throws, until its state is restored into a fresh instance', () => {
-  const engine = wasmEngine(glue, base64);
+  const engine = wasmEngine(glue, module);
   const policy = engine.policy({ name: 'p', circuit: { consecutive_failures: 1 } });
   const state = policy.newState(NOW);
   state.command({ trip: {} }, NOW);

@@ -1,5 +1,6 @@
-// Replays the vectors on the engine in WebAssembly. Arguments: see `main` in runner.mjs.
+// Replays the vectors on the engine in WebAssembly, in Node. Arguments: see `main` in runner.mjs.
 import { engine } from '../dist/index.js';
+import { replay } from './replay.mjs';
 import { main } from './runner.mjs';
 
-main(engine, process.argv.slice(2));
+await main((files) => replay(engine, files), process.argv.slice(2));

@@ -1,0 +1,6 @@
+// What the page of the runner `chromium` loads: replays the vectors that its server has.
+import { engine } from 'stanchion-wasm';
+
+import { replay } from './replay.mjs';
+
+globalThis.replayed = (async () => replay(engine, await (await fetch('/vectors.json')).json()))();

@@ -1,0 +1,10 @@
+// The worker of the runner `workerd`: replays the vectors that it is sent.
+import { engine } from 'stanchion-wasm';
+
+import { replay } from './replay.mjs';
+
+export default {
+  async fetch(request) {
+    return Response.json(await replay(engine, await request.json()));
+  },
+};
