@@ -1,17 +1,24 @@
 //! The WebAssembly exports: each takes numbers (a string or bytes where nothing is hot) and hands them to the
 //! [`Raw`] of this instance, which one JavaScript thread owns. See `stanchion-raw` for statuses and the slot.
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
-use std::cell::RefCell;
+extern crate alloc;
+
+mod bare;
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use stanchion_raw::{Raw, Slot, Status};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-thread_local! {
-    static RAW: RefCell<Raw> = const { RefCell::new(Raw::new()) };
-}
+use crate::bare::OneThread;
+
+static RAW: OneThread<Raw> = OneThread::new(Raw::new());
 
 fn raw<T>(run: impl FnOnce(&mut Raw) -> T) -> T {
-    RAW.with_borrow_mut(run)
+    RAW.with(run)
 }
 
 /// Exports functions of `Raw` under their names in JavaScript.

@@ -1,6 +1,10 @@
 //! Everything that is not on the way of a call: text and bytes cross here.
+//!
+//! Never inlined: in WebAssembly the exports are compiled to be fast, and this to be small.
 
-use std::sync::Arc;
+use alloc::borrow::ToOwned;
+use alloc::string::ToString;
+use alloc::sync::Arc;
 
 use stanchion::{Command, Event, Gate, Permit, Policy, holder_hash, parse_retry_after, wait_ms};
 
@@ -9,6 +13,7 @@ use crate::{Held, PermitWords, Raw, Status, number};
 
 impl Raw {
     /// A policy from JSON; `value` is its handle.
+    #[inline(never)]
     pub fn policy_new(&mut self, json: &str) -> Status {
         match Policy::from_json(json) {
             Ok(policy) => {
@@ -20,6 +25,7 @@ impl Raw {
     }
 
     /// Frees a policy with all its states. Freeing it again does nothing.
+    #[inline(never)]
     pub fn policy_free(&mut self, policy: u32) {
         if let Some(gone) = self.policies.get(policy).map(Arc::as_ptr) {
             self.states.remove_all(|held| Arc::as_ptr(&held.policy) == gone);
@@ -28,16 +34,19 @@ impl Raw {
     }
 
     /// `text` is what the policy was built from as JSON, with all defaults filled in.
+    #[inline(never)]
     pub fn policy_config(&mut self, policy: u32) -> Status {
         self.with_policy(policy, |raw, policy| raw.say(policy.config().to_json()))
     }
 
     /// `value` is the policy's fingerprint.
+    #[inline(never)]
     pub fn policy_fingerprint(&mut self, policy: u32) -> Status {
         self.with_policy(policy, |raw, policy| raw.number(u64::from(policy.fingerprint())))
     }
 
     /// `text` is the name of the gate with that index, `limit:calls` for example.
+    #[inline(never)]
     pub fn gate_name(&mut self, policy: u32, index: u32) -> Status {
         self.with_policy(policy, |raw, policy| match Gate::from_index(index) {
             Some(gate) => raw.say(policy.gate_name(gate)),
@@ -46,6 +55,7 @@ impl Raw {
     }
 
     /// A new state; `value` is its handle.
+    #[inline(never)]
     pub fn state_new(&mut self, policy: u32, now_us: f64) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
@@ -58,6 +68,7 @@ impl Raw {
     }
 
     /// A state from its bytes; `value` is its handle.
+    #[inline(never)]
     pub fn state_decode(&mut self, policy: u32, bytes: &[u8]) -> Status {
         self.with_policy(policy, |raw, policy| match policy.decode(bytes) {
             Ok(state) => raw.hold(Held { policy, state }),
@@ -66,6 +77,7 @@ impl Raw {
     }
 
     /// Puts bytes into a state that is there; on a fault it stays as it was.
+    #[inline(never)]
     pub fn state_restore(&mut self, state: u32, bytes: &[u8]) -> Status {
         let Some(Held { policy, state }) = self.states.get_mut(state) else { return self.freed("state", state) };
         match policy.decode_into(state, bytes) {
@@ -75,6 +87,7 @@ impl Raw {
     }
 
     /// Lets another policy decide over a state from now on; it adopts it at the next step.
+    #[inline(never)]
     pub fn state_use(&mut self, state: u32, policy: u32) -> Status {
         self.with_policy(policy, |raw, policy| match raw.states.get_mut(state) {
             Some(held) => {
@@ -86,11 +99,13 @@ impl Raw {
     }
 
     /// Frees a state. Freeing it again does nothing.
+    #[inline(never)]
     pub fn state_free(&mut self, state: u32) {
         self.states.remove(state);
     }
 
     /// `bytes` are the state's.
+    #[inline(never)]
     pub fn snapshot(&mut self, state: u32) -> Status {
         let Some(held) = self.states.get(state) else { return self.freed("state", state) };
         self.bytes.clear();
@@ -99,6 +114,7 @@ impl Raw {
     }
 
     /// [`Policy::command`], from its JSON form.
+    #[inline(never)]
     pub fn command(&mut self, state: u32, json: &str, now_us: f64) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
@@ -111,6 +127,7 @@ impl Raw {
     }
 
     /// `text` is the explanation as JSON.
+    #[inline(never)]
     pub fn explain(&mut self, state: u32, now_us: f64) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
@@ -122,6 +139,7 @@ impl Raw {
     }
 
     /// `value` is the first instant at which something changes by time alone, 0 for none.
+    #[inline(never)]
     pub fn next_change_at(&mut self, state: u32, now_us: f64) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
@@ -133,6 +151,7 @@ impl Raw {
     }
 
     /// `value` is the instant from when forgetting the state changes no answer, 0 for none.
+    #[inline(never)]
     pub fn vacuous_at(&mut self, state: u32) -> Status {
         let Some(held) = self.states.get(state) else { return self.freed("state", state) };
         self.slot.instant(held.policy.vacuous_at(&held.state));
@@ -140,6 +159,7 @@ impl Raw {
     }
 
     /// `value` is the instant that a Retry-After header names, 0 where it is none.
+    #[inline(never)]
     pub fn parse_retry_after(&mut self, header: &str, now_us: f64) -> Status {
         match number::instant(now_us) {
             Ok(now) => {
@@ -151,6 +171,7 @@ impl Raw {
     }
 
     /// The slot's permit is the one of these 32 hexadecimal digits.
+    #[inline(never)]
     pub fn permit_parse(&mut self, text: &str) -> Status {
         match text.parse::<Permit>() {
             Ok(permit) => {
@@ -162,27 +183,32 @@ impl Raw {
     }
 
     /// `text` is the permit's 32 hexadecimal digits.
+    #[inline(never)]
     pub fn permit_text(&mut self, permit: PermitWords) -> Status {
         self.say(Permit::from_words(permit).to_string())
     }
 
     /// `text` is the name of the event with that number, empty where there is none.
+    #[inline(never)]
     pub fn event_name(&mut self, code: u32) -> Status {
         let event = u8::try_from(code).ok().and_then(Event::from_code);
         self.say(event.map_or("", Event::name).to_owned())
     }
 
     /// Words 0 and 1 of the slot are the low and the high half of the holder's number.
+    #[inline(never)]
     pub fn holder_hash(&mut self, name: &str) {
         let [lo, hi] = halves(holder_hash(name));
         self.slot.permit = [lo, hi, 0, 0];
     }
 
     /// `value` is the wait in whole milliseconds, rounded up; never for what is no number of microseconds.
+    #[inline(never)]
     pub fn wait_ms(&mut self, wait_us: f64) {
         self.slot.value = number::whole(wait_us).map_or(f64::INFINITY, |wait| number::exact(wait_ms(wait)));
     }
 
+    #[inline(never)]
     fn with_policy(&mut self, policy: u32, run: impl FnOnce(&mut Self, Arc<Policy>) -> Status) -> Status {
         match self.policy(policy) {
             Ok(policy) => run(self, policy),

@@ -1,5 +1,7 @@
 //! What went wrong, in parts that JavaScript reads one by one.
 
+use alloc::string::{String, ToString};
+
 use stanchion::{ConfigError, InputError, StateError};
 
 /// An error with a stable code, a message for people, and the parts that programs want.

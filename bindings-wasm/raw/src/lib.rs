@@ -4,6 +4,9 @@
 //! many times more. So a [`Raw`] keeps policies and states in slabs, takes handles and numbers, answers with a
 //! [`Status`], and leaves the rest of the answer in a [`Slot`] at a fixed address. The WASM build and the Node addon
 //! export the same functions over it, and one TypeScript layer serves both. Nothing is decided here.
+#![no_std]
+
+extern crate alloc;
 
 mod cold;
 mod fault;
@@ -12,7 +15,9 @@ pub mod number;
 mod slot;
 pub mod status;
 
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use stanchion::{InputError, Policy, State};
 
