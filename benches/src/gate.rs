@@ -65,14 +65,12 @@ impl Gate {
     /// One call that works: acquire, settle. Answers whether it was admitted.
     pub fn pass(&mut self) -> bool {
         let now = self.now();
-        match self.policy.acquire(&mut self.state, Acquire::new(), now).answer {
-            Decision::Admitted { permit, .. } => {
-                let now = self.now();
-                let _ = self.policy.settle(&mut self.state, permit, Settle::success(), now);
-                true
-            }
-            Decision::Rejected(_) => false,
-        }
+        let Decision::Admitted { permit, .. } = self.policy.acquire(&mut self.state, Acquire::new(), now).answer else {
+            return false;
+        };
+        let now = self.now();
+        let _ = self.policy.settle(&mut self.state, permit, Settle::success(), now);
+        true
     }
 
     /// Takes places (and tokens) until the gate refuses, and keeps them.

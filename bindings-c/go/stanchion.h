@@ -286,7 +286,8 @@ typedef struct stn_settle_options {
 typedef struct stn_answer {
     // `sizeof(stn_answer)`, set by the caller.
     uint32_t struct_size;
-    // `STN_COUNTED` and so on.
+    // `STN_COUNTED` and so on. A number that this header does not name comes from a newer library: the step was done, and
+    // nothing more is known.
     uint32_t answer;
     // 1 where the state changed and so must be kept, else 0.
     uint32_t changed;

@@ -191,7 +191,8 @@ pub struct stn_decision {
 pub struct stn_answer {
     /// `sizeof(stn_answer)`, set by the caller.
     pub struct_size: u32,
-    /// `STN_COUNTED` and so on.
+    /// `STN_COUNTED` and so on. A number that this header does not name comes from a newer library: the step was done, and
+    /// nothing more is known.
     pub answer: u32,
     /// 1 where the state changed and so must be kept, else 0.
     pub changed: u32,

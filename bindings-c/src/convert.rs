@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use engine::{
-    Acquire, Commanded, Decision, Events, Holder, Outcome, Peek, Rejection, Renewed, RetryAfter, Settle, Settled, Step,
-    Timestamp,
+    Acquire, Commanded, Decision, Events, Holder, Outcome, Peek, Rejection, Renewed, Settle, Settled, Step, Timestamp,
 };
 
 use crate::abi::{
-    STN_ACQUIRE_COST, STN_ACQUIRE_HOLDER, STN_ADMITTED, STN_COUNTED, STN_DONE, STN_FAILURE, STN_IGNORED,
-    STN_LEASE_LOST, STN_NEVER, STN_NO_GATE, STN_NOT_LEASED, STN_REJECTED, STN_RENEWED, STN_SETTLE_ACTUAL_COST,
-    STN_SETTLE_DURATION, STN_STALE, STN_SUCCESS, STN_UNCHANGED, stn_acquire_options, stn_answer, stn_decision,
+    STN_ACQUIRE_COST, STN_ACQUIRE_HOLDER, STN_ADMITTED, STN_FAILURE, STN_IGNORED, STN_NEVER, STN_REJECTED,
+    STN_SETTLE_ACTUAL_COST, STN_SETTLE_DURATION, STN_SUCCESS, stn_acquire_options, stn_answer, stn_decision,
     stn_permit, stn_settle_options,
 };
 use crate::guard::{OUT_OF_RANGE, Status};
@@ -84,42 +82,40 @@ impl stn_decision {
         self.would_reject = 1;
         self.by = rejection.by.index();
         self.gates = rejection.gates.bits();
-        self.retry_after_us = match rejection.retry_after {
-            RetryAfter::After(wait) => micros(wait),
-            RetryAfter::Never => STN_NEVER,
-        };
+        self.retry_after_us = rejection.retry_after.wait().map_or(STN_NEVER, micros);
         self
     }
 }
 
 impl Out<stn_decision> {
     #[inline]
-    pub(crate) fn decided(self, step: &Step<Decision>) {
+    pub(crate) fn decided(self, step: Step<Decision>) {
         let blank = |verdict| stn_decision::blank(self.struct_size, verdict, step.changed, step.events);
-        let decision = match &step.answer {
-            Decision::Admitted { permit, would_reject } => {
-                let admitted = stn_decision { permit: permit.into(), ..blank(STN_ADMITTED) };
-                match would_reject {
+        let decision = match step.answer.into_result() {
+            Ok(call) => {
+                let admitted = stn_decision { permit: (&call.permit).into(), ..blank(STN_ADMITTED) };
+                match &call.would_reject {
                     None => admitted,
                     Some(rejection) => admitted.because(rejection),
                 }
             }
-            Decision::Rejected(rejection) => blank(STN_REJECTED).because(rejection),
+            Err(rejection) => blank(STN_REJECTED).because(&rejection),
         };
         self.write(decision);
     }
 
     pub(crate) fn peeked(self, peek: &Peek) {
         let blank = |verdict| stn_decision::blank(self.struct_size, verdict, false, Events::NONE);
-        let decision = match peek {
-            Peek::Admits => blank(STN_ADMITTED),
-            Peek::Rejects(rejection) => blank(STN_REJECTED).because(rejection),
+        let decision = match peek.rejection() {
+            None => blank(STN_ADMITTED),
+            Some(rejection) => blank(STN_REJECTED).because(rejection),
         };
         self.write(decision);
     }
 }
 
-/// An engine's answer as its constant, with the end of a renewed lease.
+/// An engine's answer as its number, with the end of a renewed lease. The constants are the engine's own numbers, so that an
+/// answer of a later engine crosses as itself.
 pub(crate) trait Code {
     fn code(&self) -> (u32, u64);
 }
@@ -127,39 +123,25 @@ pub(crate) trait Code {
 impl Code for Settled {
     #[inline]
     fn code(&self) -> (u32, u64) {
-        let code = match self {
-            Self::Counted => STN_COUNTED,
-            Self::Stale => STN_STALE,
-            Self::LeaseLost => STN_LEASE_LOST,
-        };
-        (code, 0)
+        (Self::code(*self), 0)
     }
 }
 
 impl Code for Renewed {
     fn code(&self) -> (u32, u64) {
-        match self {
-            Self::Until(until) => (STN_RENEWED, until.as_micros()),
-            Self::LeaseLost => (STN_LEASE_LOST, 0),
-            Self::NotLeased => (STN_NOT_LEASED, 0),
-        }
+        (Self::code(*self), instant_or_zero(self.until()))
     }
 }
 
 impl Code for Commanded {
     fn code(&self) -> (u32, u64) {
-        let code = match self {
-            Self::Done => STN_DONE,
-            Self::Unchanged => STN_UNCHANGED,
-            Self::NoGate => STN_NO_GATE,
-        };
-        (code, 0)
+        (Self::code(*self), 0)
     }
 }
 
 impl Code for () {
     fn code(&self) -> (u32, u64) {
-        (STN_DONE, 0)
+        (Commanded::Done.code(), 0)
     }
 }
 
@@ -200,4 +182,22 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 /// An instant on the wire: 0 means none.
 pub(crate) fn instant_or_zero(at: Option<Timestamp>) -> u64 {
     at.map_or(0, Timestamp::as_micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Commanded, Renewed, Settled, Timestamp};
+    use crate::abi::{
+        STN_COUNTED, STN_DONE, STN_LEASE_LOST, STN_NO_GATE, STN_NOT_LEASED, STN_RENEWED, STN_STALE, STN_UNCHANGED,
+    };
+
+    #[test]
+    fn the_constants_are_the_engines_numbers() {
+        let settled = [Settled::Counted, Settled::Stale, Settled::LeaseLost].map(Settled::code);
+        assert_eq!(settled, [STN_COUNTED, STN_STALE, STN_LEASE_LOST]);
+        let renewed = [Renewed::Until(Timestamp::MAX), Renewed::LeaseLost, Renewed::NotLeased].map(Renewed::code);
+        assert_eq!(renewed, [STN_RENEWED, STN_LEASE_LOST, STN_NOT_LEASED]);
+        let commanded = [Commanded::Done, Commanded::Unchanged, Commanded::NoGate].map(Commanded::code);
+        assert_eq!(commanded, [STN_DONE, STN_UNCHANGED, STN_NO_GATE]);
+    }
 }

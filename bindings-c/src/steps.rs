@@ -44,7 +44,7 @@ pub unsafe extern "C" fn stn_acquire(
             let wish = wish(options)?;
             let now = instant(now_us)?;
             let mut state = lent(policy, state, size)?;
-            out.decided(&policy.acquire(&mut state, wish, now));
+            out.decided(policy.acquire(&mut state, wish, now));
             Ok(())
         })
     }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use engine::{Command, Timestamp};
-use stanchion_store::{Durability, KeyHandle, Options, Store, Stored, Verdict};
+use stanchion_store::{Durability, KeyHandle, Options, Store, Stored};
 
 use crate::abi::{
     STN_ADMITTED, STN_REJECTED, STN_STORE_ANY_OWNER, STN_STORE_MAX_KEYS, STN_STORE_MUST_EXIST, STN_STORE_READ_ONLY,
@@ -200,13 +200,13 @@ pub unsafe extern "C" fn stn_store_acquire(
             let wish = wish(options)?;
             let (verdict, changed, events) = report(stored, error, key.acquire(wish, maybe_instant(now_us)?));
             let blank = |verdict| stn_decision::blank(out.struct_size, verdict, changed, events);
-            let decision = match &verdict {
-                Verdict::Admitted { permit, would_reject } => {
-                    let admitted = stn_decision { permit: permit.into(), ..blank(STN_ADMITTED) };
-                    would_reject.iter().fold(admitted, stn_decision::because)
+            let decision = match verdict.into_result() {
+                Ok(call) => {
+                    let admitted = stn_decision { permit: (&call.permit).into(), ..blank(STN_ADMITTED) };
+                    call.would_reject.iter().fold(admitted, stn_decision::because)
                 }
-                Verdict::Rejected(rejection) => blank(STN_REJECTED).because(rejection),
-                Verdict::Unavailable => blank(STN_UNAVAILABLE),
+                Err(Some(rejection)) => blank(STN_REJECTED).because(&rejection),
+                Err(None) => blank(STN_UNAVAILABLE),
             };
             out.write(decision);
             Ok(())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use napi::Task;
 use napi::bindgen_prelude::Env;
 use napi_derive::napi;
-use stanchion::{Acquire, Command, Permit, Settle, Timestamp};
-use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, commanded, renewed, settled};
+use stanchion::{Acquire, Command, Permit, Settle, Timestamp, UnknownAnswer};
+use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, UNKNOWN, commanded, renewed, settled};
 use stanchion_raw::{Fault, Raw, Slot, number};
 use stanchion_store::{KeyHandle, Store, StoreError, Stored, Transaction, Turn, Verdict};
 
@@ -64,13 +64,13 @@ impl Done {
     }
 
     fn verdict(stored: Stored<Verdict>) -> Self {
-        Self::stored(Ok(stored), |slot, verdict| match verdict {
-            Verdict::Admitted { permit, would_reject } => slot.admitted(&permit, would_reject.as_ref()),
-            Verdict::Rejected(rejection) => {
+        Self::stored(Ok(stored), |slot, verdict| match verdict.into_result() {
+            Ok(call) => slot.admitted(&call.permit, call.would_reject.as_ref()),
+            Err(Some(rejection)) => {
                 slot.rejection(&rejection);
                 2
             }
-            Verdict::Unavailable => UNAVAILABLE,
+            Err(None) => UNAVAILABLE,
         })
     }
 
@@ -84,7 +84,7 @@ impl Done {
         done.slot.degraded = u32::from(done.fault.is_some());
         done.slot.sequence = number::exact(stored.sequence);
         done.status = put(&mut done.slot, stored.answer);
-        done
+        if done.status == UNKNOWN { Self::failed(UnknownAnswer.into()) } else { done }
     }
 
     /// Makes it the last answer of this thread's engine.

@@ -1,14 +1,35 @@
 //! What the engine answers.
+//!
+//! All of it may grow: hosts take answers apart by the methods here, which know every case, and pass numbers on. So what
+//! a later case means to an older host is said once, here, and guessed nowhere.
 
-use core::fmt;
+mod event;
+mod gate;
+mod result;
+
 use core::time::Duration;
 
+pub use event::{Event, Events};
+pub use gate::{Gate, GateSet};
+pub use result::{Commanded, Renewed, Settled};
+
 use crate::permit::Permit;
-use crate::time::Timestamp;
 
 /// An answer, whether the state changed (and so must be written), and what happened on the way.
+///
+/// ```
+/// use stanchion::{Command, Commanded, Event, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let step = policy.command(&mut state, &Command::Trip, now);
+/// assert_eq!((step.answer, step.changed), (Commanded::Done, true));
+/// assert!(step.events.iter().eq([Event::Opened]));
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the answer decides, and a changed state must be kept"]
+#[non_exhaustive]
 pub struct Step<T> {
     /// The answer.
     pub answer: T,
@@ -18,108 +39,31 @@ pub struct Step<T> {
     pub events: Events,
 }
 
-/// One gate of a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Gate {
-    /// The circuit breaker, or the mode that lies over it.
-    Circuit,
-    /// The server's block.
-    Block,
-    /// A limit, by its place in the policy.
-    Limit(u8),
-    /// The bulkhead.
-    Bulkhead,
-}
-
-/// The gates that refuse, as a set.
-///
-/// The bits are stable: 0 the circuit, 1 the block, 2 to 17 the limits in their order, 18 the bulkhead.
-///
-/// ```
-/// use stanchion::{Gate, GateSet};
-///
-/// let gates = GateSet::from_bits(0b101);
-/// assert!(gates.contains(Gate::Circuit) && !gates.contains(Gate::Block));
-/// assert_eq!(gates.iter().collect::<Vec<_>>(), [Gate::Circuit, Gate::Limit(0)]);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct GateSet(u32);
-
-impl GateSet {
-    /// No gate.
-    pub const EMPTY: Self = Self(0);
-
-    /// The bits.
-    pub const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// A set from its bits; those that stand for no gate are dropped.
-    pub const fn from_bits(bits: u32) -> Self {
-        Self(bits & 0x7_FFFF)
-    }
-
-    /// Whether nothing refuses.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether that gate refuses.
-    pub const fn contains(self, gate: Gate) -> bool {
-        self.0 & gate.bit() != 0
-    }
-
-    /// The first gate in order: circuit, block, limits, bulkhead.
-    pub fn first(self) -> Option<Gate> {
-        Gate::from_index(self.0.trailing_zeros())
-    }
-
-    /// The gates in order.
-    pub fn iter(self) -> impl Iterator<Item = Gate> {
-        (0..19).filter(move |i| self.0 & (1 << i) != 0).filter_map(Gate::from_index)
-    }
-
-    pub(crate) fn insert(&mut self, gate: Gate) {
-        self.0 |= gate.bit();
-    }
-}
-
-impl fmt::Debug for GateSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
-
-impl Gate {
-    /// Its place in the order of gates, which is also its bit in a [`GateSet`].
-    pub const fn index(self) -> u32 {
-        match self {
-            Self::Circuit => 0,
-            Self::Block => 1,
-            #[expect(clippy::as_conversions, reason = "widening in a const fn")]
-            Self::Limit(i) => 2_u32.wrapping_add((i & 15) as u32),
-            Self::Bulkhead => 18,
-        }
-    }
-
-    /// The gate at that place.
-    pub fn from_index(index: u32) -> Option<Self> {
-        match index {
-            0 => Some(Self::Circuit),
-            1 => Some(Self::Block),
-            2..=17 => u8::try_from(index.wrapping_sub(2)).ok().map(Self::Limit),
-            18 => Some(Self::Bulkhead),
-            _ => None,
-        }
-    }
-
-    const fn bit(self) -> u32 {
-        1 << self.index()
+impl<T> Step<T> {
+    /// A step of a host's own, which answers so; nothing happened in it.
+    ///
+    /// ```
+    /// use stanchion::{Settled, Step};
+    ///
+    /// let step = Step::new(Settled::Stale, false);
+    /// assert!(!step.changed && step.events.is_empty());
+    /// ```
+    pub const fn new(answer: T, changed: bool) -> Self {
+        Self { answer, changed, events: Events::NONE }
     }
 }
 
 /// When every gate would admit the same call if nothing else happened.
+///
+/// ```
+/// use core::time::Duration;
+/// use stanchion::RetryAfter;
+///
+/// assert_eq!(RetryAfter::After(Duration::from_secs(2)).wait(), Some(Duration::from_secs(2)));
+/// assert!(RetryAfter::After(Duration::MAX) < RetryAfter::Never);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RetryAfter {
     /// So long from `now`, exactly: one microsecond earlier, `by` still refuses.
     After(Duration),
@@ -127,8 +71,35 @@ pub enum RetryAfter {
     Never,
 }
 
+impl RetryAfter {
+    /// How long to wait; `None` where waiting cannot help.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::RetryAfter::Never.wait(), None);
+    /// ```
+    #[inline]
+    pub const fn wait(self) -> Option<Duration> {
+        match self {
+            Self::After(wait) => Some(wait),
+            Self::Never => None,
+        }
+    }
+}
+
 /// A refusal.
+///
+/// ```
+/// use stanchion::{Acquire, Gate, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1, "lease_ms": 30000}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let _held = policy.acquire(&mut state, Acquire::new(), now);
+/// let refusal = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap_err();
+/// assert_eq!((refusal.by, refusal.retry_after.wait().unwrap().as_secs()), (Gate::Bulkhead, 30));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Rejection {
     /// The gate that holds the call up longest: the one that still refuses one microsecond before `retry_after`.
     pub by: Gate,
@@ -138,11 +109,39 @@ pub struct Rejection {
     pub retry_after: RetryAfter,
 }
 
+impl Rejection {
+    /// A refusal of these gates, for a host that decides something itself, and for tests.
+    ///
+    /// ```
+    /// use stanchion::{Gate, GateSet, Rejection, RetryAfter};
+    ///
+    /// let refusal = Rejection::new(Gate::Block, GateSet::from_iter([Gate::Block]), RetryAfter::Never);
+    /// assert!(refusal.gates.contains(refusal.by));
+    /// ```
+    #[inline]
+    pub const fn new(by: Gate, gates: GateSet, retry_after: RetryAfter) -> Self {
+        Self { by, gates, retry_after }
+    }
+}
+
 /// The answer to an acquire.
+///
+/// ```
+/// use stanchion::{Acquire, Decision, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let first = policy.acquire(&mut state, Acquire::new(), now).answer;
+/// let second = policy.acquire(&mut state, Acquire::new(), now).answer;
+/// assert!(matches!(first, Decision::Admitted { .. }) && matches!(second, Decision::Rejected(_)));
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an admitted call holds a permit that wants to be settled"]
+#[non_exhaustive]
 pub enum Decision {
     /// The call may go ahead.
+    #[non_exhaustive]
     Admitted {
         /// To be given back by `settle` or `cancel`.
         permit: Permit,
@@ -153,8 +152,80 @@ pub enum Decision {
     Rejected(Rejection),
 }
 
+/// An admitted call, as [`Decision::into_result`] hands it out.
+///
+/// ```
+/// use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let admitted = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap();
+/// assert_eq!(admitted.would_reject, None);
+/// assert_eq!(policy.settle(&mut state, admitted.permit, Settle::success(), now).answer, Settled::Counted);
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "it holds a permit that wants to be settled"]
+#[non_exhaustive]
+pub struct Admission {
+    /// To be given back by `settle` or `cancel`.
+    pub permit: Permit,
+    /// In shadow mode: what would have been answered.
+    pub would_reject: Option<Rejection>,
+}
+
+impl Admission {
+    /// An admitted call with this permit, for a host that decides something itself.
+    ///
+    /// ```
+    /// use stanchion::{Admission, Permit};
+    ///
+    /// let unguarded = Admission::new(Permit::from_words([0; 4]), None);
+    /// assert!(!unguarded.permit.is_leased());
+    /// ```
+    #[inline]
+    pub const fn new(permit: Permit, would_reject: Option<Rejection>) -> Self {
+        Self { permit, would_reject }
+    }
+}
+
+impl Decision {
+    /// Whether the call may go ahead now, or why not. Every decision is one of the two, those of later releases too: a host
+    /// that asks here need not know them.
+    ///
+    /// # Errors
+    /// The call may not go ahead now.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Gate, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let mut ask = || policy.acquire(&mut state, Acquire::new(), now).answer.into_result();
+    /// assert!(ask().unwrap().permit.is_leased());
+    /// assert_eq!(ask().unwrap_err().by, Gate::Bulkhead);
+    /// ```
+    #[inline]
+    pub fn into_result(self) -> Result<Admission, Rejection> {
+        match self {
+            Self::Admitted { permit, would_reject } => Ok(Admission { permit, would_reject }),
+            Self::Rejected(rejection) => Err(rejection),
+        }
+    }
+}
+
 /// What [`Policy::peek`](crate::Policy::peek) saw: what an acquire would be answered, without a permit.
+///
+/// ```
+/// use stanchion::{Acquire, Peek, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// assert_eq!(policy.peek(&policy.new_state(now), &Acquire::new(), now), Peek::Admits);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Peek {
     /// All gates would admit.
     Admits,
@@ -162,40 +233,32 @@ pub enum Peek {
     Rejects(Rejection),
 }
 
-/// What became of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Settled {
-    /// It counted as what it said.
-    Counted,
-    /// It came from before the circuit's last phase (or from shadow mode) and moved no circuit.
-    Stale,
-    /// Its lease had ended: slots and tokens had already come back, or never will by this permit.
-    LeaseLost,
-}
-
-/// What became of a renewal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Renewed {
-    /// The lease now ends at this instant.
-    Until(Timestamp),
-    /// The lease had ended. Abort the call: its slot may be another's.
-    LeaseLost,
-    /// The permit holds no lease; there is nothing to renew.
-    NotLeased,
-}
-
-/// What became of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Commanded {
-    /// Done.
-    Done,
-    /// There was nothing to do: it was so already.
-    Unchanged,
-    /// The policy has no such gate.
-    NoGate,
+impl Peek {
+    /// Why the call could not go ahead now; `None` where it could.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Peek::Admits.rejection(), None);
+    /// ```
+    #[inline]
+    pub const fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Admits => None,
+            Self::Rejects(rejection) => Some(rejection),
+        }
+    }
 }
 
 /// The answer to an [`Input`](crate::Input).
+///
+/// ```
+/// use stanchion::{Answer, Command, Commanded, Input, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let step = policy.apply(&mut state, Input::Command(Command::Unblock), now);
+/// assert_eq!(step.answer, Answer::Commanded(Commanded::NoGate));
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
@@ -207,124 +270,4 @@ pub enum Answer {
     Renewed(Renewed),
     /// To a command.
     Commanded(Commanded),
-}
-
-/// Something that happened in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Event {
-    /// The circuit opened.
-    Opened = 1,
-    /// The circuit lets probes through.
-    HalfOpened = 2,
-    /// The circuit closed.
-    Closed = 3,
-    /// A late failure moved the end of the open time.
-    Extended = 4,
-    /// A block began or was moved later.
-    Blocked = 5,
-    /// The block was lifted by command.
-    Unblocked = 6,
-    /// A mode was laid over the circuit or taken off.
-    ModeChanged = 7,
-    /// All gates started anew.
-    Reset = 8,
-    /// The clock had stepped back; every stored instant was moved with it.
-    ClockStepped = 9,
-    /// The state was taken over from another configuration.
-    Adopted = 10,
-    /// A carried limit had to go, because more than 16 were carried.
-    LimitDropped = 11,
-}
-
-impl Event {
-    const ALL: [Self; 11] = [
-        Self::Opened,
-        Self::HalfOpened,
-        Self::Closed,
-        Self::Extended,
-        Self::Blocked,
-        Self::Unblocked,
-        Self::ModeChanged,
-        Self::Reset,
-        Self::ClockStepped,
-        Self::Adopted,
-        Self::LimitDropped,
-    ];
-
-    /// The event with that number, as it stands in [`Events::bits`].
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code).wrapping_sub(1)).copied()
-    }
-
-    /// Its name in JSON and in logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::HalfOpened => "half_opened",
-            Self::Closed => "closed",
-            Self::Extended => "extended",
-            Self::Blocked => "blocked",
-            Self::Unblocked => "unblocked",
-            Self::ModeChanged => "mode_changed",
-            Self::Reset => "reset",
-            Self::ClockStepped => "clock_stepped",
-            Self::Adopted => "adopted",
-            Self::LimitDropped => "limit_dropped",
-        }
-    }
-}
-
-/// At most eight events, in the order in which they happened, held inline.
-///
-/// ```
-/// use stanchion::{Command, Event, Policy, Timestamp};
-///
-/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
-/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
-/// let mut state = policy.new_state(now);
-/// let step = policy.command(&mut state, &Command::Trip, now);
-/// assert_eq!(step.events.iter().map(Event::name).collect::<Vec<_>>(), ["opened"]);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Events(u64);
-
-impl Events {
-    /// Nothing happened.
-    pub const NONE: Self = Self(0);
-
-    /// Whether nothing happened.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The numbers of the events, one a byte, the first in the lowest.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// Events from their bytes; bytes that are no event are passed over by [`Events::iter`].
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// The events in order.
-    pub fn iter(self) -> impl Iterator<Item = Event> {
-        self.0.to_le_bytes().into_iter().filter_map(Event::from_code)
-    }
-
-    /// Adds one; a ninth is not kept (no step has that many).
-    pub(crate) fn push(&mut self, event: Event) {
-        #[expect(clippy::as_conversions, reason = "the number of a fieldless enum")]
-        let code = event as u64;
-        let used = 64_u32.saturating_sub(self.0.leading_zeros()).div_ceil(8).saturating_mul(8);
-        self.0 |= code.checked_shl(used).unwrap_or(0);
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
 }

@@ -134,3 +134,32 @@ impl fmt::Display for StateError {
 }
 
 impl core::error::Error for StateError {}
+
+/// The engine gave an answer that the binding in between has no word for, because the binding was written for an older
+/// engine. The step was done all the same; nothing may be concluded from the answer.
+///
+/// ```
+/// assert_eq!(stanchion::UnknownAnswer.code(), "unknown_answer");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "bindings make it, and it has nothing more to say")]
+pub struct UnknownAnswer;
+
+impl UnknownAnswer {
+    /// A stable name for programs.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::UnknownAnswer.code(), "unknown_answer");
+    /// ```
+    pub const fn code(self) -> &'static str {
+        "unknown_answer"
+    }
+}
+
+impl fmt::Display for UnknownAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the engine gave an answer that this binding has no word for: build both from one release")
+    }
+}
+
+impl core::error::Error for UnknownAnswer {}

@@ -103,6 +103,7 @@ pub struct CircuitExplanation {
 /// A number and its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Count {
     /// What is there.
     pub count: u32,

@@ -9,8 +9,12 @@ use crate::permit::Permit;
 use crate::summary::Summary;
 use crate::time::Timestamp;
 
-/// How a call ended.
+/// How a call ended. These are all: it says something for the protected system, against it, or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "there is no fourth, and who classifies calls must be able to name them all"
+)]
 pub enum Outcome {
     /// It worked.
     Success,

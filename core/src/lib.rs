@@ -54,7 +54,8 @@ mod time;
 mod window;
 
 pub use answer::{
-    Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step,
+    Admission, Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter,
+    Settled, Step,
 };
 #[cfg(feature = "serde")]
 pub use config::policy_schema;
@@ -62,7 +63,7 @@ pub use config::{
     BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure,
     LateSuccess, LimitConfig, Multiplier, OnStoreError, Percent, PolicyConfig, PolicyMode, TimeWindow, WindowConfig,
 };
-pub use error::{ConfigError, InputError, StateError};
+pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
 pub use hash::{holder_hash, name_hash};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};

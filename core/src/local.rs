@@ -66,8 +66,9 @@ impl fmt::Display for Rejected {
 
 impl core::error::Error for Rejected {}
 
-/// What [`Local::run`] ends with when there is no result.
+/// What [`Local::run`] ends with when there is no result: the call was made, or it was not.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third, and the call's own error must come out of it")]
 pub enum RunError<E> {
     /// The call was not made.
     Rejected(Rejected),

@@ -44,8 +44,12 @@
 use alloc::vec::Vec;
 
 /// The phase of a circuit, as it is stored: time may have moved it since.
+///
+/// These are all: a circuit with another phase would be another policy, with bytes of another kind. So a `match` over them
+/// needs no other case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[expect(clippy::exhaustive_enums, reason = "the phases are the circuit's definition")]
 pub enum Phase {
     /// Calls go through and are counted.
     #[default]
@@ -59,6 +63,7 @@ pub enum Phase {
 /// Why a circuit opened last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum Reason {
     /// It never opened.
@@ -83,6 +88,7 @@ pub enum Reason {
 /// What lies over a circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum Mode {
     /// Everything is refused.
@@ -199,8 +205,10 @@ pub struct LimitSnapshot {
 /// The window of a [`Snapshot`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum WindowSnapshot {
     /// The last calls.
+    #[non_exhaustive]
     Calls {
         /// How many it holds at most: 1 to 1,024.
         size: u32,
@@ -209,6 +217,7 @@ pub enum WindowSnapshot {
         calls: Vec<u8>,
     },
     /// Sums by slots of time.
+    #[non_exhaustive]
     Time {
         /// How long a slot is.
         slot_us: u64,
@@ -222,6 +231,7 @@ pub enum WindowSnapshot {
 /// The sums of one slot of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct SlotSnapshot {
     /// `instant / slot_us`.
     pub index: u64,
@@ -248,6 +258,7 @@ pub struct ProbesSnapshot {
 /// One probe that is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct ProbeSnapshot {
     /// The lease's id.
     pub id: u32,
@@ -276,6 +287,7 @@ pub struct LeaseSnapshot {
 /// A section that is carried byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct CarriedSection {
     /// Its kind.
     pub kind: u8,

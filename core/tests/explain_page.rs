@@ -1,11 +1,11 @@
 //! The page that an operator reads at three in the morning, as text.
 
 #![cfg(feature = "serde")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken assumption of a helper is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a broken assumption of a helper is a failed test")]
 
 use core::time::Duration;
 
-use stanchion::{Acquire, Command, Decision, Holder, Permit, Policy, Settle, State, Timestamp};
+use stanchion::{Acquire, Command, Holder, Permit, Policy, Settle, State, Timestamp};
 
 const POLICY: &str = r#"{ "name": "billing-api",
     "circuit": { "consecutive_failures": 2, "open_ms": 1000, "open_multiplier": 2, "half_open_calls": 2 },
@@ -17,10 +17,7 @@ fn at(millis: u64) -> Timestamp {
 }
 
 fn admitted(policy: &Policy, state: &mut State, wish: Acquire, now: Timestamp) -> Permit {
-    match policy.acquire(state, wish, now).answer {
-        Decision::Admitted { permit, .. } => permit,
-        Decision::Rejected(rejection) => panic!("{rejection:?}"),
-    }
+    policy.acquire(state, wish, now).answer.into_result().unwrap().permit
 }
 
 #[test]

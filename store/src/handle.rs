@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use stanchion::{
-    Acquire, Command, Commanded, Events, Explanation, Peek, Permit, Policy, Renewed, Settle, Settled, State, Step,
-    Timestamp,
+    Acquire, Command, Commanded, Explanation, Peek, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp,
 };
 
 use crate::error::{ErrorKind, StoreError};
@@ -185,7 +184,7 @@ impl KeyHandle {
         // The permit of generation 0: of shadow mode, or of a call that `on_store_error: admit` let through. The engine
         // answers `Stale` and changes nothing; asking it would cost the file another wait.
         if permit.to_words() == [0; 4] {
-            return Ok(aside(Step { answer: Settled::Stale, changed: false, events: Events::NONE }));
+            return Ok(aside(Step::new(Settled::Stale, false)));
         }
         self.share.settle(permit, end, || self.now(now)).map(aside)
     }
@@ -261,7 +260,7 @@ impl Turn<'_> {
         let restored = restored.map_err(|error| self.handle.inner.tell(ErrorKind::State(error)))?;
         self.step(None, |_, state, _| {
             *state = restored;
-            Step { answer: (), changed: true, events: Events::NONE }
+            Step::new((), true)
         })
     }
 

@@ -10,6 +10,7 @@ use stanchion::Holder;
 /// A pid alone is given out again; a pid of another container or from before a reboot says nothing here. Two processes
 /// are the same only where all four agree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "these four are the identity; with a fifth it would be another one")]
 pub struct ProcessIdentity {
     /// The boot id of the system; zeros where it has none.
     pub boot_id: [u8; 16],

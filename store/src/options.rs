@@ -8,6 +8,7 @@ use stanchion::Timestamp;
 
 /// How much a write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Durability {
     /// The death of any process, at any instant. After a power loss a key has some earlier whole state, or reads as
     /// corrupt. This is the fast one.

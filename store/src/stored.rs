@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use stanchion::{Events, Permit, Rejection, Step};
+use stanchion::{Admission, Events, Permit, Rejection, Step};
 
 use crate::error::StoreError;
 
 /// An answer, with what the store adds to it.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stored<T> {
     /// The answer.
     pub answer: T,
@@ -48,12 +49,14 @@ impl<T> Stored<T> {
 /// The store's answer to an acquire.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an admitted call holds a permit that wants to be settled"]
+#[non_exhaustive]
 pub enum Verdict {
     /// The call may go ahead.
     ///
     /// Where the answer is degraded by `on_store_error: admit`, the permit is the one of generation 0: 16 zero bytes,
     /// whose settle changes nothing and touches no file. By `local` it is one of this handle's own share: settle it
     /// through the same handle.
+    #[non_exhaustive]
     Admitted {
         /// To be given back by `settle` or `cancel`.
         permit: Permit,
@@ -72,13 +75,26 @@ impl Verdict {
     pub const fn is_admitted(&self) -> bool {
         matches!(self, Self::Admitted { .. })
     }
+
+    /// Whether the call may go ahead now, or why not: `None` where no gate was asked. Every verdict is one of the three, those
+    /// of later releases too: a host that asks here need not know them.
+    ///
+    /// # Errors
+    /// The call may not go ahead now.
+    pub fn into_result(self) -> Result<Admission, Option<Rejection>> {
+        match self {
+            Self::Admitted { permit, would_reject } => Ok(Admission::new(permit, would_reject)),
+            Self::Rejected(rejection) => Err(Some(rejection)),
+            Self::Unavailable => Err(None),
+        }
+    }
 }
 
 impl From<stanchion::Decision> for Verdict {
     fn from(decision: stanchion::Decision) -> Self {
-        match decision {
-            stanchion::Decision::Admitted { permit, would_reject } => Self::Admitted { permit, would_reject },
-            stanchion::Decision::Rejected(rejection) => Self::Rejected(rejection),
+        match decision.into_result() {
+            Ok(admitted) => Self::Admitted { permit: admitted.permit, would_reject: admitted.would_reject },
+            Err(rejection) => Self::Rejected(rejection),
         }
     }
 }

@@ -22,10 +22,7 @@ fn at(ms: u64) -> Option<Timestamp> {
 }
 
 fn admitted(verdict: Verdict) -> Permit {
-    match verdict {
-        Verdict::Admitted { permit, .. } => permit,
-        other => unreachable!("not admitted: {other:?}"),
-    }
+    verdict.into_result().unwrap().permit
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use alloc::string::{String, ToString};
 
-use stanchion::{ConfigError, InputError, StateError};
+use stanchion::{ConfigError, InputError, StateError, UnknownAnswer};
 
 /// An error with a stable code, a message for people, and the parts that programs want.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
-    /// What it is about: `config`, `input`, `state`, or what a binding adds (`store`).
+    /// What it is about: `config`, `input`, `state`, `engine`, or what a binding adds (`store`).
     pub kind: &'static str,
     /// A stable name for programs.
     pub code: &'static str,
@@ -67,5 +67,11 @@ impl From<StateError> for Fault {
             _ => None,
         };
         Self { field, ..Self::new("state", error.code(), &error) }
+    }
+}
+
+impl From<UnknownAnswer> for Fault {
+    fn from(error: UnknownAnswer) -> Self {
+        Self::new("engine", error.code(), &error)
     }
 }

@@ -1,8 +1,8 @@
 //! The calls on the way of every guarded call: numbers in, a status out, nothing allocated.
 
-use stanchion::{Command, Events, Peek, Permit, Policy, State, Step, Timestamp};
+use stanchion::{Command, Events, Peek, Permit, Policy, State, Step, Timestamp, UnknownAnswer};
 
-use crate::status::{Status, commanded, renewed, settled};
+use crate::status::{Status, UNKNOWN, commanded, renewed, settled};
 use crate::{Held, PermitWords, Raw, Slot, number};
 
 impl Raw {
@@ -71,7 +71,10 @@ impl Raw {
         };
         let Some(Held { policy, state }) = self.states.get_mut(state) else { return self.freed("state", state) };
         let answer = self.slot.step(run(policy, state, now));
-        put(&mut self.slot, answer)
+        match put(&mut self.slot, answer) {
+            UNKNOWN => self.fail(UnknownAnswer),
+            status => status,
+        }
     }
 
     /// The same for a command, which is not hot but has the same shape.
@@ -84,12 +87,29 @@ impl Slot {
     /// Puts down what a peek saw.
     pub fn peek(&mut self, peek: Peek) -> Status {
         self.stepped(false, Events::NONE);
-        match peek {
-            Peek::Admits => 0,
-            Peek::Rejects(rejection) => {
-                self.rejection(&rejection);
+        match peek.rejection() {
+            None => 0,
+            Some(rejection) => {
+                self.rejection(rejection);
                 2
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stanchion::Acquire;
+
+    use crate::Raw;
+    use crate::status::{FAULT, UNKNOWN};
+
+    #[test]
+    fn an_answer_without_a_status_is_a_fault_that_says_so() {
+        let mut raw = Raw::new();
+        raw.policy_new(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#);
+        raw.state_new(0, 1e15);
+        let status = raw.step(0, 1e15, |policy, state, now| policy.acquire(state, Acquire::new(), now), |_, _| UNKNOWN);
+        assert_eq!((status, raw.fault(0), raw.fault(6)), (FAULT, Some("unknown_answer"), Some("engine")));
     }
 }

@@ -1,6 +1,6 @@
 //! The result slot: where the rest of an answer lies, to be read lazily and without a call.
 
-use stanchion::{Decision, Events, Permit, Rejection, RetryAfter, Step, Timestamp};
+use stanchion::{Decision, Events, Permit, Rejection, Step, Timestamp};
 
 use crate::number::exact;
 use crate::status::Status;
@@ -74,9 +74,9 @@ impl Slot {
 
     /// Puts down a decision.
     pub(crate) fn decision(&mut self, decision: Decision) -> Status {
-        match decision {
-            Decision::Admitted { permit, would_reject } => self.admitted(&permit, would_reject.as_ref()),
-            Decision::Rejected(rejection) => {
+        match decision.into_result() {
+            Ok(admitted) => self.admitted(&admitted.permit, admitted.would_reject.as_ref()),
+            Err(rejection) => {
                 self.rejection(&rejection);
                 2
             }
@@ -99,9 +99,9 @@ impl Slot {
     pub fn rejection(&mut self, rejection: &Rejection) {
         self.by = rejection.by.index();
         self.gates = rejection.gates.bits();
-        self.retry_after_us = match rejection.retry_after {
-            RetryAfter::After(wait) => exact(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)),
-            RetryAfter::Never => f64::INFINITY,
+        self.retry_after_us = match rejection.retry_after.wait() {
+            Some(wait) => exact(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)),
+            None => f64::INFINITY,
         };
     }
 

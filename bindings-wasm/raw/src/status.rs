@@ -33,6 +33,8 @@ pub const BAD_OUTCOME: Status = 8;
 pub const UNAVAILABLE: Status = 9;
 /// The store's lock is not free now: nothing was done.
 pub const LOCKED: Status = 10;
+/// The engine's answer has no status here. It never leaves Rust: it becomes a [`FAULT`] that says so.
+pub const UNKNOWN: Status = 11;
 
 /// The status of a result.
 pub const fn settled(settled: Settled) -> Status {
@@ -40,6 +42,7 @@ pub const fn settled(settled: Settled) -> Status {
         Settled::Counted => 0,
         Settled::Stale => 1,
         Settled::LeaseLost => 2,
+        _ => UNKNOWN,
     }
 }
 
@@ -49,6 +52,7 @@ pub const fn commanded(commanded: Commanded) -> Status {
         Commanded::Done => 0,
         Commanded::Unchanged => 1,
         Commanded::NoGate => 2,
+        _ => UNKNOWN,
     }
 }
 
@@ -61,5 +65,6 @@ pub fn renewed(slot: &mut Slot, renewed: Renewed) -> Status {
         }
         Renewed::LeaseLost => 1,
         Renewed::NotLeased => 2,
+        _ => UNKNOWN,
     }
 }

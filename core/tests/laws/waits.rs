@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use stanchion::{Command, Peek, Policy, Rejection, RetryAfter, State};
+use stanchion::{Command, Policy, Rejection, RetryAfter, State};
 
 use crate::oracle::history::{at, wish};
 use crate::oracle::runner::check;
@@ -13,10 +13,7 @@ use crate::oracle::strategy::{history, spec, start};
 use crate::oracle::timeline::{Engine, Moment, timeline};
 
 fn rejection(policy: &Policy, state: &State, cost: u32, holder: Option<u64>, now: u64) -> Option<Rejection> {
-    match policy.peek(state, &wish(cost, holder), at(now)) {
-        Peek::Admits => None,
-        Peek::Rejects(rejection) => Some(rejection),
-    }
+    policy.peek(state, &wish(cost, holder), at(now)).rejection().copied()
 }
 
 fn micros(wait: Duration) -> u64 {
@@ -28,8 +25,8 @@ fn is_exact(policy: &Policy, state: &State, wish: (u32, Option<u64>), now: u64, 
     let (cost, holder) = wish;
     let Some(refused) = rejection(policy, state, cost, holder, now) else { return Ok(()) };
     prop_assert!(!refused.gates.is_empty(), "{refused:?} names no gate");
-    match refused.retry_after {
-        RetryAfter::After(wait) => {
+    match refused.retry_after.wait() {
+        Some(wait) => {
             let wait = micros(wait);
             prop_assert!(wait > 0, "a refusal without a wait: {refused:?}");
             if now + wait >= 1 << 52 {
@@ -48,7 +45,7 @@ fn is_exact(policy: &Policy, state: &State, wish: (u32, Option<u64>), now: u64, 
                 prop_assert!(inner.is_some(), "admitted {sooner} µs into {refused:?}");
             }
         }
-        RetryAfter::Never => {
+        None => {
             for later in [1, part, 1_000_000, 3_600_000_000, 40_000_000_000_000] {
                 let still = rejection(policy, state, cost, holder, (now + later).min((1 << 52) - 1));
                 prop_assert!(still.is_some(), "{refused:?}, but admitted {later} µs later");

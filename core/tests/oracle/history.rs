@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::sample::Index;
 use stanchion::{
-    Acquire, Answer, Command, Decision, Event, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Settle,
-    Settled, State, Step as EngineStep, Summary, Timestamp,
+    Acquire, Answer, Command, Event, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Settle, Settled,
+    State, Step as EngineStep, Summary, Timestamp,
 };
 
 /// How far the clock moves before a step.
@@ -250,12 +250,12 @@ pub(crate) fn input(op: &Op, permits: &Permits, generation: u32, now: u64) -> In
 
 /// One step of the engine, told as plain data.
 pub(crate) fn tell(policy: &Policy, state: &mut State, input: Input, now: u64) -> Reply {
-    let EngineStep { answer, changed, events } = policy.apply(state, input, at(now));
+    let EngineStep { answer, changed, events, .. } = policy.apply(state, input, at(now));
     let said = match answer {
-        Answer::Decision(Decision::Admitted { permit, would_reject }) => {
-            Said::Admitted { permit: Parts::of(&permit), would_reject }
-        }
-        Answer::Decision(Decision::Rejected(rejection)) => Said::Rejected(rejection),
+        Answer::Decision(decision) => match decision.into_result() {
+            Ok(call) => Said::Admitted { permit: Parts::of(&call.permit), would_reject: call.would_reject },
+            Err(rejection) => Said::Rejected(rejection),
+        },
         Answer::Settled(settled) => Said::Settled(settled),
         Answer::Renewed(renewed) => Said::Renewed(renewed),
         Answer::Commanded(commanded) => Said::Commanded(commanded),

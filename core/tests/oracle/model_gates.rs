@@ -92,12 +92,12 @@ impl Model {
             if then.refusing(cost, holder).is_empty() {
                 let by = before.at(turn - 1).refusing(cost, holder).first().expect("no turn was passed over");
                 let wait = Duration::from_micros(turn - now);
-                return Some(Rejection { by, gates, retry_after: RetryAfter::After(wait) });
+                return Some(Rejection::new(by, gates, RetryAfter::After(wait)));
             }
             before = then;
         }
         let by = before.refusing(cost, holder).first().expect("something refuses for ever");
-        Some(Rejection { by, gates, retry_after: RetryAfter::Never })
+        Some(Rejection::new(by, gates, RetryAfter::Never))
     }
 
     pub(crate) fn acquire(&mut self, cost: u32, holder: Option<u64>, now: u64) -> Said {

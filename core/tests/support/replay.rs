@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stanchion::{
-    Acquire, Answer, Command, Commanded, Decision, Event, Events, Holder, Input, Outcome, Peek, Permit, Policy,
-    Rejection, Renewed, RetryAfter, Settle, Settled, State, Timestamp, parse_retry_after,
+    Acquire, Answer, Command, Event, Events, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Settle, State,
+    Timestamp, parse_retry_after,
 };
 
 /// Where a vector begins when it does not say.
@@ -204,17 +204,18 @@ impl Player {
         let state = self.state.as_mut().ok_or("no state")?;
         let step = policy.apply(state, input, self.now);
         let answer = match step.answer {
-            Answer::Decision(Decision::Rejected(refusal)) => refused(policy, &refusal),
-            Answer::Decision(Decision::Admitted { permit, would_reject }) => json!({
-                "admitted": true,
-                "permit": permit.to_string(),
-                "would_reject": would_reject.map(|refusal| refused(policy, &refusal)),
-            }),
-            Answer::Settled(settled) => json!({ "settled": settled_name(settled) }),
+            Answer::Decision(decision) => match decision.into_result() {
+                Err(refusal) => refused(policy, &refusal),
+                Ok(call) => json!({
+                    "admitted": true,
+                    "permit": call.permit.to_string(),
+                    "would_reject": call.would_reject.map(|refusal| refused(policy, &refusal)),
+                }),
+            },
+            Answer::Settled(settled) => json!({ "settled": settled.name() }),
             Answer::Renewed(Renewed::Until(at)) => json!({ "renewed": { "until_us": at.as_micros() } }),
-            Answer::Renewed(Renewed::LeaseLost) => json!({ "renewed": "lease_lost" }),
-            Answer::Renewed(Renewed::NotLeased) => json!({ "renewed": "not_leased" }),
-            Answer::Commanded(commanded) => json!({ "commanded": commanded_name(commanded) }),
+            Answer::Renewed(renewed) => json!({ "renewed": renewed.name() }),
+            Answer::Commanded(commanded) => json!({ "commanded": commanded.name() }),
             _ => return Err("an answer that this runner does not know".to_string()),
         };
         Ok(Said { answer, is_changed: step.changed, events: step.events })
@@ -224,9 +225,9 @@ impl Player {
         let (policy, state) = (self.policy()?, self.state.as_ref().ok_or("no state")?);
         let instant = |at: Option<Timestamp>| at.map_or(Value::Null, |at| json!({ "at_us": at.as_micros() }));
         Ok(Said::query(match kind {
-            "peek" => match policy.peek(state, &wish(args)?, self.now) {
-                Peek::Admits => json!({ "admitted": true }),
-                Peek::Rejects(refusal) => refused(policy, &refusal),
+            "peek" => match policy.peek(state, &wish(args)?, self.now).rejection() {
+                None => json!({ "admitted": true }),
+                Some(refusal) => refused(policy, refusal),
             },
             "next_change_at" => instant(policy.next_change_at(state, self.now)),
             "vacuous_at" => instant(policy.vacuous_at(state)),
@@ -297,29 +298,10 @@ fn number(args: &Value, field: &str) -> Result<Option<u32>, String> {
 
 fn refused(policy: &Policy, refusal: &Rejection) -> Value {
     let gates: Vec<String> = refusal.gates.iter().map(|gate| policy.gate_name(gate)).collect();
-    let retry_after_us = match refusal.retry_after {
-        RetryAfter::After(wait) => json!(wait.as_micros()),
-        RetryAfter::Never => Value::Null,
-    };
+    let retry_after_us = refusal.retry_after.wait().map(|wait| wait.as_micros());
     json!({
         "admitted": false, "by": policy.gate_name(refusal.by), "gates": gates, "retry_after_us": retry_after_us,
     })
-}
-
-fn settled_name(settled: Settled) -> &'static str {
-    match settled {
-        Settled::Counted => "counted",
-        Settled::Stale => "stale",
-        Settled::LeaseLost => "lease_lost",
-    }
-}
-
-fn commanded_name(commanded: Commanded) -> &'static str {
-    match commanded {
-        Commanded::Done => "done",
-        Commanded::Unchanged => "unchanged",
-        Commanded::NoGate => "no_gate",
-    }
 }
 
 /// Bytes as two lower-case hexadecimal digits each.

@@ -80,7 +80,7 @@ fn note(said: impl Iterator<Item = String>, written: &mut BTreeSet<u64>) -> usiz
 fn failures_in(bytes: &[u8]) -> u64 {
     match Snapshot::decode(bytes).expect("a state").window.expect("a window") {
         WindowSnapshot::Time { sums, .. } => sums.iter().map(|slot| u64::from(slot.failures)).sum(),
-        WindowSnapshot::Calls { .. } => panic!("the policy's window is one of time"),
+        other => panic!("the policy's window is one of time: {other:?}"),
     }
 }
 

@@ -60,10 +60,11 @@ fn acquire(site: &Site) {
 }
 
 fn word(stored: &Stored<Verdict>) -> &'static str {
-    match stored.answer {
+    match &stored.answer {
         Verdict::Admitted { .. } => "admitted",
         Verdict::Rejected(_) => "rejected",
         Verdict::Unavailable => "unavailable",
+        other => panic!("a verdict that no test expects: {other:?}"),
     }
 }
 
