@@ -212,7 +212,8 @@ typedef struct stn_error {
     uint32_t struct_size;
     // The status that was returned.
     uint32_t status;
-    // A stable name for programs: `config`, `input`, `not_a_state`, `busy`, `corrupt`, and so on.
+    // A stable name for programs, the same in all languages: `invalid_config`, `invalid_input`, `not_a_state`, `busy`, and so
+    // on; else the name of the status in lower case.
     char code[32];
     // Which field, in the names of JSON (`limits[1].capacity`); empty where it is no matter of a field.
     char field[128];

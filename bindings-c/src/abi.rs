@@ -111,7 +111,8 @@ pub struct stn_error {
     pub struct_size: u32,
     /// The status that was returned.
     pub status: u32,
-    /// A stable name for programs: `config`, `input`, `not_a_state`, `busy`, `corrupt`, and so on.
+    /// A stable name for programs, the same in all languages: `invalid_config`, `invalid_input`, `not_a_state`, `busy`, and so
+    /// on; else the name of the status in lower case.
     pub code: [c_char; 32],
     /// Which field, in the names of JSON (`limits[1].capacity`); empty where it is no matter of a field.
     pub field: [c_char; 128],

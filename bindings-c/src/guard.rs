@@ -141,8 +141,8 @@ pub(crate) unsafe fn tell(error: *mut stn_error, fault: &Fault) {
             fill(&mut told.code, &status_name(*status).unwrap_or_default().to_lowercase());
             fill(&mut told.message, status_text(*status).unwrap_or_default());
         }
-        Fault::Config(e) => told.fields("config", [&e.field, &e.value, &e.allowed], &e.to_string()),
-        Fault::Input(e) => told.fields("input", [&e.field, &e.value, &e.allowed], &e.to_string()),
+        Fault::Config(e) => told.fields(e.code(), [&e.field, &e.value, &e.allowed], &e.to_string()),
+        Fault::Input(e) => told.fields(e.code(), [&e.field, &e.value, &e.allowed], &e.to_string()),
         Fault::State(e) => told.fields(e.code(), [""; 3], &e.to_string()),
         Fault::Store(e) => told.fields(e.code(), [""; 3], &e.to_string()),
     }

@@ -1,10 +1,23 @@
-//! What can be wrong with a configuration, an input or a state. Each error names what, the value, and what is allowed.
+//! What can be wrong with a configuration, an input or a state. Each error names what, the value, and what is allowed, and has
+//! a code: the one name by which programs know it in every language.
+//!
+//! | code | error | what to do |
+//! |---|---|---|
+//! | `invalid_config` | [`ConfigError`] | correct the field that it names |
+//! | `invalid_input` | [`InputError`] | correct the field that it names; nothing was changed |
+//! | `not_a_state` | [`StateError::NotAState`] | look where the bytes came from, keep them |
+//! | `newer_version` | [`StateError::NewerVersion`] | upgrade this release, keep the bytes |
+//! | `unknown_section` | [`StateError::UnknownSection`] | upgrade this release, keep the bytes |
+//! | `state_length` | [`StateError::Length`] | the bytes were cut, or something was added to them |
+//! | `invalid_state` | [`StateError::Invalid`] | the bytes were damaged |
+//! | `state_memory` | [`StateError::Memory`] | lend more memory, or start a state in it |
+//! | `unknown_answer` | [`UnknownAnswer`] | build engine and binding from one release |
 
 use alloc::string::{String, ToString};
 use core::fmt;
 
 macro_rules! field_error {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident = $code:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
@@ -19,8 +32,23 @@ macro_rules! field_error {
 
         impl $name {
             /// An error about `field`, which holds `value` where only `allowed` may stand.
+            ///
+            /// ```
+            #[doc = concat!("let error = stanchion::", stringify!($name), "::new(\"cost\", &-1, \"a whole number\");")]
+            /// assert_eq!(error.to_string(), "`cost`: got -1, expected a whole number");
+            /// ```
             pub fn new(field: &str, value: &dyn fmt::Display, allowed: &str) -> Self {
                 Self { field: field.to_string(), value: short(value), allowed: allowed.to_string() }
+            }
+
+            /// A stable name for programs, the same in all languages.
+            ///
+            /// ```
+            #[doc = concat!("let error = stanchion::", stringify!($name), "::new(\"cost\", &-1, \"a whole number\");")]
+            #[doc = concat!("assert_eq!(error.code(), \"", $code, "\");")]
+            /// ```
+            pub const fn code(&self) -> &'static str {
+                $code
             }
         }
 
@@ -39,11 +67,22 @@ macro_rules! field_error {
 
 field_error! {
     /// A configuration that is no policy. Nothing was built.
-    ConfigError
+    ///
+    /// ```
+    /// let error = stanchion::Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 0}}"#).unwrap_err();
+    /// assert_eq!((error.field.as_str(), error.value.as_str()), ("bulkhead.max_concurrent", "0"));
+    /// assert_eq!(error.allowed, "a whole number from 1 to 4096");
+    /// ```
+    ConfigError = "invalid_config"
 }
 field_error! {
     /// An input that is none: a bad permit, a cost out of range, an unknown command. Nothing changed.
-    InputError
+    ///
+    /// ```
+    /// let error = "12".parse::<stanchion::Permit>().unwrap_err();
+    /// assert_eq!(error.to_string(), "`permit`: got 12, expected 32 hexadecimal digits");
+    /// ```
+    InputError = "invalid_input"
 }
 
 /// A value as an error shows it: at most 80 characters.
@@ -56,6 +95,14 @@ fn short(value: &dyn fmt::Display) -> String {
 }
 
 /// Bytes that are no state, or none that this release may read. Nothing was changed; keep the bytes.
+///
+/// ```
+/// use stanchion::{Policy, StateError};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let error = policy.decode(b"St\xFF").unwrap_err();
+/// assert_eq!(error, StateError::NewerVersion { found: 255, supported: 1 });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StateError {
@@ -97,7 +144,11 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// A stable name for programs.
+    /// A stable name for programs, the same in all languages.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::StateError::NotAState.code(), "not_a_state");
+    /// ```
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Length { .. } => "state_length",
@@ -146,7 +197,7 @@ impl core::error::Error for StateError {}
 pub struct UnknownAnswer;
 
 impl UnknownAnswer {
-    /// A stable name for programs.
+    /// A stable name for programs, the same in all languages.
     ///
     /// ```
     /// assert_eq!(stanchion::UnknownAnswer.code(), "unknown_answer");

@@ -27,7 +27,7 @@ static void configurations(void) {
     stn_error error = {.struct_size = sizeof error};
     stn_policy *policy = (stn_policy *)&error;
     CHECK(stn_policy_from_json(wrong, sizeof wrong - 1, &policy, &error) == STN_CONFIG);
-    CHECK(policy == NULL && error.status == STN_CONFIG && strcmp(error.code, "config") == 0);
+    CHECK(policy == NULL && error.status == STN_CONFIG && strcmp(error.code, "invalid_config") == 0);
     CHECK(strcmp(error.field, "bulkhead.max_concurrent") == 0 && strcmp(error.value, "0") == 0);
     CHECK(strstr(error.allowed, "4096") != NULL && strstr(error.message, error.field) != NULL);
     CHECK(stn_policy_from_json(NULL, 3, &policy, &error) == STN_NULL_POINTER);
@@ -106,7 +106,7 @@ static void texts(const stn_policy *policy) {
     CHECK(stn_explain(policy, state, size, NOW, whole, needed, &needed) == STN_OK && strlen(whole) == needed - 1);
     free(whole);
     CHECK(stn_command(policy, state, size, "{\"jump\":{}}", 11, NOW, NULL, &error) == STN_INPUT);
-    CHECK(strcmp(error.code, "input") == 0 && error.allowed[0] != '\0');
+    CHECK(strcmp(error.code, "invalid_input") == 0 && error.allowed[0] != '\0');
     CHECK(stn_permit_from_text("12", 2, &permit, &error) == STN_INPUT && strcmp(error.field, "permit") == 0);
     CHECK(stn_gate_name(policy, 19, few, sizeof few, &needed) == STN_OUT_OF_RANGE);
     CHECK(stn_status_name(99) == NULL && stn_status_text(99) == NULL && stn_event_name(0) == NULL);

@@ -46,17 +46,15 @@ impl Fault {
 
 impl From<ConfigError> for Fault {
     fn from(error: ConfigError) -> Self {
-        let message = error.to_string();
-        let (field, value, allowed) = (Some(error.field), Some(error.value), Some(error.allowed));
-        Self { field, value, allowed, ..Self::new("config", "invalid_config", &message) }
+        let blank = Self::new("config", error.code(), &error);
+        Self { field: Some(error.field), value: Some(error.value), allowed: Some(error.allowed), ..blank }
     }
 }
 
 impl From<InputError> for Fault {
     fn from(error: InputError) -> Self {
-        let message = error.to_string();
-        let (field, value, allowed) = (Some(error.field), Some(error.value), Some(error.allowed));
-        Self { field, value, allowed, ..Self::new("input", "invalid_input", &message) }
+        let blank = Self::new("input", error.code(), &error);
+        Self { field: Some(error.field), value: Some(error.value), allowed: Some(error.allowed), ..blank }
     }
 }
 
