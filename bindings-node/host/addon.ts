@@ -1,10 +1,5 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-
-import { Engine, EngineError, type Instance, type RawEngine } from 'stanchion-wasm/host';
-
-import { platform } from './platform.js';
+import native from '#native';
+import { Engine, type Instance, type RawEngine } from 'stanchion-wasm/host';
 
 /** The addon's functions: the raw engine's, and the store. */
 export interface RawAddon extends RawEngine {
@@ -86,17 +81,12 @@ let loaded: Addon | undefined;
  * @throws EngineError naming the platform and the remedy, where there is none for it.
  */
 export function addon(): Addon {
-  loaded ??= load(fileURLToPath(new URL(`../stanchion.${platform()}.node`, import.meta.url)));
+  loaded ??= addonOf(native());
   return loaded;
 }
 
-/** An addon from its file. */
-export function load(path: string): Addon {
-  if (!existsSync(path)) {
-    const message = `no addon for ${platform()}: the store needs one; build it with \`npm run build -w stanchion\` in the repository`;
-    throw new EngineError({ code: 'no_addon', message, path });
-  }
-  const raw = createRequire(import.meta.url)(path) as RawAddon;
+/** The engine over an addon's functions. */
+export function addonOf(raw: RawAddon): Addon {
   return { raw, engine: new Engine(instance(raw)) };
 }
 

@@ -15,8 +15,8 @@ export { Policy } from './policy.js';
 export { State } from './state.js';
 export type * from './types.js';
 
-/** This thread's engine. It reads no clock and starts no timer. */
-export const engine: Engine = wasmEngine(glue, module());
+/** This thread's engine. It reads no clock and starts no timer. A bundle that uses none of it leaves it out. */
+export const engine: Engine = /* @__PURE__ */ wasmEngine(glue, module);
 
 /**
  * A policy from its JSON, in this thread's engine.

@@ -12,8 +12,8 @@ export interface Glue extends RawEngine {
  * The engine in WebAssembly, started synchronously: no `init` for anybody, no top-level await. The module is compiled
  * already, or its bytes are.
  */
-export function wasmEngine(glue: Glue, module: BufferSource | WebAssembly.Module): Engine {
-  const { memory } = glue.initSync({ module });
+export function wasmEngine(glue: Glue, module: () => BufferSource | WebAssembly.Module): Engine {
+  const { memory } = glue.initSync({ module: module() });
   let [words, numbers] = views(memory, glue.slotAddress());
   let current = memory;
   // Memory that grows leaves views of length 0 behind.

@@ -11,7 +11,7 @@ const module = readFileSync(new URL('../pkg-test-panic/stanchion_bg.wasm', impor
 const NOW = 1_700_000_000_000_000;
 
 test('after a trap every policy throws, until its state is restored into a fresh instance', () => {
-  const engine = wasmEngine(glue, module);
+  const engine = wasmEngine(glue, () => module);
   const policy = engine.policy({ name: 'p', circuit: { consecutive_failures: 1 } });
   const state = policy.newState(NOW);
   state.command({ trip: {} }, NOW);
