@@ -25,7 +25,7 @@ pub(crate) fn adopt(policy: &Policy, snapshot: &mut Snapshot, t: u64) -> bool {
     refill_all(snapshot, t);
     snapshot.leases.retain(|lease| lease.expires_at > t);
     snapshot.last_at = t;
-    snapshot.fingerprint = policy.fingerprint;
+    snapshot.fingerprint = policy.fingerprint();
     snapshot.generation = next_generation(snapshot.generation);
     snapshot.refunds_from = snapshot.generation;
     if snapshot.block_until <= t {

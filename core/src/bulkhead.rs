@@ -5,21 +5,26 @@
 //! acquire, settle and renew do not scan. A new lease ends last, unless a policy with a longer lease was there
 //! before; then its place is found by walking back past that policy's leases.
 //!
-//! Place 0 is the ring of the list: after it comes the lease that ends first, before it the one that ends last, and its
-//! first word is their number. So putting in and taking out has no special case. Its second word says how many leases stand
-//! beside their home, because it was taken: while none does, a place is emptied without a look at its neighbours.
+//! Place 0 is the ring of the list: after it comes the lease that ends first, before it the one that ends last. So putting in
+//! and taking out has no special case. Its first word has the number of leases, and above it how many stand beside their
+//! home, because it was taken: while none does, a place is emptied without a look at its neighbours. Its second word is an
+//! instant after which no lease ends.
 
 use alloc::vec::Vec;
 
 use crate::circuit::next_generation;
-use crate::live::{COUNTS, LEASE_WORDS, Mem, PLACES, View, field, with_field};
-use crate::num::{index, low8, low16, low32, wide};
+use crate::live::{Head, IDS, INSTANT, LEASE_WORDS, Mem, PLACES, View, field, with_field};
+use crate::num::{index, low16, low32, wide};
 
 /// The most calls that may share one slot of a re-entrant bulkhead.
 pub(crate) const MAX_SHARING: u32 = 4095;
 
 pub(crate) const ID_BITS: u32 = 24;
-pub(crate) const COUNT_SHIFT: u32 = 52;
+pub(crate) const ID: u64 = (1 << ID_BITS) - 1;
+/// Above the id: how many calls beyond the first share the lease.
+const SHARED_BITS: u32 = 12;
+/// Above a lease's end: whether its holder is written behind the places.
+pub(crate) const HAS_HOLDER: u64 = 1 << 63;
 
 /// One place of the table.
 pub(crate) type Place = [u64; LEASE_WORDS];
@@ -39,64 +44,88 @@ pub(crate) struct Lease {
     next: usize,
 }
 
-/// How many places there are, without the ring, by the layout's word: 0 or a power of two.
+/// Where the table begins in the body, and the mask that makes an id a place: 0 where there is no table.
 #[inline]
-fn size(layout: u64) -> usize {
-    match low8(layout >> 56) {
-        0 => 0,
-        log2 => 1_usize.wrapping_shl(u32::from(log2)),
+pub(crate) fn layout(head: &Head) -> (usize, usize) {
+    let places = head[PLACES];
+    (usize::from(low16(places)), usize::from(low16(places >> 16)))
+}
+
+/// The place of an id, unless another lease stands there.
+#[inline]
+pub(crate) fn home(id: u64, mask: usize) -> usize {
+    (index(id) & mask).wrapping_add(1)
+}
+
+/// Where the holder of a place stands: behind the ring and all places. The ring, place 0, has none.
+#[inline]
+pub(crate) fn holder_at(place: usize, mask: usize) -> usize {
+    mask.wrapping_add(2).wrapping_mul(LEASE_WORDS).wrapping_add(place).wrapping_sub(1)
+}
+
+/// The table, to be read: the words from the ring on, and the mask.
+#[derive(Clone, Copy)]
+struct Leases<'a> {
+    words: &'a [u64],
+    mask: usize,
+}
+
+impl<'a> Leases<'a> {
+    fn of(view: View<'a>) -> Self {
+        let (from, mask) = layout(view.head);
+        let words = if mask == 0 { &[] } else { view.body.get(from..).unwrap_or_default() };
+        Self { words, mask }
     }
-}
 
-/// The ring and the places behind it; empty where there is no bulkhead.
-fn table(view: View<'_>) -> &[Place] {
-    parts(view).0
-}
+    fn get(self, place: usize) -> Place {
+        self.words.as_chunks().0.get(place).copied().unwrap_or_default()
+    }
 
-/// The ring with the places, and the holders.
-fn parts(view: View<'_>) -> (&[Place], &[u64]) {
-    let layout = view.head[PLACES];
-    match size(layout) {
-        0 => (&[], &[]),
-        size => {
-            let words = view.body.get(usize::from(low16(layout >> 16))..).unwrap_or_default();
-            let (places, holders) = words.split_at_checked(places_len(size)).unwrap_or_default();
-            (places.as_chunks::<LEASE_WORDS>().0, holders)
+    fn read(self, place: usize) -> Lease {
+        let [end, id, next, _] = self.get(place);
+        let holder = if end & HAS_HOLDER == 0 { None } else { self.words.get(holder_at(place, self.mask)) };
+        Lease {
+            id: low32(id & ID),
+            expires_at: end & INSTANT,
+            holder: holder.copied().unwrap_or(0),
+            count: low32(field(id, ID_BITS, SHARED_BITS)).wrapping_add(1),
+            next: index(next),
         }
     }
-}
 
-/// How many words the ring and so many places take.
-fn places_len(size: usize) -> usize {
-    size.saturating_add(1).saturating_mul(LEASE_WORDS)
+    fn find(self, id: u32) -> Option<usize> {
+        let mut place = home(u64::from(id), self.mask);
+        for _ in 0..=self.mask {
+            match low32(self.get(place)[1] & ID) {
+                0 => return None,
+                there if there == id => return Some(place),
+                _ => place = home(wide(place), self.mask),
+            }
+        }
+        None
+    }
+
+    /// By ascending end, expired ones too.
+    fn by_end(self) -> impl Iterator<Item = Lease> {
+        let [count, _, first, _] = self.get(0);
+        let mut at = index(first);
+        // The list is as long as its count: a broken link ends it, and no loop can go on for ever.
+        (0..low32(count)).map_while(move |_| {
+            let lease = (at != 0).then(|| self.read(at))?;
+            at = lease.next;
+            Some(lease)
+        })
+    }
 }
 
 /// How many leases are in the list, expired ones too.
 pub(crate) fn count(view: View<'_>) -> u32 {
-    table(view).first().map_or(0, |[count, ..]| low32(*count))
-}
-
-fn read((places, holders): (&[Place], &[u64]), place: usize) -> Option<Lease> {
-    let [end, id, next, _] = *places.get(place)?;
-    Some(Lease {
-        id: low32(id),
-        expires_at: field(end, 0, COUNT_SHIFT),
-        holder: holders.get(place).copied().unwrap_or(0),
-        count: u32::from(low16(end >> COUNT_SHIFT)),
-        next: index(next),
-    })
+    low32(Leases::of(view).get(0)[0])
 }
 
 /// The leases by ascending end, expired ones too.
 pub(crate) fn by_end(view: View<'_>) -> impl Iterator<Item = Lease> {
-    let parts = parts(view);
-    let mut at = read(parts, 0).map_or(0, |ring| ring.next);
-    // The list is as long as its count: a broken link ends it, and no loop can go on for ever.
-    (0..count(view)).map_while(move |_| {
-        let lease = read(parts, at).filter(|_| at != 0)?;
-        at = lease.next;
-        Some(lease)
-    })
+    Leases::of(view).by_end()
 }
 
 /// Whether a slot is free at `t`.
@@ -114,64 +143,58 @@ pub(crate) fn frees_at(view: View<'_>, max_concurrent: u32) -> u64 {
 
 /// The lease of that id, if it lives at `t`.
 pub(crate) fn find_live(view: View<'_>, id: u32, t: u64) -> Option<Lease> {
-    let parts = parts(view);
-    find(parts.0, id).and_then(|place| read(parts, place)).filter(|lease| lease.expires_at > t)
+    let leases = Leases::of(view);
+    leases.find(id).map(|place| leases.read(place)).filter(|lease| lease.expires_at > t)
 }
 
 /// The live lease of a holder: looks at all of them. Of several, which a policy that was not re-entrant may have left, that
-/// which ends first.
+/// which ends first, and of those that end at once the one with the lowest id: equal states answer alike.
 pub(crate) fn find_holder(view: View<'_>, holder: u64, t: u64) -> Option<Lease> {
-    by_end(view).find(|lease| lease.holder == holder && lease.expires_at > t)
+    by_end(view)
+        .filter(|lease| lease.holder == holder && lease.expires_at > t)
+        .min_by_key(|lease| (lease.expires_at, lease.id))
+}
+
+/// The id of the next lease, unless it is still taken: after the last one comes 1.
+pub(crate) fn next_lease_id(head: &Head) -> u32 {
+    low32(field(head[IDS], ID_BITS, ID_BITS)).max(1)
 }
 
 /// Whether a lease of that id is in the table, expired or not.
 pub(crate) fn has_id(view: View<'_>, id: u32) -> bool {
-    find(table(view), id).is_some()
-}
-
-fn find(table: &[Place], id: u32) -> Option<usize> {
-    let mask = mask(table)?;
-    let mut at = index(u64::from(id)) & mask;
-    for _ in 0..=mask {
-        let place = at.wrapping_add(1);
-        match low32(table.get(place)?[1]) {
-            0 => return None,
-            there if there == id => return Some(place),
-            _ => at = at.wrapping_add(1) & mask,
-        }
-    }
-    None
-}
-
-/// What makes an id a place (without the ring); `None` without places.
-fn mask(table: &[Place]) -> Option<usize> {
-    table.len().checked_sub(2)
+    Leases::of(view).find(id).is_some()
 }
 
 /// The table and its list, to be worked on.
-struct Table<'a>(&'a mut [Place], &'a mut [u64]);
+struct Table<'a> {
+    words: &'a mut [u64],
+    mask: usize,
+}
 
 impl Table<'_> {
-    fn get(&self, place: usize) -> Place {
-        self.0.get(place).copied().unwrap_or_default()
+    fn leases(&self) -> Leases<'_> {
+        Leases { words: self.words, mask: self.mask }
     }
 
-    fn set(&mut self, place: usize, words: Place) {
-        if let Some(there) = self.0.get_mut(place) {
-            *there = words;
+    fn get(&self, place: usize) -> Place {
+        self.leases().get(place)
+    }
+
+    /// A place to be written; what is written beside the table is lost.
+    fn edit(&mut self, place: usize, change: impl FnOnce(&mut Place)) {
+        if let Some(there) = self.words.as_chunks_mut().0.get_mut(place) {
+            change(there);
         }
     }
 
     fn set_holder(&mut self, place: usize, holder: u64) {
-        if let Some(there) = self.1.get_mut(place) {
+        if let Some(there) = self.words.get_mut(holder_at(place, self.mask)) {
             *there = holder;
         }
     }
 
-    fn set_end(&mut self, place: usize, word: u64) {
-        if let Some([end, ..]) = self.0.get_mut(place) {
-            *end = word;
-        }
+    fn end(&self, place: usize) -> u64 {
+        self.get(place)[0] & INSTANT
     }
 
     fn next(&self, place: usize) -> usize {
@@ -182,146 +205,136 @@ impl Table<'_> {
         index(self.get(place)[3])
     }
 
-    fn end(&self, place: usize) -> u64 {
-        field(self.get(place)[0], 0, COUNT_SHIFT)
-    }
-
     /// Makes `after` follow `before`.
     fn join(&mut self, before: usize, after: usize) {
-        if let Some([.., next, _]) = self.0.get_mut(before) {
-            *next = wide(after);
-        }
-        if let Some([.., previous]) = self.0.get_mut(after) {
-            *previous = wide(before);
-        }
-    }
-
-    /// Where a lease comes in the list: by end, and by id among equal ends, so that states of the same bytes have the same
-    /// list.
-    fn order(&self, place: usize) -> (u64, u64) {
-        (self.end(place), self.get(place)[1])
+        self.edit(before, |[.., next, _]| *next = wide(after));
+        self.edit(after, |[.., previous]| *previous = wide(before));
     }
 
     /// Puts the lease into the list.
     fn link(&mut self, place: usize) {
-        let order = self.order(place);
+        let end = self.end(place);
         let mut before = self.previous(0);
-        while before != 0 && self.order(before) > order {
+        while before != 0 && self.end(before) > end {
             before = self.previous(before);
         }
         let after = self.next(before);
         self.join(before, place);
         self.join(place, after);
+        self.note_last_end();
     }
 
     fn unlink(&mut self, place: usize) {
         let (before, after) = (self.previous(place), self.next(place));
         self.join(before, after);
+        self.note_last_end();
+    }
+
+    /// Writes into the ring when the last lease ends.
+    fn note_last_end(&mut self) {
+        let last = self.previous(0);
+        let last_end = if last == 0 { 0 } else { self.end(last) };
+        self.edit(0, |[_, end, ..]| *end = last_end);
     }
 
     /// Writes a lease to the first free place from its home on, and puts it into the list.
     fn insert(&mut self, words: Place, holder: u64) {
-        let Some(mask) = mask(self.0) else { return };
-        let mut at = index(words[1]) & mask;
-        for _ in 0..=mask {
-            let place = at.wrapping_add(1);
+        let mut place = home(words[1], self.mask);
+        for _ in 0..=self.mask {
             if self.get(place)[1] == 0 {
-                self.set(place, words);
+                self.edit(place, |there| *there = words);
                 self.set_holder(place, holder);
                 self.link(place);
                 self.add_to_count(1);
                 self.add_to_displaced(place, 1);
                 return;
             }
-            at = at.wrapping_add(1) & mask;
+            place = home(wide(place), self.mask);
         }
     }
 
     /// Takes the lease at `place` out, and moves those that it had pushed aside nearer to their home.
     fn remove(&mut self, place: usize) {
-        let Some(mask) = mask(self.0) else { return };
         self.unlink(place);
         self.add_to_count(u64::MAX);
         self.add_to_displaced(place, u64::MAX);
-        let (mut gap, mut look) = (place.wrapping_sub(1), place.wrapping_sub(1));
-        for _ in 0..mask {
-            look = look.wrapping_add(1) & mask;
-            let words = self.get(look.wrapping_add(1));
-            if words[1] == 0 {
+        let (mut gap, mut look) = (place, place);
+        for _ in 0..self.mask {
+            look = home(wide(look), self.mask);
+            let [_, id, ..] = self.get(look);
+            if id == 0 {
                 break;
             }
-            let home = index(words[1]) & mask;
-            if look.wrapping_sub(home) & mask >= look.wrapping_sub(gap) & mask {
-                self.add_to_displaced(look.wrapping_add(1), u64::MAX);
-                self.shift(look.wrapping_add(1), gap.wrapping_add(1));
-                self.add_to_displaced(gap.wrapping_add(1), 1);
+            // How far the gap and the home lie before it, round the end of the table.
+            let behind = |place: usize| look.wrapping_sub(place) & self.mask;
+            if behind(home(id, self.mask)) >= behind(gap) {
+                self.add_to_displaced(look, u64::MAX);
+                self.shift(look, gap);
+                self.add_to_displaced(gap, 1);
                 gap = look;
             }
         }
-        self.set(gap.wrapping_add(1), [0; LEASE_WORDS]);
+        self.edit(gap, |there| *there = [0; LEASE_WORDS]);
     }
 
     /// Moves a lease from one place to another, links and all.
     fn shift(&mut self, from: usize, to: usize) {
-        let (before, after) = (self.previous(from), self.next(from));
-        self.set(to, self.get(from));
-        self.set_holder(to, self.1.get(from).copied().unwrap_or(0));
-        self.join(before, to);
-        self.join(to, after);
+        let (words, holder) = (self.get(from), self.leases().read(from).holder);
+        self.edit(to, |there| *there = words);
+        self.set_holder(to, holder);
+        self.join(index(words[3]), to);
+        self.join(to, index(words[2]));
     }
 
     fn add_to_count(&mut self, more: u64) {
-        if let Some([count, ..]) = self.0.first_mut() {
-            *count = count.wrapping_add(more);
-        }
+        self.edit(0, |[count, ..]| *count = count.wrapping_add(more));
     }
 
     /// Counts the lease at `place` where it stands beside its home.
     fn add_to_displaced(&mut self, place: usize, more: u64) {
-        let home = mask(self.0).map(|mask| (index(self.get(place)[1]) & mask).wrapping_add(1));
-        if let Some([_, displaced, ..]) = self.0.first_mut().filter(|_| home != Some(place)) {
-            *displaced = displaced.wrapping_add(more);
+        if home(self.get(place)[1], self.mask) != place {
+            self.add_to_count(more.wrapping_shl(32));
         }
     }
 }
 
 impl Mem<'_> {
+    /// Works on the table; does nothing where there is none.
     fn table(&mut self) -> Table<'_> {
-        let layout = self.head[PLACES];
-        match size(layout) {
-            0 => Table(&mut [], &mut []),
-            size => {
-                let words = self.body.get_mut(usize::from(low16(layout >> 16))..).unwrap_or_default();
-                let (places, holders) = words.split_at_mut_checked(places_len(size)).unwrap_or_default();
-                Table(places.as_chunks_mut::<LEASE_WORDS>().0, holders)
-            }
-        }
+        let (from, mask) = layout(self.head);
+        let words = if mask == 0 { &mut [] } else { self.body.get_mut(from..).unwrap_or_default() };
+        Table { words, mask }
     }
 
     /// Takes a slot under that id. Without a free place (which the gate rules out) nothing happens.
     pub(crate) fn take_lease(&mut self, id: u32, expires_at: u64, holder: u64, count: u32) {
-        self.table().insert([expires_at | (u64::from(count) << COUNT_SHIFT), u64::from(id), 0, 0], holder);
+        let shared = u64::from(count.saturating_sub(1));
+        let flag = if holder == 0 { 0 } else { HAS_HOLDER };
+        self.table().insert([expires_at | flag, u64::from(id) | (shared << ID_BITS), 0, 0], holder);
     }
 
     /// Gives one call's share of the slot back; the slot itself with the last one.
     pub(crate) fn return_lease(&mut self, id: u32) {
         let mut table = self.table();
-        let Some(place) = find(table.0, id) else { return };
-        let words = table.get(place);
-        match words[0] >> COUNT_SHIFT {
-            0 | 1 => table.remove(place),
-            count => table.set_end(place, with_field(words[0], COUNT_SHIFT, 12, count.wrapping_sub(1))),
+        let Some(place) = table.leases().find(id) else { return };
+        match field(table.get(place)[1], ID_BITS, SHARED_BITS) {
+            0 => table.remove(place),
+            shared => {
+                table.edit(place, |[_, id, ..]| *id = with_field(*id, ID_BITS, SHARED_BITS, shared.wrapping_sub(1)));
+            }
         }
     }
 
     /// Moves the end of a lease, and adds `more` calls that share it.
     pub(crate) fn extend_lease(&mut self, id: u32, expires_at: u64, more: u32) {
         let mut table = self.table();
-        let Some(place) = find(table.0, id) else { return };
+        let Some(place) = table.leases().find(id) else { return };
         table.unlink(place);
-        let [end, ..] = table.get(place);
-        let count = (end >> COUNT_SHIFT).saturating_add(u64::from(more)).min(u64::from(MAX_SHARING));
-        table.set_end(place, expires_at | (count << COUNT_SHIFT));
+        table.edit(place, |[end, id, ..]| {
+            let shared = field(*id, ID_BITS, SHARED_BITS).saturating_add(u64::from(more));
+            *end = (*end & HAS_HOLDER) | expires_at;
+            *id = with_field(*id, ID_BITS, SHARED_BITS, shared.min(u64::from(MAX_SHARING).wrapping_sub(1)));
+        });
         table.link(place);
     }
 
@@ -342,7 +355,7 @@ impl Mem<'_> {
         let ids: Vec<u32> = by_end(self.view()).filter(|lease| lease.holder == holder).map(|lease| lease.id).collect();
         let mut table = self.table();
         for id in ids {
-            if let Some(place) = find(table.0, id) {
+            if let Some(place) = table.leases().find(id) {
                 table.remove(place);
                 freed(id);
             }
@@ -351,12 +364,11 @@ impl Mem<'_> {
 
     /// The next free lease id, which is then taken: ids ascend by one, skipping 0 and live ones.
     pub(crate) fn next_lease_id(&mut self) -> u32 {
-        let counts = self.head[COUNTS];
-        let mut id = low32(field(counts, 24, ID_BITS));
-        while id == 0 || self.is_taken(id) {
+        let mut id = next_lease_id(self.head);
+        while self.is_taken(id) {
             id = next_generation(id);
         }
-        self.head[COUNTS] = with_field(counts, 24, ID_BITS, u64::from(next_generation(id)));
+        self.head[IDS] = with_field(self.head[IDS], ID_BITS, ID_BITS, u64::from(next_generation(id)));
         id
     }
 

@@ -19,8 +19,8 @@ use crate::answer::{Event, Events};
 use crate::bulkhead::by_end;
 use crate::hash::splitmix64;
 use crate::live::{
-    COUNTS, FIRST_PROBE, GENERATION, Head, INSTANT, LAST, MARK, MODE_SHIFT, MODE_UNTIL, Mem, PHASE_SHIFT, PROBE_WORDS,
-    SINCE, TALLY, WAKE, field, with_field,
+    FIRST_PROBE, FROM, Head, IDS, INSTANT, LAST, LAST_WAKE, MARK, MODE_SHIFT, MODE_UNTIL, Mem, PHASE_SHIFT,
+    PROBE_WORDS, SINCE, TALLY, WAKE, field, with_field,
 };
 use crate::num::{low8, low32};
 use crate::policy::{CircuitRules, NEVER_US};
@@ -115,29 +115,30 @@ impl Mem<'_> {
     pub(crate) fn set_wake(&mut self, rules: Option<&CircuitRules>) {
         let first_end = by_end(self.view()).next().map_or(NEVER_US, |lease| lease.expires_at);
         let is_plain = self.head[LAST] & !INSTANT == 0;
+        let circuit = Circuit::load(self.head);
         self.head[WAKE] =
-            if is_plain { Circuit::load(self.head).wakes_at(rules, self.head[LAST]).min(first_end) } else { 0 };
+            if is_plain { circuit.wakes_at(rules, self.head[LAST]).min(first_end).min(LAST_WAKE) } else { 0 };
     }
 }
 
 impl Circuit {
     pub(crate) fn load(head: &Head) -> Self {
-        let (generation, counts) = (head[GENERATION], head[COUNTS]);
+        let from = head[FROM];
         let phase = match field(head[LAST], PHASE_SHIFT, 2) {
             1 => Phase::Open,
             2 => Phase::HalfOpen,
             _ => Phase::Closed,
         };
         let mut circuit = Self {
-            exists: field(counts, 56, 1) != 0,
+            exists: from >> 63 != 0,
             phase,
             mode: mode_from(field(head[LAST], MODE_SHIFT, 2)),
             mode_until: head[MODE_UNTIL],
-            generation: low32(field(generation, 0, 24)),
-            refunds_from: low32(field(generation, 24, 24)),
-            counts_from: low32(field(counts, 0, 24)),
-            growth: low8(generation >> 48),
-            reason: Reason::from_code(low8(generation >> 56)),
+            generation: low32(field(head[IDS], 0, 24)),
+            refunds_from: low32(field(from, 24, 24)),
+            counts_from: low32(field(from, 0, 24)),
+            growth: low8(from >> 48),
+            reason: Reason::from_code(low8(field(from, 56, 7))),
             since_at: head[SINCE],
             touched_at: 0,
             until_at: 0,
@@ -177,12 +178,12 @@ impl Circuit {
         head[LAST] = with_field(head[LAST], PHASE_SHIFT, 2, phase);
         head[LAST] = with_field(head[LAST], MODE_SHIFT, 2, mode_code(self.mode));
         head[MODE_UNTIL] = self.mode_until;
-        head[GENERATION] = u64::from(self.generation)
+        head[FROM] = u64::from(self.counts_from)
             | (u64::from(self.refunds_from) << 24)
             | (u64::from(self.growth) << 48)
-            | (u64::from(self.reason.code()) << 56);
-        head[COUNTS] = with_field(head[COUNTS], 0, 24, u64::from(self.counts_from));
-        head[COUNTS] = with_field(head[COUNTS], 56, 1, u64::from(self.exists));
+            | (u64::from(self.reason.code()) << 56)
+            | (u64::from(self.exists) << 63);
+        head[IDS] = with_field(head[IDS], 0, 24, u64::from(self.generation));
         head[SINCE] = self.since_at;
         head[FIRST_PROBE] = self.first_probe_at;
         (head[MARK], head[TALLY]) = match self.phase {

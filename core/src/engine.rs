@@ -8,8 +8,8 @@ use crate::bulkhead::find_holder;
 use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Settle};
 use crate::limit;
-use crate::live::{BLOCK, CARRIES, COUNTS, FRESH, INSTANT, LAST, Mem, PARKED, View, WAKE, tag, with_field};
-use crate::num::{bits, level, low8, wide};
+use crate::live::{BLOCK, CARRIES, FRESH, INSTANT, LAST, Mem, PARKED, View, WAKE, set_stored_probes, stored_probes};
+use crate::num::{bits, level};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
 use crate::policy::{CircuitRules, Policy};
@@ -42,7 +42,8 @@ impl Policy {
     /// assert!(matches!(policy.acquire(&mut state, Acquire::new(), now).answer, Decision::Rejected(_)));
     /// let _ = policy.settle(&mut state, permit, Settle::success(), now);
     /// ```
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
     pub fn acquire(&self, state: &mut impl Live, wish: Acquire, now: Timestamp) -> Step<Decision> {
         let now = now.as_micros();
         if let Some((permit, changed)) = self.acquire_quietly(state.words_mut(), &wish, now) {
@@ -67,7 +68,8 @@ impl Policy {
     /// assert!(step.changed && matches!(policy.acquire(&mut state, Acquire::new(), later).answer, Decision::Rejected(_)));
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
     pub fn settle(&self, state: &mut impl Live, permit: Permit, end: Settle, now: Timestamp) -> Step<Settled> {
         let now = now.as_micros();
         if let Some((answer, changed)) = self.settle_quietly(state.words_mut(), &permit, &end, now) {
@@ -196,7 +198,7 @@ impl Policy {
     #[inline]
     fn needs_care(&self, words: &[u64], now: u64) -> bool {
         let [head_tag, last, ..] = words else { return true };
-        *head_tag != tag(self.fingerprint)
+        *head_tag != self.tag
             || last & (FRESH | PARKED) != 0
             || last & INSTANT > now.wrapping_add(self.clock_tolerance_us)
     }
@@ -296,10 +298,10 @@ impl Entered<'_> {
             circuit.first_probe_at = self.t;
         }
         let until = self.until(probe_lease_us);
-        let count = low8(self.mem.head[COUNTS] >> 48);
-        if let Some(place) = self.mem.probe_places().get_mut(usize::from(count)) {
+        let count = stored_probes(self.mem.head);
+        if let Some(place) = self.mem.probe_places().get_mut(count) {
             *place = [u64::from(lease_id), until];
-            self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, u64::from(count).wrapping_add(1));
+            set_stored_probes(self.mem.head, count.wrapping_add(1));
         }
         self.put(circuit);
     }
@@ -354,7 +356,7 @@ impl Entered<'_> {
                 self.mem.clear_counts();
             }
             if circuit.drops_probes {
-                self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, 0);
+                set_stored_probes(self.mem.head, 0);
             }
         }
         circuit.clears_counts = false;
@@ -367,7 +369,7 @@ impl Entered<'_> {
         if self.policy.circuit.is_none() || circuit.drops_probes {
             return;
         }
-        let (stored, t) = (usize::from(low8(self.mem.head[COUNTS] >> 48)), self.t);
+        let (stored, t) = (stored_probes(self.mem.head), self.t);
         let mut kept = 0_usize;
         let places = self.mem.probe_places();
         for i in 0..stored {
@@ -379,7 +381,7 @@ impl Entered<'_> {
                 kept = kept.wrapping_add(1);
             }
         }
-        self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, wide(kept));
+        set_stored_probes(self.mem.head, kept);
     }
 }
 

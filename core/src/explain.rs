@@ -295,7 +295,10 @@ fn explain_limit(gate: String, rules: &LimitRules, units: i64, from: u64) -> Lim
 fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExplanation {
     let mut holders: Vec<(u64, u32)> = Vec::new();
     let (mut in_flight, mut first_end_us) = (0_u32, None);
-    for lease in by_end(view).filter(|lease| lease.expires_at > t) {
+    let mut leases: Vec<_> = by_end(view).filter(|lease| lease.expires_at > t).collect();
+    // Equal states say the same, whatever order leases that end at once were taken in.
+    leases.sort_unstable_by_key(|lease| (lease.expires_at, lease.id));
+    for lease in leases {
         in_flight = in_flight.saturating_add(1);
         first_end_us = first_end_us.or(Some(lease.expires_at));
         let has_room = holders.len() < 32;

@@ -13,7 +13,7 @@ use crate::snapshot::{Snapshot, WindowSnapshot};
 impl Policy {
     /// Refuses a state of this policy's fingerprint that this policy never wrote. One of another policy is adopted.
     pub(crate) fn check_fit(&self, snapshot: &Snapshot) -> Result<(), StateError> {
-        if snapshot.fingerprint != self.fingerprint {
+        if snapshot.fingerprint != self.fingerprint() {
             return Ok(());
         }
         let misfit = |field| Err(StateError::Invalid { field, offset: 0 });

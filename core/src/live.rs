@@ -6,7 +6,7 @@
 //!
 //! [`Snapshot`]: crate::Snapshot
 
-use crate::num::{index, low8, low16, low32, wide};
+use crate::num::{index, low8, low16, low32, wide, wide32};
 use crate::snapshot::Phase;
 
 /// How many words the head has.
@@ -18,12 +18,13 @@ pub(crate) type Head = [u64; HEAD];
 pub(crate) const TAG: usize = 0;
 /// `last_at` in 52 bits, flags above.
 pub(crate) const LAST: usize = 1;
-/// generation 24, `refunds_from` 24, growth 8, reason 8.
-pub(crate) const GENERATION: usize = 2;
-/// `counts_from` 24, `next_lease_id` 24, stored probes 8, whether there is a circuit 1.
-pub(crate) const COUNTS: usize = 3;
+/// generation 24, `next_lease_id` 24, both as in a permit. The id after the last one is carried into the bits above, which
+/// nobody reads: 0 stands for 1.
+pub(crate) const IDS: usize = 2;
+/// `counts_from` 24, `refunds_from` 24, growth 8, reason 7, whether there is a circuit 1.
+pub(crate) const FROM: usize = 3;
 /// Before this instant time alone changes nothing but levels: a lower bound, leases in it; 0 while a flag stands above
-/// `last_at`, so that the short way asks one thing only.
+/// `last_at`, so that the short way asks one thing only. At most [`LAST_WAKE`].
 pub(crate) const WAKE: usize = 4;
 /// Since when the circuit is in its phase.
 pub(crate) const SINCE: usize = 5;
@@ -41,13 +42,16 @@ pub(crate) const MODE_UNTIL: usize = 10;
 pub(crate) const LEVELS: usize = 11;
 /// limits 8, carried limits 8, places for failures 8, kind of window 8, its size 16, words in all 16.
 pub(crate) const SHAPE: usize = 12;
-/// Where probes begin 16, where leases begin 16, carried bytes 16, places for probes 8, log2 of places for leases 8.
+/// Where leases begin 16, the mask that makes a lease id a place (0 without leases) 16, carried bytes 16, places for
+/// probes 8, stored probes 8.
 pub(crate) const PLACES: usize = 13;
 
 /// Marks memory as a live state of this release: "stnchn" and the layout's number.
 const MAGIC: u64 = 0x5374_6E01;
 /// The words of an instant.
 pub(crate) const INSTANT: u64 = (1 << 52) - 1;
+/// Before it, an instant and the longest duration make no instant that is out of range.
+pub(crate) const LAST_WAKE: u64 = INSTANT - (1 << 43);
 /// Flags above `last_at`: phase 2 bits, mode 2 bits, then these.
 pub(crate) const PHASE_SHIFT: u32 = 52;
 pub(crate) const MODE_SHIFT: u32 = 54;
@@ -65,15 +69,19 @@ pub(crate) const LIMIT_WORDS: usize = 4;
 pub(crate) const SLOT_WORDS: usize = 2;
 /// Words of a probe: id; end.
 pub(crate) const PROBE_WORDS: usize = 2;
-/// Words of a lease's place: end 52, count 12; id; next; previous. The links have words of their own, so that they are written
-/// without being read. The holders stand behind all places, one word each, out of the way of what is read often.
+/// Words of a lease's place: end, whether it has a holder 1; id 24, calls beyond the first that share it 12; next; previous. The
+/// links have words of their own, so that they are written without being read. The holders stand behind all places, one word
+/// each (a power of two, so that they fill whole places, too), and are neither written nor read where there is none.
 pub(crate) const LEASE_WORDS: usize = 4;
 
 /// The tag of a live state under a policy of that fingerprint.
 pub(crate) const fn tag(fingerprint: u32) -> u64 {
-    #[expect(clippy::as_conversions, reason = "widening in a const fn")]
-    let high = (fingerprint as u64) << 32;
-    MAGIC | high
+    MAGIC | (wide32(fingerprint) << 32)
+}
+
+/// The fingerprint in a tag.
+pub(crate) const fn fingerprint(tag: u64) -> u32 {
+    low32(tag >> 32)
 }
 
 /// The lowest `bits` bits.
@@ -128,9 +136,9 @@ impl Shape {
                 _ => WindowShape::None,
             },
             probes: usize::from(low8(places >> 48)),
-            leases: match low8(places >> 56) {
+            leases: match low16(places >> 16) {
                 0 => 0,
-                log2 => 1_usize.wrapping_shl(u32::from(log2)),
+                mask => usize::from(mask).wrapping_add(1),
             },
             raw_bytes: usize::from(low16(places >> 32)),
         }
@@ -149,12 +157,11 @@ impl Shape {
             | (kind << 24)
             | (u64::from(size) << 32)
             | (wide(self.words()) << 48);
-        let log2 = if self.leases == 0 { 0 } else { u64::from(self.leases.trailing_zeros()) };
-        head[PLACES] = wide(self.probes_at())
-            | (wide(self.leases_at()) << 16)
+        // No probe is stored yet.
+        head[PLACES] = wide(self.leases_at())
+            | (wide(self.leases.saturating_sub(1)) << 16)
             | (wide(self.raw_bytes) << 32)
-            | (wide(self.probes) << 48)
-            | (log2 << 56);
+            | (wide(self.probes) << 48);
     }
 
     pub(crate) fn failures_at(&self) -> usize {
@@ -180,9 +187,9 @@ impl Shape {
     }
 
     pub(crate) fn raw_at(&self) -> usize {
-        let ring = usize::from(self.leases != 0);
-        let words = LEASE_WORDS.saturating_add(1);
-        self.leases_at().saturating_add(self.leases.saturating_add(ring).saturating_mul(words))
+        let ring = if self.leases == 0 { 0 } else { LEASE_WORDS };
+        let places = self.leases.saturating_mul(LEASE_WORDS.saturating_add(1));
+        self.leases_at().saturating_add(ring).saturating_add(places)
     }
 
     /// Words in all, the head included.
@@ -215,7 +222,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn fingerprint(self) -> u32 {
-        low32(self.head[TAG] >> 32)
+        fingerprint(self.head[TAG])
     }
 
     /// The circuit's phase as it is stored, where no mode lies over it.
@@ -242,10 +249,8 @@ impl<'a> View<'a> {
 
     /// Stored probes, expired ones too: id and end.
     pub(crate) fn probes(self) -> &'a [[u64; PROBE_WORDS]] {
-        let count = usize::from(low8(self.head[COUNTS] >> 48));
-        let from = usize::from(low16(self.head[PLACES]));
-        let words = self.body.get(from..).unwrap_or_default();
-        words.as_chunks::<PROBE_WORDS>().0.get(..count).unwrap_or_default()
+        let words = self.body.get(probes_at(self.head)..).unwrap_or_default();
+        words.as_chunks::<PROBE_WORDS>().0.get(..stored_probes(self.head)).unwrap_or_default()
     }
 
     /// The carried bytes, as words.
@@ -273,10 +278,9 @@ impl<'a> Mem<'a> {
 
     /// All places for probes.
     pub(crate) fn probe_places(&mut self) -> &mut [[u64; PROBE_WORDS]] {
-        let places = self.head[PLACES];
-        let from = usize::from(low16(places));
-        let words = self.body.get_mut(from..).unwrap_or_default();
-        words.as_chunks_mut::<PROBE_WORDS>().0.get_mut(..usize::from(low8(places >> 48))).unwrap_or_default()
+        let words = self.body.get_mut(probes_at(self.head)..).unwrap_or_default();
+        let places = usize::from(low8(self.head[PLACES] >> 48));
+        words.as_chunks_mut::<PROBE_WORDS>().0.get_mut(..places).unwrap_or_default()
     }
 
     /// The last change was at `at`, and the levels are as of then.
@@ -290,6 +294,22 @@ impl<'a> Mem<'a> {
         let flag = if until == 0 { 0 } else { BLOCKED };
         self.head[LAST] = (self.head[LAST] & !BLOCKED) | flag;
     }
+}
+
+/// How many probes are stored, expired ones too.
+pub(crate) fn stored_probes(head: &Head) -> usize {
+    usize::from(low8(head[PLACES] >> 56))
+}
+
+/// Says how many probes are stored.
+pub(crate) fn set_stored_probes(head: &mut Head, count: usize) {
+    head[PLACES] = with_field(head[PLACES], 56, 8, wide(count));
+}
+
+/// Where the probes begin: their places end where the leases begin.
+fn probes_at(head: &Head) -> usize {
+    let places = head[PLACES];
+    usize::from(low16(places)).saturating_sub(usize::from(low8(places >> 48)).saturating_mul(PROBE_WORDS))
 }
 
 /// Puts bytes into words, little-endian, the last word filled with zeros.

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::adopt::MAX_CARRIED;
-use crate::bulkhead::{by_end, table_size};
+use crate::bulkhead::{ID_BITS, by_end, next_lease_id, table_size};
 use crate::circuit::Circuit;
 use crate::limit;
 use crate::live::{
-    BLOCK, CARRIES, COUNTS, HEAD, Head, INSTANT, LAST, MARK, Mem, PARKED, SHAPE, Shape, TAG, View, WindowShape, field,
-    pack, tag, unpack, with_field,
+    BLOCK, CARRIES, HEAD, Head, IDS, INSTANT, LAST, MARK, Mem, PARKED, SHAPE, Shape, TAG, View, WindowShape, pack,
+    set_stored_probes, tag, unpack,
 };
 use crate::num::{index, low32, wide};
 use crate::policy::{Policy, WindowRules};
@@ -31,7 +31,7 @@ pub(crate) fn unload(view: View<'_>) -> Snapshot {
     snapshot.generation = circuit.generation;
     snapshot.refunds_from = circuit.refunds_from;
     snapshot.counts_from = circuit.counts_from;
-    snapshot.next_lease_id = low32(field(view.head[COUNTS], 24, 24));
+    snapshot.next_lease_id = next_lease_id(view.head);
     snapshot.circuit = circuit.exists.then(|| circuit_snapshot(&circuit));
     snapshot.mode = circuit.mode.map(|mode| ModeSnapshot { mode, until_at: circuit.mode_until });
     let elapsed_us = view.last_at().saturating_sub(view.refills_from());
@@ -179,8 +179,8 @@ fn load_leases(snapshot: &Snapshot, mem: &mut Mem<'_>) {
 
 fn load_head(policy: &Policy, snapshot: &Snapshot, head: &mut Head) {
     let c = snapshot.circuit.unwrap_or_default();
-    head[TAG] = tag(policy.fingerprint);
-    head[COUNTS] = with_field(0, 24, 24, u64::from(snapshot.next_lease_id));
+    head[TAG] = policy.tag;
+    head[IDS] = u64::from(snapshot.next_lease_id) << ID_BITS;
     let circuit = Circuit {
         exists: snapshot.circuit.is_some(),
         phase: c.phase,
@@ -257,7 +257,7 @@ fn load_probes(snapshot: &Snapshot, mem: &mut Mem<'_>) {
     for (place, probe) in mem.probe_places().iter_mut().zip(live) {
         *place = [u64::from(probe.id), probe.expires_at];
     }
-    mem.head[COUNTS] = with_field(mem.head[COUNTS], 48, 8, wide(live.len()));
+    set_stored_probes(mem.head, live.len());
 }
 
 /// Where a parked state keeps the number of its bytes.
@@ -266,7 +266,7 @@ const PARKED_LEN: usize = MARK;
 /// How many words a state from these bytes needs under a policy: as it is, or parked and then adopted.
 pub(crate) fn words_for(policy: &Policy, snapshot: &Snapshot, bytes: usize) -> usize {
     let own = shape(policy, Some(snapshot));
-    if snapshot.fingerprint == policy.fingerprint {
+    if snapshot.fingerprint == policy.fingerprint() {
         return own.words();
     }
     // It may be that all limits of the snapshot have to be carried.

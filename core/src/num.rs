@@ -30,6 +30,12 @@ pub(crate) const fn wide(x: usize) -> u64 {
     x as u64
 }
 
+/// Any 32-bit number as a word, in constant functions too.
+#[expect(clippy::as_conversions, reason = "widening")]
+pub(crate) const fn wide32(x: u32) -> u64 {
+    x as u64
+}
+
 /// The bits of a signed level, as they stand in a word of the state.
 pub(crate) const fn bits(level: i64) -> u64 {
     level.cast_unsigned()

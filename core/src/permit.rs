@@ -4,8 +4,9 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::error::InputError;
-use crate::num::low32;
+use crate::num::{low32, wide32};
 
+const MASK_24: u64 = (1 << 24) - 1;
 const MASK_48: u64 = (1 << 48) - 1;
 
 /// The `i`-th 32-bit word from the lowest.
@@ -30,9 +31,9 @@ const fn word(all: u128, i: u32) -> u32 {
 /// ```
 #[derive(PartialEq, Eq, Hash)]
 pub struct Permit {
-    /// Instant 48, generation's low part 16. Two words, because processors copy them faster than four.
+    /// Instant 48, cost's low part 16. Two words, because processors copy them faster than four.
     low: u64,
-    /// Cost 32, generation's high part 8, lease id 24.
+    /// Generation 24, lease id 24 (both as they stand in a live state), cost's high part 16.
     high: u64,
 }
 
@@ -40,33 +41,42 @@ impl Permit {
     /// The permit of a call that a policy in shadow mode would have refused: it changes nothing.
     pub(crate) const SHADOW: Self = Self { low: 0, high: 0 };
 
-    #[inline]
     pub(crate) fn new(acquired_at_us: u64, cost: u32, generation: u32, lease_id: u32) -> Self {
-        let (generation, lease_id) = (u64::from(generation), u64::from(lease_id));
-        Self {
-            low: (acquired_at_us & MASK_48) | (generation << 48),
-            high: u64::from(cost) | (((generation >> 16) & 0xFF) << 32) | (lease_id << 40),
-        }
+        Self::of(acquired_at_us, cost, u64::from(generation) | (u64::from(lease_id) << 24))
+    }
+
+    /// Of generation (24 bits) and lease id (24 bits above); what stands above them is no part of it.
+    #[inline]
+    pub(crate) const fn of(acquired_at_us: u64, cost: u32, ids: u64) -> Self {
+        let cost = wide32(cost);
+        Self { low: (acquired_at_us & MASK_48) | (cost << 48), high: (ids & MASK_48) | ((cost >> 16) << 48) }
     }
 
     /// The four 32-bit words that hosts without 64-bit integers keep.
     ///
     /// Bits from the lowest: 48 of the instant, 16 of the generation's low part; 32 of the cost; 8 of the generation's
     /// high part, 24 of the lease id.
+    #[inline]
     pub const fn to_words(&self) -> [u32; 4] {
-        [low32(self.low), low32(self.low >> 32), low32(self.high), low32(self.high >> 32)]
+        let at = self.acquired_at_us();
+        let generation = self.generation();
+        let low_generation = (generation & 0xFFFF) << 16;
+        [low32(at), low32(at >> 32) | low_generation, self.cost(), ((generation >> 16) & 0xFF) | (self.lease_id() << 8)]
     }
 
     /// A permit from its four words. Any four words are a permit; one that was never given out changes nothing but
     /// what the rules for stale permits allow.
-    pub fn from_words(words: [u32; 4]) -> Self {
-        let [a, b, c, d] = words.map(u64::from);
-        Self { low: a | (b << 32), high: c | (d << 32) }
+    #[inline]
+    pub const fn from_words([at, high_at, cost, ids]: [u32; 4]) -> Self {
+        let generation = (high_at >> 16) | ((ids & 0xFF) << 16);
+        let at = wide32(at) | (wide32(high_at) << 32);
+        Self::of(at, cost, wide32(generation) | (wide32(ids >> 8) << 24))
     }
 
     /// The 16 bytes: the four words, little-endian.
     pub fn to_bytes(&self) -> [u8; 16] {
-        (u128::from(self.low) | (u128::from(self.high) << 64)).to_le_bytes()
+        let [a, b, c, d] = self.to_words().map(u128::from);
+        (a | (b << 32) | (c << 64) | (d << 96)).to_le_bytes()
     }
 
     /// A permit from its 16 bytes.
@@ -84,19 +94,19 @@ impl Permit {
     /// What the acquire cost.
     #[inline]
     pub const fn cost(&self) -> u32 {
-        low32(self.high)
+        low32(self.low >> 48) | (low32(self.high >> 48) << 16)
     }
 
     /// The circuit's generation at the decision; 0 marks a permit of shadow mode.
     #[inline]
     pub const fn generation(&self) -> u32 {
-        low32((self.low >> 48) | (((self.high >> 32) & 0xFF) << 16))
+        low32(self.high & MASK_24)
     }
 
     /// The lease that holds the slot and the probe; 0 where nothing is leased.
     #[inline]
     pub const fn lease_id(&self) -> u32 {
-        low32(self.high >> 40)
+        low32((self.high >> 24) & MASK_24)
     }
 
     /// Whether this permit holds a lease, which `renew` can extend.

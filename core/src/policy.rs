@@ -3,13 +3,15 @@
 use alloc::vec::Vec;
 
 use crate::config::PolicyConfig;
+use crate::live::fingerprint;
 
 /// A checked, immutable policy: the rules of one key. Build it from JSON or with the typed builders; it is
 /// `Send + Sync` and can be shared by any number of states.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Of circuit, limits, block and bulkhead with their defaults: states carry it, and adoption goes by it.
-    pub(crate) fingerprint: u32,
+    /// The first word of its live states, with the fingerprint in it: of circuit, limits, block and bulkhead with their
+    /// defaults. Adoption goes by it.
+    pub(crate) tag: u64,
     pub(crate) circuit: Option<CircuitRules>,
     pub(crate) limits: Vec<LimitRules>,
     pub(crate) block: Option<BlockRules>,
@@ -116,7 +118,7 @@ pub(crate) struct BulkheadRules {
 impl Policy {
     /// Stands for circuit, limits, block and bulkhead with their defaults; a state carries that of its policy.
     pub const fn fingerprint(&self) -> u32 {
-        self.fingerprint
+        fingerprint(self.tag)
     }
 
     /// What it was built from, with all defaults filled in.

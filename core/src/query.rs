@@ -68,7 +68,7 @@ impl Policy {
     /// ```
     pub fn vacuous_at(&self, state: &impl Live) -> Option<Timestamp> {
         let view = View::new(state.words())?;
-        if view.fingerprint() != self.fingerprint || view.head[LAST] & PARKED != 0 {
+        if view.fingerprint() != self.fingerprint() || view.head[LAST] & PARKED != 0 {
             return None;
         }
         let outlook = Outlook { policy: self, view, wish: Acquire::new(), t: view.last_at() };

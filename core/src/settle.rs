@@ -5,8 +5,8 @@ use crate::bulkhead::find_live;
 use crate::circuit::Circuit;
 use crate::engine::Entered;
 use crate::input::{Outcome, Settle};
-use crate::live::{COUNTS, with_field};
-use crate::num::{bits, index, level, low8};
+use crate::live::{set_stored_probes, stored_probes};
+use crate::num::{bits, level};
 use crate::permit::Permit;
 use crate::policy::CircuitRules;
 use crate::snapshot::{Mode, Phase, Reason};
@@ -93,7 +93,7 @@ impl Entered<'_> {
 
     /// The place of a lease's probe. A re-entrant holder's calls share an id, so it may have several: that which ends first.
     fn probe_place(&mut self, id: u32) -> Option<usize> {
-        let stored = usize::from(low8(self.mem.head[COUNTS] >> 48));
+        let stored = stored_probes(self.mem.head);
         let own =
             self.mem.probe_places().iter().take(stored).enumerate().filter(|(_, [probe, _])| *probe == u64::from(id));
         own.min_by_key(|(_, [_, end])| *end).map(|(place, _)| place)
@@ -108,14 +108,13 @@ impl Entered<'_> {
     /// Frees one probe of a lease: one call ended.
     fn drop_probe(&mut self, id: u32) {
         let Some(place) = self.probe_place(id) else { return };
-        let stored = low8(self.mem.head[COUNTS] >> 48);
-        let left = u64::from(stored).saturating_sub(1);
+        let left = stored_probes(self.mem.head).saturating_sub(1);
         let places = self.mem.probe_places();
-        let last = places.get(index(left)).copied().unwrap_or_default();
+        let last = places.get(left).copied().unwrap_or_default();
         if let Some(place) = places.get_mut(place) {
             *place = last;
         }
-        self.mem.head[COUNTS] = with_field(self.mem.head[COUNTS], 48, 8, left);
+        set_stored_probes(self.mem.head, left);
     }
 
     /// Whether refund or debt of this end moves any level at `t`; and, when told to, moves it.

@@ -182,9 +182,7 @@ impl Policy {
     pub fn open<'a>(&self, words: &'a mut [u64]) -> Result<StateMut<'a>, StateError> {
         // What nearly every call finds: a whole state of this policy.
         match words.first_chunk::<HEAD>() {
-            Some(head) if head[TAG] == tag(self.fingerprint) && index(head[SHAPE] >> 48) <= words.len() => {
-                Ok(StateMut { words })
-            }
+            Some(head) if head[TAG] == self.tag && index(head[SHAPE] >> 48) <= words.len() => Ok(StateMut { words }),
             _ => self.open_another(words),
         }
     }
@@ -196,7 +194,7 @@ impl Policy {
         if started.is_none() || words.len() < needed {
             return Err(StateError::Memory { needed_words: needed, words: words.len() });
         }
-        if started.is_some_and(|view| view.fingerprint() != self.fingerprint) {
+        if started.is_some_and(|view| view.fingerprint() != self.fingerprint()) {
             let snapshot = View::new(words).map(unload).unwrap_or_default();
             has_room(words, words_for(self, &snapshot, 0))?;
         }
@@ -240,7 +238,7 @@ impl Policy {
     }
 
     fn put(&self, snapshot: &Snapshot, bytes: &[u8], words: &mut [u64]) {
-        if snapshot.fingerprint == self.fingerprint {
+        if snapshot.fingerprint == self.fingerprint() {
             load(self, snapshot, words);
         } else {
             park(snapshot, bytes, words);
@@ -268,7 +266,7 @@ impl Policy {
         let now = now.as_micros();
         let generation = skip_zero(low32(now >> 20) & 0xFF_FFFF);
         Snapshot {
-            fingerprint: self.fingerprint,
+            fingerprint: self.fingerprint(),
             last_at: now,
             generation,
             refunds_from: generation,
@@ -289,7 +287,7 @@ impl Policy {
         let view = View::new(state.words())?;
         let (last, is_parked) = (view.last_at(), view.head[LAST] & PARKED != 0);
         let has_stepped = last > now.saturating_add(self.clock_tolerance_us);
-        let is_foreign = view.fingerprint() != self.fingerprint || is_parked;
+        let is_foreign = view.fingerprint() != self.fingerprint() || is_parked;
         if has_stepped || is_foreign {
             let mut snapshot = unload(view);
             if has_stepped {

@@ -13,6 +13,7 @@ use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 use crate::error::ConfigError;
 use crate::hash::name_hash;
+use crate::live::tag;
 use crate::num::signed;
 use crate::policy::{
     BlockRules, BulkheadRules, CircuitRules, FailuresInWindow, LimitRules, NEVER_US, Policy, WindowRules,
@@ -103,7 +104,7 @@ impl Policy {
     pub fn new(config: PolicyConfig) -> Result<Self, ConfigError> {
         let config = checked(config)?;
         let mut policy = Self {
-            fingerprint: 0,
+            tag: 0,
             circuit: config.circuit.as_ref().map(circuit_rules),
             limits: config.limits.iter().map(limit_rules).collect(),
             block: config.block.as_ref().map(block_rules),
@@ -113,7 +114,7 @@ impl Policy {
             is_shadow: config.mode == PolicyMode::Shadow,
             config,
         };
-        policy.fingerprint = policy.compute_fingerprint();
+        policy.tag = tag(policy.compute_fingerprint());
         Ok(policy)
     }
 
