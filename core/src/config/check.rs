@@ -5,7 +5,7 @@ use alloc::format;
 use crate::config::compile::{MAX_UNITS, units_per_token};
 use crate::config::fault::Quoted;
 use crate::config::parts::{CircuitConfig, LimitConfig, PolicyConfig};
-use crate::config::table::{Value, bounds};
+use crate::config::walk;
 use crate::config::window::{TimeWindow, WindowConfig};
 use crate::error::ConfigError;
 use crate::hash::name_hash;
@@ -15,7 +15,7 @@ const SHORTEST_RENEWED_LEASE_MS: u32 = 30;
 
 /// The same configuration with all defaults filled in, or its first fault.
 pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigError> {
-    config.check(bounds!())?;
+    walk::check(&mut config)?;
     let timeout_ms = config.call_timeout_ms;
     if let Some(circuit) = &mut config.circuit {
         complete_circuit(circuit)

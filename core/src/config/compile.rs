@@ -21,7 +21,7 @@ use crate::policy::{
 use crate::time::duration_us;
 #[cfg(feature = "serde")]
 use crate::{
-    config::table::{Value, bounds},
+    config::{table::Named, walk},
     json::Json,
 };
 
@@ -55,7 +55,7 @@ impl PolicyConfig {
     /// ```
     #[cfg(feature = "serde")]
     pub fn to_json(&self) -> String {
-        self.write().to_string()
+        walk::write(&mut self.clone()).to_string()
     }
 
     /// Reads a configuration from JSON text. Unknown and repeated fields are refused; the ranges are checked when the
@@ -72,7 +72,9 @@ impl PolicyConfig {
     /// What is no JSON, a field that is unknown, missing or repeated, and a value of another type.
     #[cfg(feature = "serde")]
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        Self::read(&Json::parse(json)?, bounds!())
+        let mut config = Self::blank();
+        walk::read(&mut config, &Json::parse(json)?)?;
+        Ok(config)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Decimals without floats: percents in basis points, multipliers in thousandths.
 
+use alloc::format;
+use alloc::string::{String, ToString};
 use core::fmt;
 
-macro_rules! decimal {
+macro_rules! decimals {
     ($(#[$doc:meta])* $Name:ident, $unit:literal, $digits:literal, $(#[$from:meta])* $from_raw:ident,
      $(#[$raw_doc:meta])* $raw:ident) => {
         $(#[$doc])*
@@ -36,22 +38,13 @@ macro_rules! decimal {
         /// As in JSON: no more digits than needed.
         impl fmt::Display for $Name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}", self.0 / Self::UNIT)?;
-                let (mut rest, mut width) = (self.0 % Self::UNIT, Self::DIGITS);
-                if rest == 0 {
-                    return Ok(());
-                }
-                while rest % 10 == 0 {
-                    rest /= 10;
-                    width = width.saturating_sub(1);
-                }
-                write!(f, ".{rest:0width$}")
+                f.write_str(&decimal(u64::from(self.0), Self::DIGITS))
             }
         }
     };
 }
 
-decimal! {
+decimals! {
     /// A percentage with at most two decimals, kept as basis points: no float ever enters a policy.
     ///
     /// Setters take whole percents as plain numbers, and this type for the rest.
@@ -71,7 +64,7 @@ decimal! {
     basis_points
 }
 
-decimal! {
+decimals! {
     /// A factor with at most three decimals, kept as thousandths.
     ///
     /// ```
@@ -87,6 +80,16 @@ decimal! {
     from_thousandths,
     /// In thousandths.
     thousandths
+}
+
+/// Steps of 10^-digits as a decimal, with no more digits than needed: 1250 with two is `12.5`.
+pub(crate) fn decimal(steps: u64, digits: usize) -> String {
+    let text = format!("{steps:0width$}", width = digits.saturating_add(1));
+    let (whole, fraction) = text.split_at(text.len().saturating_sub(digits));
+    match fraction.trim_end_matches('0') {
+        "" => whole.to_string(),
+        fraction => [whole, ".", fraction].concat(),
+    }
 }
 
 /// A decimal of JSON in steps of 10^-digits: `12.5` with two digits is 1250. None for a sign, an exponent or a finer one.

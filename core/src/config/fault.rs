@@ -1,7 +1,6 @@
 //! How a fault deep inside a configuration gets the path to it, and how texts are shown in one.
 
 use alloc::format;
-#[cfg(feature = "serde")]
 use alloc::string::String;
 use core::fmt;
 
@@ -53,7 +52,6 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Names as a sentence lists them: `a`, `b` or `c`.
-#[cfg(feature = "serde")]
 pub(crate) fn listed(items: impl Iterator<Item = String>) -> String {
     let mut items: alloc::vec::Vec<String> = items.collect();
     let Some(last) = items.pop() else { return String::new() };

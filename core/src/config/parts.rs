@@ -1,17 +1,15 @@
 //! The table: every parameter of a policy with its type, range, default and meaning.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::config::decimal::{Multiplier, Percent};
-use crate::config::table::{Bounds, Value, argument, bounds, config, field_type, how};
+use crate::config::table::{Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, range, row};
+#[cfg(feature = "serde")]
+use crate::config::table::{Meaning, default_words, meaning};
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
-#[cfg(feature = "serde")]
-use crate::config::{schema, table::Table};
-use crate::error::ConfigError;
-#[cfg(feature = "serde")]
-use crate::json::{Fields, Json, Object};
 
 config! {
     /// A policy as it is written down: its gates, and what hosts and stores must know beside them.

@@ -4,11 +4,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::config::decimal::decimal;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
-use crate::config::table::Table;
-use crate::config::window::{CallWindow, TimeWindow, WindowConfig};
+use crate::config::table::{Kind, Meaning, Named, Place, Row, Shape};
+use crate::config::window::{self, CallWindow, TimeWindow};
 use crate::json::{Fields, Json};
 
 /// The JSON Schema of a policy, draft 2020-12, as text with a line feed at its end.
@@ -24,7 +25,7 @@ pub fn policy_schema() -> String {
     let definitions = [
         named::<CircuitConfig>(),
         named::<FailuresInWindowConfig>(),
-        named::<WindowConfig>(),
+        window::definition(),
         named::<CallWindow>(),
         named::<TimeWindow>(),
         named::<LimitConfig>(),
@@ -35,15 +36,32 @@ pub fn policy_schema() -> String {
         field("$schema", Json::text("https://json-schema.org/draft/2020-12/schema")),
         field("$id", Json::text("urn:stanchion:policy")),
     ];
-    if let Json::Object(policy) = PolicyConfig::definition() {
+    if let (_, Json::Object(policy)) = named::<PolicyConfig>() {
         root.extend(policy);
     }
     root.push(field("$defs", Json::object(definitions)));
     Json::Object(root).to_pretty()
 }
 
-fn named<T: Table>() -> (&'static str, Json) {
-    (T::NAME, T::definition())
+/// A table.
+fn named<T: Named>() -> (&'static str, Json) {
+    let mut blank = T::blank();
+    let (rows, places) = blank.fields();
+    let required = rows.iter().filter(|row| row.kind == Kind::Required).map(|row| Json::text(row.name));
+    let fields = rows
+        .iter()
+        .zip(places)
+        .zip(T::MEANINGS)
+        .map(|((row, place), meaning)| (row.name, field_of(row, place, meaning)));
+    let definition = Json::object([
+        ("title", Json::text(T::NAME)),
+        ("description", Json::Text(paragraph(T::ABOUT))),
+        ("type", Json::text("object")),
+        ("additionalProperties", Json::Bool(false)),
+        ("required", Json::List(required.collect())),
+        ("properties", Json::object(fields)),
+    ]);
+    (T::NAME, definition)
 }
 
 fn field(name: &str, value: Json) -> (String, Json) {
@@ -55,20 +73,51 @@ pub(crate) fn reference(name: &str) -> Fields {
     [field("$ref", Json::Text(format!("#/$defs/{name}")))].into()
 }
 
-/// A field: its type and what it means.
-pub(crate) fn row(doc: &[&str], mut kind: Fields) -> Fields {
-    kind.push(field("description", Json::Text(paragraph(doc))));
-    kind
+/// A field: its type, what it means and its default.
+fn field_of(row: &Row, place: Place<'_>, meaning: &Meaning) -> Json {
+    let kind = type_of(row, meaning);
+    let mut fields = if row.kind == Kind::Maybe { nullable(kind) } else { kind };
+    let mut description = paragraph(meaning.doc);
+    if let Some(default) = meaning.default {
+        description = format!("{description} Default: {default}.");
+    }
+    fields.push(field("description", Json::Text(description)));
+    if row.kind != Kind::Required {
+        fields.extend(row.write(place).map(|default| field("default", default)));
+    }
+    Json::Object(fields)
+}
+
+fn type_of(row: &Row, meaning: &Meaning) -> Fields {
+    let (lo, hi) = (Json::number(row.lo), Json::number(row.hi));
+    match row.shape {
+        Shape::Number(digits) => {
+            let kind = if digits == 0 { "integer" } else { "number" };
+            let [lo, hi] = [row.lo, row.hi].map(|steps| Json::Number(decimal(steps, digits)));
+            [field("type", Json::text(kind)), field("minimum", lo), field("maximum", hi)].into()
+        }
+        Shape::Flag => [field("type", Json::text("boolean"))].into(),
+        Shape::Text => [field("type", Json::text("string")), field("minLength", lo), field("maxLength", hi)].into(),
+        Shape::Word(words) => {
+            let each = words.iter().zip(meaning.words).map(|(word, meaning)| {
+                Json::object([("const", Json::text(word)), ("description", Json::Text(paragraph(meaning)))])
+            });
+            [field("oneOf", Json::List(each.collect()))].into()
+        }
+        Shape::Table(_) => reference(meaning.type_name),
+        Shape::List => {
+            let items = Json::Object(reference(meaning.type_name));
+            [field("type", Json::text("array")), field("items", items), field("minItems", lo), field("maxItems", hi)]
+                .into()
+        }
+    }
 }
 
 /// The same type or null.
-pub(crate) fn nullable(mut kind: Fields) -> Fields {
+fn nullable(mut kind: Fields) -> Fields {
     match kind.first_mut() {
-        Some((name, Json::Text(word))) if name == "type" => {
-            let either = alloc::vec![Json::text(word), Json::text("null")];
-            if let Some((_, first)) = kind.first_mut() {
-                *first = Json::List(either);
-            }
+        Some((name, word @ Json::Text(_))) if name == "type" => {
+            *word = Json::List([word.clone(), Json::text("null")].into());
             kind
         }
         _ => {
@@ -78,46 +127,8 @@ pub(crate) fn nullable(mut kind: Fields) -> Fields {
     }
 }
 
-pub(crate) fn with_default(mut row: Fields, default: Json) -> Fields {
-    row.push(field("default", default));
-    row
-}
-
-/// A default that depends on other fields is told in words.
-pub(crate) fn with_default_words(mut row: Fields, words: &str) -> Fields {
-    if let Some((_, Json::Text(description))) = row.iter_mut().find(|(name, _)| name == "description") {
-        *description = format!("{description} Default: {words}.");
-    }
-    row
-}
-
-/// One of a few words, each with its meaning.
-pub(crate) fn choices<const N: usize>(words: [(&str, String); N]) -> Fields {
-    let each =
-        words.map(|(word, meaning)| Json::object([("const", Json::text(word)), ("description", Json::Text(meaning))]));
-    [field("oneOf", Json::List(each.into()))].into()
-}
-
-/// A table.
-pub(crate) fn definition<const N: usize>(
-    name: &str,
-    about: &[&str],
-    required: &[&str],
-    rows: [(&'static str, Fields); N],
-) -> Json {
-    let rows = rows.into_iter().map(|(name, row)| (name, Json::Object(row)));
-    Json::object([
-        ("title", Json::text(name)),
-        ("description", Json::Text(paragraph(about))),
-        ("type", Json::text("object")),
-        ("additionalProperties", Json::Bool(false)),
-        ("required", Json::List(required.iter().map(|name| Json::text(name)).collect())),
-        ("properties", Json::object(rows)),
-    ])
-}
-
 /// The first paragraph of a doc comment, on one line. What follows (examples) is for Rust.
-pub(crate) fn paragraph(doc: &[&str]) -> String {
+fn paragraph(doc: &[&str]) -> String {
     let lines: Vec<&str> = doc.iter().map(|line| line.trim()).take_while(|line| !line.is_empty()).collect();
     lines.join(" ")
 }

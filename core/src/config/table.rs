@@ -1,8 +1,9 @@
 //! The one table: each field of a configuration is declared once, and the declaration yields all that is known of it.
 //!
 //! `config!` takes a struct's fields with their kind, type, range, default and doc, and makes of them the struct, its
-//! setters, the check of the ranges, the JSON reader and writer, and the rows of the JSON Schema. So a range or a
-//! default cannot differ between the typed path, the JSON path and the documentation.
+//! setters, and a [`Table`]: its rows as data, and its fields where they stand. The check of the ranges, the JSON reader
+//! and writer and the JSON Schema each go through any table by these. So a range or a default cannot differ between the
+//! typed path, the JSON path and the documentation.
 //!
 //! A field's kind says what stands in the struct, and what may stand in JSON:
 //!
@@ -14,56 +15,139 @@
 //! | `or_never` | the same; its setter takes an option | the default | `None` |
 //! | `derived` | `Option<T>`, filled when the policy is built | `None` | refused: it would read as "no bound" |
 
-#[cfg(feature = "serde")]
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use crate::error::ConfigError;
 #[cfg(feature = "serde")]
-use crate::json::{Fields, Json};
+use crate::{error::ConfigError, json::Json};
 
-/// The range of a field in steps of its type: numbers, basis points, characters, items. Types without one ignore it.
-#[derive(Clone, Copy)]
-pub(crate) struct Bounds {
+/// A struct that the table made, or what reads like one.
+pub(crate) trait Table {
+    /// Its rows, and its fields in the same order.
+    fn fields(&mut self) -> (&'static [Row], Vec<Place<'_>>);
+}
+
+/// What is known of a field beside its value and what it means.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) shape: Shape,
+    /// The range in steps of the shape: numbers, hundredths, characters, items. Shapes without one ignore it.
     pub(crate) lo: u64,
     pub(crate) hi: u64,
 }
 
-/// What a type must know to stand in the table.
-pub(crate) trait Value: Sized {
-    /// Refuses what is outside of the bounds.
-    fn check(&self, bounds: Bounds) -> Result<(), ConfigError>;
-    /// Reads what JSON holds. What the type cannot hold is refused here, the rest of the range by `check`.
-    #[cfg(feature = "serde")]
-    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError>;
-    /// As JSON.
-    #[cfg(feature = "serde")]
-    fn write(&self) -> Json;
-    /// What allows it, for a fault where nothing stands.
-    #[cfg(feature = "serde")]
-    fn allowed(bounds: Bounds) -> String;
-    /// Its JSON Schema, without description and default.
-    #[cfg(feature = "serde")]
-    fn schema(bounds: Bounds) -> Fields;
+/// What may be left out, and where null may stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Required,
+    Plain,
+    Maybe,
+    Derived,
 }
 
-/// A struct that the table made.
-#[cfg(feature = "serde")]
-pub(crate) trait Table {
-    /// Its name in the JSON Schema.
+/// What a field may hold.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    /// A number from 0 on with at most so many decimals, in steps of the last one.
+    Number(usize),
+    Flag,
+    /// The range counts characters (Unicode scalar values), as JSON Schema does.
+    Text,
+    /// One of these.
+    Word(&'static [&'static str]),
+    /// One table: what allows it.
+    Table(&'static str),
+    /// A list of tables.
+    List,
+}
+
+/// Where a field stands.
+pub(crate) enum Place<'a> {
+    Scalar(&'a mut dyn Scalar),
+    Tables(&'a mut dyn Tables),
+}
+
+/// A value without fields of its own.
+pub(crate) trait Scalar {
+    /// What it holds.
+    fn get(&self) -> Datum;
+    /// Holds that from now on. False, and nothing else, where the type cannot.
+    #[cfg(feature = "serde")]
+    fn set(&mut self, datum: Datum) -> bool;
+}
+
+/// What a scalar holds, whatever its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Datum {
+    Nothing,
+    /// A number in steps of its last decimal, or the place of a word among the words.
+    Steps(u64),
+    Flag(bool),
+    Text(String),
+}
+
+/// No, one or several tables at one place.
+pub(crate) trait Tables {
+    fn len(&self) -> usize;
+    fn at(&mut self, index: usize) -> Option<&mut dyn Table>;
+    #[cfg(feature = "serde")]
+    fn clear(&mut self);
+    /// One more, with its defaults: the kind that this JSON wants.
+    #[cfg(feature = "serde")]
+    fn add(&mut self, json: &Json) -> Result<&mut dyn Table, ConfigError>;
+}
+
+/// A type that may stand in the table.
+pub(crate) trait Field {
+    const SHAPE: Shape;
+    /// Its name in the JSON Schema, where it has one.
+    #[cfg(feature = "serde")]
+    const NAME: &'static str = "";
+    /// What its words mean, where it has some.
+    #[cfg(feature = "serde")]
+    const WORDS: &'static [&'static [&'static str]] = &[];
+
+    fn place(&mut self) -> Place<'_>;
+}
+
+/// A table whose type is known: its name, its meaning, and how one begins that is to be read.
+pub(crate) trait Named: Table + Sized {
+    #[cfg(feature = "serde")]
     const NAME: &'static str;
-    /// Its JSON Schema.
-    fn definition() -> Json;
+    #[cfg(feature = "serde")]
+    const ABOUT: &'static [&'static str];
+    #[cfg(feature = "serde")]
+    const MEANINGS: &'static [Meaning];
+
+    /// One with all defaults, and with nothing in what is required.
+    #[cfg(feature = "serde")]
+    fn blank() -> Self;
 }
 
-macro_rules! bounds {
+/// What only the JSON Schema says of a field.
+#[cfg(feature = "serde")]
+pub(crate) struct Meaning {
+    /// What it means.
+    pub(crate) doc: &'static [&'static str],
+    /// Where its default depends on other fields: that default in words.
+    pub(crate) default: Option<&'static str>,
+    /// The name of its type.
+    pub(crate) type_name: &'static str,
+    /// What its words mean.
+    pub(crate) words: &'static [&'static [&'static str]],
+}
+
+/// The range of a field, where it has one.
+macro_rules! range {
     () => {
-        $crate::config::table::Bounds { lo: 0, hi: 0 }
+        (0, 0)
     };
     ($lo:literal, $hi:literal) => {
-        $crate::config::table::Bounds { lo: $lo, hi: $hi }
+        ($lo, $hi)
     };
 }
-pub(crate) use bounds;
+pub(crate) use range;
 
 /// What stands in the struct.
 macro_rules! field_type {
@@ -125,104 +209,68 @@ macro_rules! config {
             )*
         }
 
-        impl Value for $Name {
-            fn check(&self, _: Bounds) -> Result<(), ConfigError> {
-                $(how::needed::check(&self.$rname, bounds!($($rlo, $rhi)?)).map_err(|e| e.within(stringify!($rname)))?;)*
-                $(how::$how::check(&self.$oname, bounds!($($olo, $ohi)?)).map_err(|e| e.within(stringify!($oname)))?;)*
-                Ok(())
-            }
-
-            #[cfg(feature = "serde")]
-            fn read(json: &Json, _: Bounds) -> Result<Self, ConfigError> {
-                let object = Object::open(json, &[$(stringify!($rname),)* $(stringify!($oname)),*])?;
-                Ok(Self {
-                    $($rname: how::needed::read(object.get(stringify!($rname)), bounds!($($rlo, $rhi)?))
-                        .map_err(|e| e.within(stringify!($rname)))?,)*
-                    $($oname: match object.get(stringify!($oname)) {
-                        Some(json) => how::$how::read(json, bounds!($($olo, $ohi)?))
-                            .map_err(|e| e.within(stringify!($oname)))?,
-                        None => how::$how::default($default),
-                    },)*
-                })
-            }
-
-            #[cfg(feature = "serde")]
-            fn write(&self) -> Json {
-                let rows = [
-                    $((stringify!($rname), Some(self.$rname.write())),)*
-                    $((stringify!($oname), how::$how::write(&self.$oname)),)*
+        impl Table for $Name {
+            fn fields(&mut self) -> (&'static [Row], Vec<Place<'_>>) {
+                const ROWS: &[Row] = &[
+                    $(row::<$rty>(stringify!($rname), Kind::Required, range!($($rlo, $rhi)?)),)*
+                    $(row::<field_type!($how $($oty)+)>(stringify!($oname), how::$how::KIND, range!($($olo, $ohi)?)),)*
                 ];
-                Json::object(rows.into_iter().filter_map(|(name, json)| Some((name, json?))))
-            }
-
-            #[cfg(feature = "serde")]
-            fn allowed(_: Bounds) -> String {
-                "an object".into()
-            }
-
-            #[cfg(feature = "serde")]
-            fn schema(_: Bounds) -> Fields {
-                schema::reference(<Self as Table>::NAME)
+                (ROWS, vec![$(self.$rname.place(),)* $(self.$oname.place(),)*])
             }
         }
 
-        #[cfg(feature = "serde")]
-        impl Table for $Name {
+        impl Named for $Name {
+            #[cfg(feature = "serde")]
             const NAME: &'static str = stringify!($Name);
+            #[cfg(feature = "serde")]
+            const ABOUT: &'static [&'static str] = &[$($about),+];
+            #[cfg(feature = "serde")]
+            const MEANINGS: &'static [Meaning] = &[
+                $(meaning::<$rty>(&[$($rdoc),+], None),)*
+                $(meaning::<field_type!($how $($oty)+)>(&[$($odoc),+], default_words!($how $default)),)*
+            ];
 
-            fn definition() -> Json {
-                let required: &[&str] = &[$(stringify!($rname)),*];
-                let rows = [
-                    $((stringify!($rname), schema::row(&[$($rdoc),+], <$rty>::schema(bounds!($($rlo, $rhi)?)))),)*
-                    $((stringify!($oname), how::$how::schema::<$($oty)+>(
-                        &[$($odoc),+], bounds!($($olo, $ohi)?), $default,
-                    )),)*
-                ];
-                schema::definition(stringify!($Name), &[$($about),+], required, rows)
+            #[cfg(feature = "serde")]
+            fn blank() -> Self {
+                Self::new($(<$rty>::default()),*)
             }
         }
     };
 }
 pub(crate) use config;
 
-/// The kinds of fields, one module each, all with the same functions.
+/// The default of a derived field stands in the table as words.
+#[cfg(feature = "serde")]
+macro_rules! default_words {
+    (derived $words:expr) => {
+        Some($words)
+    };
+    ($how:ident $default:expr) => {
+        None
+    };
+}
+#[cfg(feature = "serde")]
+pub(crate) use default_words;
+
+pub(crate) const fn row<T: Field>(name: &'static str, kind: Kind, (lo, hi): (u64, u64)) -> Row {
+    Row { name, kind, shape: T::SHAPE, lo, hi }
+}
+
+#[cfg(feature = "serde")]
+pub(crate) const fn meaning<T: Field>(doc: &'static [&'static str], default: Option<&'static str>) -> Meaning {
+    Meaning { doc, default, type_name: T::NAME, words: T::WORDS }
+}
+
+/// The kinds of optional fields, one module each: the kind of the row, the default and the setter.
 #[expect(
     clippy::unnecessary_wraps,
-    clippy::ref_option,
     reason = "the table calls every kind's functions alike, whatever stands in the struct"
 )]
-#[cfg_attr(feature = "serde", expect(clippy::needless_pass_by_value, reason = "as above"))]
 pub(crate) mod how {
-    use super::{Bounds, Value};
-    use crate::error::ConfigError;
-    #[cfg(feature = "serde")]
-    use crate::{
-        config::schema,
-        json::{Fields, Json},
-    };
+    use super::Kind;
 
-    /// A value that must be there.
-    pub(crate) mod needed {
-        use super::{Bounds, ConfigError, Value};
-
-        pub(crate) fn check<T: Value>(value: &T, bounds: Bounds) -> Result<(), ConfigError> {
-            value.check(bounds)
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn read<T: Value>(json: Option<&super::Json>, bounds: Bounds) -> Result<T, ConfigError> {
-            match json {
-                Some(json) => T::read(json, bounds),
-                None => Err(ConfigError::new("", &"nothing", &T::allowed(bounds))),
-            }
-        }
-    }
-
-    /// A value with a default.
     pub(crate) mod plain {
-        use super::{Bounds, ConfigError, Value};
-        #[cfg(feature = "serde")]
-        use super::{Fields, Json, schema};
+        pub(crate) const KIND: super::Kind = super::Kind::Plain;
 
         pub(crate) fn default<T>(default: T) -> T {
             default
@@ -231,32 +279,10 @@ pub(crate) mod how {
         pub(crate) fn set<T>(value: impl Into<T>) -> T {
             value.into()
         }
-
-        pub(crate) fn check<T: Value>(value: &T, bounds: Bounds) -> Result<(), ConfigError> {
-            value.check(bounds)
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn read<T: Value>(json: &Json, bounds: Bounds) -> Result<T, ConfigError> {
-            T::read(json, bounds)
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn write<T: Value>(value: &T) -> Option<Json> {
-            Some(value.write())
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn schema<T: Value>(doc: &[&str], bounds: Bounds, default: T) -> Fields {
-            schema::with_default(schema::row(doc, T::schema(bounds)), default.write())
-        }
     }
 
-    /// A value or null.
     pub(crate) mod maybe {
-        use super::{Bounds, ConfigError, Value};
-        #[cfg(feature = "serde")]
-        use super::{Fields, Json, schema};
+        pub(crate) const KIND: super::Kind = super::Kind::Maybe;
 
         pub(crate) fn default<T>(default: Option<T>) -> Option<T> {
             default
@@ -265,71 +291,24 @@ pub(crate) mod how {
         pub(crate) fn set<T>(value: impl Into<T>) -> Option<T> {
             Some(value.into())
         }
-
-        pub(crate) fn check<T: Value>(value: &Option<T>, bounds: Bounds) -> Result<(), ConfigError> {
-            value.as_ref().map_or(Ok(()), |value| value.check(bounds)).map_err(ConfigError::or_null)
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn read<T: Value>(json: &Json, bounds: Bounds) -> Result<Option<T>, ConfigError> {
-            match json {
-                Json::Null => Ok(None),
-                json => T::read(json, bounds).map(Some).map_err(ConfigError::or_null),
-            }
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn write<T: Value>(value: &Option<T>) -> Option<Json> {
-            Some(value.as_ref().map_or(Json::Null, T::write))
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn schema<T: Value>(doc: &[&str], bounds: Bounds, default: Option<T>) -> Fields {
-            let default = default.map_or(Json::Null, |default| default.write());
-            schema::with_default(schema::row(doc, schema::nullable(T::schema(bounds))), default)
-        }
     }
 
-    /// A value or null, where null is a choice of its own and not the default.
+    /// Null is a choice of its own and not the default.
     pub(crate) mod or_never {
-        pub(crate) use super::maybe::{check, default};
-        #[cfg(feature = "serde")]
-        pub(crate) use super::maybe::{read, schema, write};
+        pub(crate) use super::maybe::{KIND, default};
 
         pub(crate) fn set<T>(value: impl Into<Option<T>>) -> Option<T> {
             value.into()
         }
     }
 
-    /// A value whose default depends on the other fields. In the table its default stands as words.
     pub(crate) mod derived {
-        use super::{Bounds, ConfigError, Value};
-        #[cfg(feature = "serde")]
-        use super::{Fields, Json, schema};
+        pub(crate) const KIND: super::Kind = super::Kind::Derived;
 
         pub(crate) fn default<T>(_words: &str) -> Option<T> {
             None
         }
 
         pub(crate) use super::maybe::set;
-
-        pub(crate) fn check<T: Value>(value: &Option<T>, bounds: Bounds) -> Result<(), ConfigError> {
-            value.as_ref().map_or(Ok(()), |value| value.check(bounds))
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn read<T: Value>(json: &Json, bounds: Bounds) -> Result<Option<T>, ConfigError> {
-            T::read(json, bounds).map(Some)
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn write<T: Value>(value: &Option<T>) -> Option<Json> {
-            value.as_ref().map(T::write)
-        }
-
-        #[cfg(feature = "serde")]
-        pub(crate) fn schema<T: Value>(doc: &[&str], bounds: Bounds, words: &str) -> Fields {
-            schema::with_default_words(schema::row(doc, T::schema(bounds)), words)
-        }
     }
 }

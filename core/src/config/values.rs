@@ -1,226 +1,179 @@
-//! The types that stand in the table: numbers, decimals, texts, lists, and words to choose from.
+//! The types that stand in the table: numbers, decimals, texts, words to choose from, and tables within tables.
 
-use alloc::format;
 use alloc::string::String;
-#[cfg(feature = "serde")]
-use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::convert::identity;
 
 use crate::config::decimal::{Multiplier, Percent};
-use crate::config::fault::Quoted;
+use crate::config::table::{Datum, Field, Named, Place, Shape, Table, Tables};
 #[cfg(feature = "serde")]
-use crate::config::fault::listed;
-use crate::config::table::{Bounds, Value};
-use crate::error::ConfigError;
-#[cfg(feature = "serde")]
-use crate::json::{Fields, Json};
-use crate::num::wide;
+use crate::{error::ConfigError, json::Json};
 
-impl Bounds {
-    fn hold(self, steps: u64) -> bool {
-        (self.lo..=self.hi).contains(&steps)
-    }
+/// A scalar's type: what it may hold, and how it becomes a datum and comes from one.
+pub(crate) trait Value: Sized {
+    const SHAPE: Shape;
+    /// What its words mean, where it has some.
+    #[cfg(feature = "serde")]
+    const WORDS: &'static [&'static [&'static str]] = &[];
 
-    fn whole_number(self) -> String {
-        format!("a whole number from {} to {}", self.lo, self.hi)
-    }
+    fn datum(&self) -> Datum;
+    #[cfg(feature = "serde")]
+    fn of(datum: Datum) -> Option<Self>;
 }
 
-macro_rules! whole_numbers {
+/// Lets values stand in the table, plain and as options.
+macro_rules! scalars {
     ($($Type:ident)+) => { $(
+        impl $crate::config::table::Scalar for $Type {
+            fn get(&self) -> Datum {
+                self.datum()
+            }
+
+            #[cfg(feature = "serde")]
+            fn set(&mut self, datum: Datum) -> bool {
+                Self::of(datum).map(|value| *self = value).is_some()
+            }
+        }
+
+        impl $crate::config::table::Scalar for Option<$Type> {
+            fn get(&self) -> Datum {
+                self.as_ref().map_or(Datum::Nothing, Value::datum)
+            }
+
+            #[cfg(feature = "serde")]
+            fn set(&mut self, datum: Datum) -> bool {
+                let is_nothing = datum == Datum::Nothing;
+                *self = $Type::of(datum);
+                self.is_some() || is_nothing
+            }
+        }
+
+        scalars! { field $Type: $Type }
+        scalars! { field Option<$Type>: $Type }
+    )+ };
+    (field $Field:ty: $Type:ident) => {
+        impl Field for $Field {
+            const SHAPE: Shape = <$Type as Value>::SHAPE;
+            #[cfg(feature = "serde")]
+            const WORDS: &'static [&'static [&'static str]] = <$Type as Value>::WORDS;
+
+            fn place(&mut self) -> Place<'_> {
+                Place::Scalar(self)
+            }
+        }
+    };
+}
+pub(crate) use scalars;
+scalars! { u32 u64 Percent Multiplier bool String }
+
+/// Numbers in steps of their last decimal.
+macro_rules! numbers {
+    ($($Type:ident: $digits:expr, $from:expr, $to:expr;)+) => { $(
         impl Value for $Type {
-            fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
-                let holds = bounds.hold(u64::from(*self));
-                if holds { Ok(()) } else { Err(ConfigError::new("", self, &bounds.whole_number())) }
+            const SHAPE: Shape = Shape::Number($digits);
+
+            fn datum(&self) -> Datum {
+                Datum::Steps(u64::from($to(*self)))
             }
 
             #[cfg(feature = "serde")]
-            fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-                json.whole_number()
-                    .and_then(|steps| Self::try_from(steps).ok())
-                    .ok_or_else(|| ConfigError::new("", json, &bounds.whole_number()))
-            }
-
-            #[cfg(feature = "serde")]
-            fn write(&self) -> Json {
-                Json::Number(self.to_string())
-            }
-
-            #[cfg(feature = "serde")]
-            fn allowed(bounds: Bounds) -> String {
-                bounds.whole_number()
-            }
-
-            #[cfg(feature = "serde")]
-            fn schema(bounds: Bounds) -> Fields {
-                number_schema("integer", bounds.lo.to_string(), bounds.hi.to_string())
+            fn of(datum: Datum) -> Option<Self> {
+                let Datum::Steps(steps) = datum else { return None };
+                steps.try_into().ok().map($from)
             }
         }
     )+ };
 }
-whole_numbers!(u32 u64);
-
-macro_rules! decimals {
-    ($($Type:ident: $from_raw:ident, $raw:ident;)+) => { $(
-        impl $Type {
-            fn at_bound(steps: u64) -> Self {
-                Self::$from_raw(u32::try_from(steps).unwrap_or(u32::MAX))
-            }
-
-            fn range(bounds: Bounds) -> String {
-                let (lo, hi) = (Self::at_bound(bounds.lo), Self::at_bound(bounds.hi));
-                format!("a number from {lo} to {hi} with at most {} decimals", Self::DIGITS)
-            }
-        }
-
-        impl Value for $Type {
-            fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
-                let holds = bounds.hold(u64::from(self.$raw()));
-                if holds { Ok(()) } else { Err(ConfigError::new("", self, &Self::range(bounds))) }
-            }
-
-            #[cfg(feature = "serde")]
-            fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-                json.scaled(Self::DIGITS)
-                    .and_then(|steps| u32::try_from(steps).ok())
-                    .map(Self::$from_raw)
-                    .ok_or_else(|| ConfigError::new("", json, &Self::range(bounds)))
-            }
-
-            #[cfg(feature = "serde")]
-            fn write(&self) -> Json {
-                Json::Number(self.to_string())
-            }
-
-            #[cfg(feature = "serde")]
-            fn allowed(bounds: Bounds) -> String {
-                Self::range(bounds)
-            }
-
-            #[cfg(feature = "serde")]
-            fn schema(bounds: Bounds) -> Fields {
-                let (lo, hi) = (Self::at_bound(bounds.lo), Self::at_bound(bounds.hi));
-                number_schema("number", lo.to_string(), hi.to_string())
-            }
-        }
-    )+ };
-}
-decimals! {
-    Percent: from_basis_points, basis_points;
-    Multiplier: from_thousandths, thousandths;
-}
-
-#[cfg(feature = "serde")]
-fn number_schema(kind: &str, lo: String, hi: String) -> Fields {
-    [("type", Json::text(kind)), ("minimum", Json::Number(lo)), ("maximum", Json::Number(hi))]
-        .map(|(name, value)| (name.to_string(), value))
-        .into()
+numbers! {
+    u32: 0, identity::<u32>, identity::<u32>;
+    u64: 0, identity::<u64>, identity::<u64>;
+    Percent: Percent::DIGITS, Percent::from_basis_points, Percent::basis_points;
+    Multiplier: Multiplier::DIGITS, Multiplier::from_thousandths, Multiplier::thousandths;
 }
 
 impl Value for bool {
-    fn check(&self, _: Bounds) -> Result<(), ConfigError> {
-        Ok(())
+    const SHAPE: Shape = Shape::Flag;
+
+    fn datum(&self) -> Datum {
+        Datum::Flag(*self)
     }
 
     #[cfg(feature = "serde")]
-    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-        match json {
-            Json::Bool(value) => Ok(*value),
-            json => Err(ConfigError::new("", json, &Self::allowed(bounds))),
-        }
+    fn of(datum: Datum) -> Option<Self> {
+        if let Datum::Flag(flag) = datum { Some(flag) } else { None }
     }
-
-    #[cfg(feature = "serde")]
-    fn write(&self) -> Json {
-        Json::Bool(*self)
-    }
-
-    #[cfg(feature = "serde")]
-    fn allowed(_: Bounds) -> String {
-        "true or false".to_string()
-    }
-
-    #[cfg(feature = "serde")]
-    fn schema(_: Bounds) -> Fields {
-        [("type".to_string(), Json::text("boolean"))].into()
-    }
-}
-
-/// The bounds count characters (Unicode scalar values), as JSON Schema does.
-fn text_range(bounds: Bounds) -> String {
-    format!("a text of {} to {} characters", bounds.lo, bounds.hi)
 }
 
 impl Value for String {
-    fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
-        let holds = bounds.hold(wide(self.chars().count()));
-        if holds { Ok(()) } else { Err(ConfigError::new("", &Quoted(self), &text_range(bounds))) }
+    const SHAPE: Shape = Shape::Text;
+
+    fn datum(&self) -> Datum {
+        Datum::Text(self.clone())
     }
 
     #[cfg(feature = "serde")]
-    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-        match json {
-            Json::Text(text) => Ok(text.clone()),
-            json => Err(ConfigError::new("", json, &text_range(bounds))),
-        }
-    }
-
-    #[cfg(feature = "serde")]
-    fn write(&self) -> Json {
-        Json::Text(self.clone())
-    }
-
-    #[cfg(feature = "serde")]
-    fn allowed(bounds: Bounds) -> String {
-        text_range(bounds)
-    }
-
-    #[cfg(feature = "serde")]
-    fn schema(bounds: Bounds) -> Fields {
-        [("type", Json::text("string")), ("minLength", Json::number(bounds.lo)), ("maxLength", Json::number(bounds.hi))]
-            .map(|(name, value)| (name.to_string(), value))
-            .into()
+    fn of(datum: Datum) -> Option<Self> {
+        if let Datum::Text(text) = datum { Some(text) } else { None }
     }
 }
 
-fn list_range(bounds: Bounds) -> String {
-    format!("a list of {} to {} items", bounds.lo, bounds.hi)
+impl<T: Named> Field for Option<T> {
+    const SHAPE: Shape = Shape::Table("an object");
+    #[cfg(feature = "serde")]
+    const NAME: &'static str = T::NAME;
+
+    fn place(&mut self) -> Place<'_> {
+        Place::Tables(self)
+    }
 }
 
-impl<T: Value> Value for Vec<T> {
-    fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
-        if !bounds.hold(wide(self.len())) {
-            return Err(ConfigError::new("", &format!("{} items", self.len()), &list_range(bounds)));
-        }
-        self.iter().enumerate().try_for_each(|(i, item)| item.check(bounds).map_err(|e| e.at(i)))
+impl<T: Named> Tables for Option<T> {
+    fn len(&self) -> usize {
+        usize::from(self.is_some())
+    }
+
+    fn at(&mut self, _: usize) -> Option<&mut dyn Table> {
+        Some(self.as_mut()?)
     }
 
     #[cfg(feature = "serde")]
-    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-        let Json::List(items) = json else { return Err(ConfigError::new("", json, &list_range(bounds))) };
-        items.iter().enumerate().map(|(i, item)| T::read(item, bounds).map_err(|e| e.at(i))).collect()
+    fn clear(&mut self) {
+        *self = None;
     }
 
     #[cfg(feature = "serde")]
-    fn write(&self) -> Json {
-        Json::List(self.iter().map(T::write).collect())
+    fn add(&mut self, _: &Json) -> Result<&mut dyn Table, ConfigError> {
+        Ok(self.insert(T::blank()))
+    }
+}
+
+impl<T: Named> Field for Vec<T> {
+    const SHAPE: Shape = Shape::List;
+    #[cfg(feature = "serde")]
+    const NAME: &'static str = T::NAME;
+
+    fn place(&mut self) -> Place<'_> {
+        Place::Tables(self)
+    }
+}
+
+impl<T: Named> Tables for Vec<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn at(&mut self, index: usize) -> Option<&mut dyn Table> {
+        Some(self.get_mut(index)?)
     }
 
     #[cfg(feature = "serde")]
-    fn allowed(bounds: Bounds) -> String {
-        list_range(bounds)
+    fn clear(&mut self) {
+        self.clear();
     }
 
     #[cfg(feature = "serde")]
-    fn schema(bounds: Bounds) -> Fields {
-        [
-            ("type", Json::text("array")),
-            ("items", Json::Object(T::schema(bounds))),
-            ("minItems", Json::number(bounds.lo)),
-            ("maxItems", Json::number(bounds.hi)),
-        ]
-        .map(|(name, value)| (name.to_string(), value))
-        .into()
+    fn add(&mut self, _: &Json) -> Result<&mut dyn Table, ConfigError> {
+        Ok(self.push_mut(T::blank()))
     }
 }
 
@@ -236,6 +189,8 @@ macro_rules! choices {
         pub enum $Name { $($(#[doc = $doc])+ $Variant,)+ }
 
         impl $Name {
+            const ALL: &'static [Self] = &[$(Self::$Variant),+];
+
             /// The word that stands for it in JSON.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$Variant => $word,)+ }
@@ -243,38 +198,21 @@ macro_rules! choices {
         }
 
         impl Value for $Name {
-            fn check(&self, _: Bounds) -> Result<(), ConfigError> {
-                Ok(())
+            const SHAPE: Shape = Shape::Word(&[$($word),+]);
+            #[cfg(feature = "serde")]
+            const WORDS: &'static [&'static [&'static str]] = &[$(&[$($doc),+]),+];
+
+            fn datum(&self) -> Datum {
+                Datum::Steps(wide(Self::ALL.iter().take_while(|word| *word != self).count()))
             }
 
             #[cfg(feature = "serde")]
-            fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
-                match json {
-                    $(Json::Text(word) if word == $word => Ok(Self::$Variant),)+
-                    json => Err(ConfigError::new("", json, &Self::allowed(bounds))),
-                }
-            }
-
-            #[cfg(feature = "serde")]
-            fn write(&self) -> Json {
-                Json::text(self.name())
-            }
-
-            #[cfg(feature = "serde")]
-            fn allowed(_: Bounds) -> String {
-                words(&[$($word),+])
-            }
-
-            #[cfg(feature = "serde")]
-            fn schema(_: Bounds) -> Fields {
-                schema::choices([$(($word, schema::paragraph(&[$($doc),+]))),+])
+            fn of(datum: Datum) -> Option<Self> {
+                if let Datum::Steps(place) = datum { Self::ALL.get(index(place)).copied() } else { None }
             }
         }
+
+        scalars! { $Name }
     )+ };
 }
 pub(crate) use choices;
-
-#[cfg(feature = "serde")]
-pub(crate) fn words(words: &[&str]) -> String {
-    listed(words.iter().map(|word| Quoted(word).to_string()))
-}

@@ -1,16 +1,20 @@
 //! What the rates of a circuit are taken over: a table for each of the two kinds of windows, and the choice of one.
 
-#[cfg(feature = "serde")]
-use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 #[cfg(feature = "serde")]
 use crate::config::schema;
+use crate::config::table::{
+    Field, Kind, Named, Place, Row, Shape, Table, Tables, argument, config, field_type, how, range, row,
+};
 #[cfg(feature = "serde")]
-use crate::config::table::Table;
-use crate::config::table::{Bounds, Value, argument, bounds, config, field_type, how};
-use crate::error::ConfigError;
+use crate::config::table::{Meaning, default_words, meaning};
 #[cfg(feature = "serde")]
-use crate::json::{Fields, Json, Object};
+use crate::{
+    error::ConfigError,
+    json::{Json, Object},
+};
 
 config! {
     /// The last so many calls.
@@ -80,54 +84,57 @@ impl From<TimeWindow> for WindowConfig {
     }
 }
 
-impl Value for WindowConfig {
-    fn check(&self, bounds: Bounds) -> Result<(), ConfigError> {
-        match self {
-            Self::Calls(window) => window.check(bounds),
-            Self::Time(window) => window.check(bounds),
-        }
+/// What allows a window.
+const EITHER: &str = "an object with either `calls` or `ms`";
+
+impl Field for Option<WindowConfig> {
+    const SHAPE: Shape = Shape::Table(EITHER);
+    #[cfg(feature = "serde")]
+    const NAME: &'static str = "WindowConfig";
+
+    fn place(&mut self) -> Place<'_> {
+        Place::Tables(self)
+    }
+}
+
+impl Tables for Option<WindowConfig> {
+    fn len(&self) -> usize {
+        usize::from(self.is_some())
+    }
+
+    fn at(&mut self, _: usize) -> Option<&mut dyn Table> {
+        Some(match self.as_mut()? {
+            WindowConfig::Calls(window) => window,
+            WindowConfig::Time(window) => window,
+        })
+    }
+
+    #[cfg(feature = "serde")]
+    fn clear(&mut self) {
+        *self = None;
     }
 
     /// `calls` or `ms` says which of the two it is.
     #[cfg(feature = "serde")]
-    fn read(json: &Json, bounds: Bounds) -> Result<Self, ConfigError> {
+    fn add(&mut self, json: &Json) -> Result<&mut dyn Table, ConfigError> {
         let object = Object::open(json, &["calls", "ms", "slots"])?;
-        match (object.get("calls"), object.get("ms")) {
-            (Some(_), None) => CallWindow::read(json, bounds).map(Self::Calls),
-            (None, Some(_)) => TimeWindow::read(json, bounds).map(Self::Time),
-            _ => Err(ConfigError::new("", json, &Self::allowed(bounds))),
-        }
-    }
-
-    #[cfg(feature = "serde")]
-    fn write(&self) -> Json {
-        match self {
-            Self::Calls(window) => window.write(),
-            Self::Time(window) => window.write(),
-        }
-    }
-
-    #[cfg(feature = "serde")]
-    fn allowed(_: Bounds) -> String {
-        "an object with either `calls` or `ms`".into()
-    }
-
-    #[cfg(feature = "serde")]
-    fn schema(_: Bounds) -> Fields {
-        schema::reference(Self::NAME)
+        *self = match (object.get("calls"), object.get("ms")) {
+            (Some(_), None) => Some(WindowConfig::Calls(CallWindow::blank())),
+            (None, Some(_)) => Some(WindowConfig::Time(TimeWindow::blank())),
+            _ => None,
+        };
+        self.at(0).ok_or_else(|| ConfigError::new("", json, EITHER))
     }
 }
 
+/// The JSON Schema of the choice.
 #[cfg(feature = "serde")]
-impl Table for WindowConfig {
-    const NAME: &'static str = "WindowConfig";
-
-    fn definition() -> Json {
-        let either = [CallWindow::NAME, TimeWindow::NAME].map(|name| Json::Object(schema::reference(name)));
-        Json::object([
-            ("title", Json::text(Self::NAME)),
-            ("description", Json::text("What the rates of a circuit are taken over: the last calls, or a time.")),
-            ("oneOf", Json::List(either.into())),
-        ])
-    }
+pub(super) fn definition() -> (&'static str, Json) {
+    let either = [CallWindow::NAME, TimeWindow::NAME].map(|name| Json::Object(schema::reference(name)));
+    let definition = Json::object([
+        ("title", Json::text("WindowConfig")),
+        ("description", Json::text("What the rates of a circuit are taken over: the last calls, or a time.")),
+        ("oneOf", Json::List(either.into())),
+    ]);
+    ("WindowConfig", definition)
 }

@@ -1,15 +1,11 @@
 //! The words that a policy chooses from.
 
+use crate::config::table::{Datum, Field, Place, Shape};
+use crate::config::values::{Value, choices, scalars};
 #[cfg(feature = "serde")]
-use alloc::string::String;
+use crate::num::index;
+use crate::num::wide;
 
-use crate::config::table::{Bounds, Value};
-use crate::config::values::choices;
-#[cfg(feature = "serde")]
-use crate::config::{schema, values::words};
-use crate::error::ConfigError;
-#[cfg(feature = "serde")]
-use crate::json::{Fields, Json};
 choices! {
     /// Whether a policy decides.
     ///
