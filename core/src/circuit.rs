@@ -20,7 +20,7 @@ use crate::bulkhead::by_end;
 use crate::hash::splitmix64;
 use crate::live::{
     FIRST_PROBE, FROM, Head, IDS, INSTANT, LAST, LAST_WAKE, MARK, MODE_SHIFT, MODE_UNTIL, Mem, PHASE_SHIFT,
-    PROBE_WORDS, SINCE, TALLY, WAKE, field, with_field,
+    PROBE_WORDS, SINCE, TALLY, WAKE, field, has_circuit, with_field,
 };
 use crate::num::{low8, low32};
 use crate::policy::{CircuitRules, NEVER_US};
@@ -130,7 +130,7 @@ impl Circuit {
             _ => Phase::Closed,
         };
         let mut circuit = Self {
-            exists: from >> 63 != 0,
+            exists: has_circuit(head),
             phase,
             mode: mode_from(field(head[LAST], MODE_SHIFT, 2)),
             mode_until: head[MODE_UNTIL],

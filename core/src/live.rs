@@ -296,6 +296,12 @@ impl<'a> Mem<'a> {
     }
 }
 
+/// Whether the state has a circuit.
+#[inline]
+pub(crate) const fn has_circuit(head: &Head) -> bool {
+    head[FROM] >> 63 != 0
+}
+
 /// How many probes are stored, expired ones too.
 pub(crate) fn stored_probes(head: &Head) -> usize {
     usize::from(low8(head[PLACES] >> 56))

@@ -118,14 +118,14 @@ impl Outlook<'_> {
 
     /// The whole refusal, or `None` where every gate admits at `t`.
     pub(crate) fn rejection(&self, now: u64) -> Option<Rejection> {
-        let gates = self.refusals(self.t);
+        let round = self.round(self.t);
+        let gates = round.gates;
         if gates.is_empty() {
             return None;
         }
-        let (by, retry_after) = match self.admitted_at() {
+        let (by, retry_after) = match self.admitted_at(round) {
             Err(gate) => (gate, RetryAfter::Never),
-            Ok(admitted_at) => {
-                let last = self.refusals(admitted_at.saturating_sub(1)).first();
+            Ok((admitted_at, last)) => {
                 let wait = Duration::from_micros(admitted_at.saturating_sub(now));
                 (last.or(gates.first()).unwrap_or(Gate::Circuit), RetryAfter::After(wait))
             }
@@ -133,22 +133,58 @@ impl Outlook<'_> {
         Some(Rejection { by, gates, retry_after })
     }
 
-    /// The first instant at which every gate admits; or the first gate that never admits by itself. Each round goes to where
-    /// all that refuse may have stopped; gates change their minds at most a few times, so few rounds are needed.
-    fn admitted_at(&self) -> Result<u64, Gate> {
+    /// The first instant at which every gate admits, and the gate that refuses just before it; or the first gate that never
+    /// admits by itself. Each round goes to where all that refuse may have stopped; gates change their minds at most a few
+    /// times, so few rounds are needed.
+    fn admitted_at(&self, mut round: Round) -> Result<(u64, Option<Gate>), Gate> {
         let mut x = self.t;
         for _ in 0..64 {
-            let (mut next, mut never) = (x, None);
-            self.each_refusal(x, |gate, until| match until {
-                Some(until) => next = next.max(until),
-                None => never = never.or(Some(gate)),
-            });
-            match never {
-                Some(gate) => return Err(gate),
-                None if next == x => return Ok(x),
-                None => x = next,
+            if let Some(gate) = round.never {
+                return Err(gate);
             }
+            if self.is_simple() {
+                return Ok((round.next, round.last));
+            }
+            if round.next == x {
+                break;
+            }
+            x = round.next;
+            round = self.round(x);
         }
-        Ok(x)
+        Ok((x, self.refusals(x.saturating_sub(1)).first()))
     }
+
+    /// Whether every gate that refuses now goes on exactly as long as it says, and none refuses later that admits now: true
+    /// but for half-open circuits (which may open again), modes, and slots that a holder's calls share.
+    fn is_simple(&self) -> bool {
+        let shares = self.wish.holder.is_some() && self.policy.bulkhead.is_some_and(|rules| rules.is_reentrant);
+        let is_plain = matches!(self.view.plain_phase(), Some(Phase::Closed | Phase::Open));
+        (is_plain || self.policy.circuit.is_none()) && !shares
+    }
+
+    /// Asks every gate at `x`.
+    fn round(&self, x: u64) -> Round {
+        let mut round = Round { gates: GateSet::EMPTY, next: x, last: None, never: None };
+        self.each_refusal(x, |gate, until| {
+            round.gates.insert(gate);
+            match until {
+                Some(until) if until > round.next => (round.next, round.last) = (until, Some(gate)),
+                Some(_) => {}
+                None => round.never = round.never.or(Some(gate)),
+            }
+        });
+        round
+    }
+}
+
+/// What the gates say at one instant.
+struct Round {
+    /// All that refuse.
+    gates: GateSet,
+    /// Before it at least one of them goes on refusing.
+    next: u64,
+    /// The first of those that refuse until then.
+    last: Option<Gate>,
+    /// The first that never admits by itself.
+    never: Option<Gate>,
 }

@@ -9,11 +9,10 @@ use crate::bulkhead::{HAS_HOLDER, ID, ID_BITS, Place, holder_at, home, layout};
 use crate::circuit::{Circuit, is_before};
 use crate::engine::Entered;
 use crate::input::{Acquire, Holder, Outcome, Settle};
-use crate::live::{FROM, HEAD, Head, IDS, LAST, LEVELS, LIMIT_WORDS, Mem, TAG, TALLY, WAKE, field};
+use crate::live::{FROM, HEAD, Head, IDS, LAST, LEVELS, LIMIT_WORDS, MARK, Mem, TAG, TALLY, WAKE, has_circuit};
 use crate::num::{bits, index, level, low32, wide};
 use crate::permit::Permit;
 use crate::policy::{BulkheadRules, LimitRules, Policy};
-use crate::settle::{Effect, effect};
 
 impl Policy {
     /// State time, where nothing but refill is due at `now`.
@@ -78,12 +77,10 @@ impl Policy {
     ) -> Option<(Settled, Events)> {
         let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
         let t = self.quiet_time(head, now)?;
-        let (rules, circuit) = (self.circuit.as_ref()?, Circuit::load(head));
-        if end.actual_cost.is_some() || !circuit.counts(permit.generation()) {
-            return None;
-        }
-        let effect = effect(rules, &circuit, end, false, t);
-        if !matches!(effect, Effect::Count { .. }) {
+        let (rules, has_failed) = (self.circuit.as_ref()?, end.outcome == Outcome::Failure);
+        let mut consecutive = low32(head[TALLY]);
+        let is_counted = end.outcome != Outcome::Ignored && rules.counts(has_failed, consecutive);
+        if !is_counted || !has_circuit(head) || end.actual_cost.is_some() || !counts(head, permit.generation()) {
             return None;
         }
         if permit.is_leased() {
@@ -92,7 +89,17 @@ impl Policy {
         head[LAST] = t;
         let mem = Mem { head, body };
         let mut step = Entered { policy: self, mem, t, changed: true, events: Events::NONE };
-        step.take_effect(circuit, effect);
+        let reason = step.count(&mut consecutive, rules, has_failed, rules.is_slow(end));
+        let head = &mut *step.mem.head;
+        (head[MARK], head[TALLY]) = (t, u64::from(consecutive));
+        if reason.is_none() {
+            // The later result is forgotten later, and an earlier instant to wake at is a lower bound, too.
+            head[WAKE] = head[WAKE].min(t.saturating_add(rules.forget_us));
+            return Some((Settled::Counted, Events::NONE));
+        }
+        let mut circuit = Circuit::load(head);
+        step.trip_by(&mut circuit, rules, reason);
+        step.put(&mut circuit);
         let ended = step.ends(Settled::Counted);
         Some((ended.answer, ended.events))
     }
@@ -121,11 +128,17 @@ impl Policy {
             split(head, body)?.1.return_slot(u64::from(permit.lease_id()))?;
             head[LAST] = t;
         }
-        let generation = permit.generation();
-        let (now, from) = (low32(head[IDS] & ID), low32(field(head[FROM], 0, ID_BITS)));
-        let counts = generation == now || (!is_before(generation, from) && !is_before(now, generation));
+        let counts = counts(head, permit.generation());
         Some((if counts { Settled::Counted } else { Settled::Stale }, permit.is_leased()))
     }
+}
+
+/// Whether a result of that generation (which is not 0) may move the circuit: see [`Circuit::counts`].
+#[inline]
+fn counts(head: &Head, generation: u32) -> bool {
+    let (now, from) = (low32(head[IDS] & ID), low32(head[FROM] & ID));
+    // The first question is answered by the others, too, but it is what nearly every call asks.
+    generation == now || (generation != 0 && !is_before(generation, from) && !is_before(now, generation))
 }
 
 /// The level of a limit after a call took its cost; `None` where it does not admit the call.

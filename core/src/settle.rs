@@ -151,7 +151,8 @@ impl Entered<'_> {
         match effect {
             Effect::Nothing => return,
             Effect::Count { has_failed, is_slow } => {
-                let reason = self.count(&mut circuit, rules, has_failed, is_slow);
+                circuit.touched_at = self.t;
+                let reason = self.count(&mut circuit.consecutive, rules, has_failed, is_slow);
                 self.trip_by(&mut circuit, rules, reason);
             }
             Effect::Probe { has_failed } => circuit.judge_probe(rules, seed, has_failed, t, &mut self.events),
@@ -172,20 +173,19 @@ impl Entered<'_> {
     }
 
     /// Adds one result to the counts of a closed circuit; the first trip whose threshold it reaches.
-    fn count(
+    pub(crate) fn count(
         &mut self,
-        circuit: &mut Circuit,
+        consecutive: &mut u32,
         rules: &CircuitRules,
         has_failed: bool,
         is_slow: bool,
     ) -> Option<Reason> {
-        circuit.touched_at = self.t;
         let mut reason = None;
         if !has_failed {
-            circuit.consecutive = 0;
+            *consecutive = 0;
         } else if rules.consecutive_failures > 0 {
-            circuit.consecutive = circuit.consecutive.saturating_add(1);
-            if circuit.consecutive >= rules.consecutive_failures {
+            *consecutive = consecutive.saturating_add(1);
+            if *consecutive >= rules.consecutive_failures {
                 reason = Some(Reason::ConsecutiveFailures);
             }
         }
@@ -235,12 +235,14 @@ pub(crate) fn effect(rules: &CircuitRules, circuit: &Circuit, end: &Settle, has_
         Outcome::Failure if circuit.exists => true,
         _ => return Effect::Nothing,
     };
-    let is_slow = end.duration.is_some_and(|took| crate::time::duration_us(took) >= rules.slow_call_us);
+    let is_slow = rules.is_slow(end);
     match (circuit.phase, circuit.mode) {
         (Phase::Closed, None | Some(Mode::MetricsOnly)) => {
-            let counts_failures = rules.consecutive_failures > 0 || rules.failures_in_window.is_some();
-            let counts = if has_failed { counts_failures } else { circuit.consecutive > 0 };
-            if counts || rules.window.is_some() { Effect::Count { has_failed, is_slow } } else { Effect::Nothing }
+            if rules.counts(has_failed, circuit.consecutive) {
+                Effect::Count { has_failed, is_slow }
+            } else {
+                Effect::Nothing
+            }
         }
         (Phase::HalfOpen, None) if has_probe => Effect::Probe { has_failed },
         (Phase::Open, None) if has_failed && rules.late_failure_extends => match circuit.extended_until(rules, t) {
@@ -249,6 +251,19 @@ pub(crate) fn effect(rules: &CircuitRules, circuit: &Circuit, end: &Settle, has_
         },
         (Phase::Open, None) if !has_failed && rules.late_success_closes => Effect::CloseLate,
         _ => Effect::Nothing,
+    }
+}
+
+impl CircuitRules {
+    /// Whether that call was slow: one of unknown duration is not.
+    pub(crate) fn is_slow(&self, end: &Settle) -> bool {
+        end.duration.is_some_and(|took| crate::time::duration_us(took) >= self.slow_call_us)
+    }
+
+    /// Whether such a result changes the counts of a closed circuit after so many failures in a row.
+    pub(crate) fn counts(&self, has_failed: bool, consecutive: u32) -> bool {
+        let counts_failures = self.consecutive_failures > 0 || self.failures_in_window.is_some();
+        self.window.is_some() || if has_failed { counts_failures } else { consecutive > 0 }
     }
 }
 
