@@ -72,6 +72,17 @@ pub struct Explanation {
 }
 
 /// The circuit of an [`Explanation`].
+///
+/// ```
+/// use stanchion::{Command, Phase, Policy, Reason, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5, "open_ms": 30000}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.command(&mut state, &Command::Trip, Timestamp::MIN);
+/// let circuit = policy.explain(&state, Timestamp::MIN).circuit.unwrap();
+/// assert_eq!((circuit.phase, circuit.reason), (Phase::Open, Reason::Tripped));
+/// assert_eq!(circuit.until_us, Some(30_000_001));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -101,6 +112,15 @@ pub struct CircuitExplanation {
 }
 
 /// A number and its threshold.
+///
+/// ```
+/// use stanchion::{Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let page = policy.explain(&policy.new_state(Timestamp::MIN), Timestamp::MIN);
+/// let failures = page.circuit.unwrap().consecutive_failures.unwrap();
+/// assert_eq!((failures.count, failures.of), (0, 5));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -112,6 +132,15 @@ pub struct Count {
 }
 
 /// What the rates of an [`Explanation`] are taken over. Thresholds are basis points, `None` where that rate does not trip.
+///
+/// ```
+/// use stanchion::{CallWindow, CircuitConfig, Policy, Timestamp};
+///
+/// let circuit = CircuitConfig::new().failure_rate_percent(50).window(CallWindow::new(20));
+/// let policy = Policy::builder("api").circuit(circuit).build().unwrap();
+/// let rates = policy.explain(&policy.new_state(Timestamp::MIN), Timestamp::MIN).circuit.unwrap().rates.unwrap();
+/// assert_eq!((rates.calls, rates.failure_rate_bp, rates.slow_call_rate_bp), (0, Some(5_000), None));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -131,6 +160,18 @@ pub struct Rates {
 }
 
 /// The probes of an [`Explanation`].
+///
+/// ```
+/// use core::time::Duration;
+/// use stanchion::{Command, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5, "open_ms": 30000}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.command(&mut state, &Command::Trip, Timestamp::MIN);
+/// let later = Timestamp::MIN.saturating_add(Duration::from_secs(30));
+/// let probes = policy.explain(&state, later).circuit.unwrap().probes.unwrap();
+/// assert_eq!((probes.live, probes.permits, probes.calls), (0, 1, 1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -148,6 +189,16 @@ pub struct Probes {
 }
 
 /// One limit of an [`Explanation`].
+///
+/// ```
+/// use stanchion::{Acquire, LimitConfig, Policy, Timestamp};
+///
+/// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 60, 60, 60_000)).build().unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.acquire(&mut state, Acquire::new().cost(3), Timestamp::MIN);
+/// let limit = &policy.explain(&state, Timestamp::MIN).limits[0];
+/// assert_eq!((limit.name.as_str(), limit.tokens, limit.capacity, limit.full_us), ("calls", 57, 60, 3_000_001));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -165,6 +216,16 @@ pub struct LimitExplanation {
 }
 
 /// The bulkhead of an [`Explanation`].
+///
+/// ```
+/// use stanchion::{Acquire, Holder, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.acquire(&mut state, Acquire::new().holder(Holder::named("worker-7")), Timestamp::MIN);
+/// let bulkhead = policy.explain(&state, Timestamp::MIN).bulkhead.unwrap();
+/// assert_eq!((bulkhead.in_flight, bulkhead.holders[0].1), (1, 1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -182,6 +243,14 @@ pub struct BulkheadExplanation {
 impl Policy {
     /// Explains a state as of `now`. Pure; a clock that stepped back and a state of another policy are shown as a step would
     /// find them.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let page = policy.explain(&policy.new_state(Timestamp::MIN), Timestamp::MIN);
+    /// assert!(page.admits && page.gates.is_empty());
+    /// ```
     pub fn explain(&self, state: &impl Live, now: Timestamp) -> Explanation {
         let mut page = self.look(state, now, |view, t| self.explain_view(view, t, now.as_micros()));
         page.next_change_us = self.next_change_at(state, now).map(Timestamp::as_micros);
@@ -314,6 +383,14 @@ fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExpl
 
 impl Explanation {
     /// The page as JSON.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let page = policy.explain(&policy.new_state(Timestamp::MIN), Timestamp::MIN);
+    /// assert!(page.to_json().starts_with(r#"{"policy":"api","at_us":1,"#));
+    /// ```
     #[cfg(feature = "serde")]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

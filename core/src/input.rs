@@ -10,6 +10,17 @@ use crate::summary::Summary;
 use crate::time::Timestamp;
 
 /// How a call ended. These are all: it says something for the protected system, against it, or nothing.
+///
+/// ```
+/// use stanchion::Outcome;
+///
+/// let outcome = |status: u16| match status {
+///     429 | 500..=599 => Outcome::Failure,
+///     400..=499 => Outcome::Ignored,
+///     _ => Outcome::Success,
+/// };
+/// assert_eq!([200, 404, 503].map(outcome), [Outcome::Success, Outcome::Ignored, Outcome::Failure]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -37,11 +48,23 @@ pub struct Holder(NonZeroU64);
 
 impl Holder {
     /// The holder of that name, by the hash that is pinned for all languages ([`holder_hash`]).
+    ///
+    /// ```
+    /// use stanchion::Holder;
+    ///
+    /// assert_eq!(Holder::named("worker-7"), Holder::named("worker-7"));
+    /// ```
     pub fn named(name: &str) -> Self {
         Self(NonZeroU64::new(holder_hash(name)).unwrap_or(NonZeroU64::MIN))
     }
 
     /// The holder with that number; `None` for 0, which means nobody.
+    ///
+    /// ```
+    /// use stanchion::Holder;
+    ///
+    /// assert_eq!((Holder::from_raw(7).map(Holder::raw), Holder::from_raw(0)), (Some(7), None));
+    /// ```
     pub const fn from_raw(raw: u64) -> Option<Self> {
         match NonZeroU64::new(raw) {
             Some(raw) => Some(Self(raw)),
@@ -50,6 +73,13 @@ impl Holder {
     }
 
     /// Its number.
+    ///
+    /// ```
+    /// use stanchion::Holder;
+    ///
+    /// let holder = Holder::named("worker-7");
+    /// assert_eq!(Holder::from_raw(holder.raw()), Some(holder));
+    /// ```
     pub const fn raw(self) -> u64 {
         self.0.get()
     }
@@ -74,11 +104,20 @@ pub struct Acquire {
 
 impl Acquire {
     /// A call of cost 1 by nobody in particular.
+    ///
+    /// ```
+    /// let wish = stanchion::Acquire::new();
+    /// assert_eq!((wish.cost, wish.holder), (1, None));
+    /// ```
     pub const fn new() -> Self {
         Self { cost: 1, holder: None }
     }
 
     /// The same with another cost.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Acquire::new().cost(250).cost, 250);
+    /// ```
     #[must_use]
     pub const fn cost(mut self, cost: u32) -> Self {
         self.cost = cost;
@@ -86,6 +125,13 @@ impl Acquire {
     }
 
     /// The same for a holder.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Holder};
+    ///
+    /// let worker = Holder::named("worker-7");
+    /// assert_eq!(Acquire::new().holder(worker).holder, Some(worker));
+    /// ```
     #[must_use]
     pub const fn holder(mut self, holder: Holder) -> Self {
         self.holder = Some(holder);
@@ -121,26 +167,57 @@ pub struct Settle {
 
 impl Settle {
     /// A call that ended so.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Settle};
+    ///
+    /// assert_eq!(Settle::new(Outcome::Failure), Settle::failure());
+    /// ```
     pub const fn new(outcome: Outcome) -> Self {
         Self { outcome, duration: None, actual_cost: None }
     }
 
     /// A call that worked.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Settle};
+    ///
+    /// assert_eq!(Settle::success().outcome, Outcome::Success);
+    /// ```
     pub const fn success() -> Self {
         Self::new(Outcome::Success)
     }
 
     /// A call that failed.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Settle};
+    ///
+    /// assert_eq!(Settle::failure().outcome, Outcome::Failure);
+    /// ```
     pub const fn failure() -> Self {
         Self::new(Outcome::Failure)
     }
 
     /// A call that says nothing about the system.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Settle};
+    ///
+    /// assert_eq!(Settle::ignored().outcome, Outcome::Ignored);
+    /// ```
     pub const fn ignored() -> Self {
         Self::new(Outcome::Ignored)
     }
 
     /// The same, with its duration.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::Settle;
+    ///
+    /// assert_eq!(Settle::success().took(Duration::from_millis(80)).duration, Some(Duration::from_millis(80)));
+    /// ```
     #[must_use]
     pub const fn took(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
@@ -148,6 +225,10 @@ impl Settle {
     }
 
     /// The same, with what it really cost.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Settle::success().actual_cost(1_900).actual_cost, Some(1_900));
+    /// ```
     #[must_use]
     pub const fn actual_cost(mut self, actual_cost: u32) -> Self {
         self.actual_cost = Some(actual_cost);
@@ -156,6 +237,19 @@ impl Settle {
 }
 
 /// What an operator, a server's answer or another source of results says, outside of a call.
+///
+/// ```
+/// use core::time::Duration;
+/// use stanchion::{Acquire, Command, Peek, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "block": {}}"#).unwrap();
+/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+/// let mut state = policy.new_state(now);
+/// let until = now.saturating_add(Duration::from_secs(60));
+/// assert!(policy.command(&mut state, &Command::Block { until }, now).changed);
+/// assert_ne!(policy.peek(&state, &Acquire::new(), now), Peek::Admits);
+/// assert_eq!(policy.peek(&state, &Acquire::new(), until), Peek::Admits);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {

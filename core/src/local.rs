@@ -1,19 +1,21 @@
 //! A policy and its state in one process: a lock and a clock around both, and a guard that settles.
 
+mod guard;
+
 use alloc::boxed::Box;
 use core::fmt;
-use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use crate::answer::{Commanded, Decision, Rejection, Renewed, RetryAfter, Settled};
+use crate::answer::{Commanded, Rejection, RetryAfter};
 use crate::error::StateError;
 use crate::explain::Explanation;
-use crate::input::{Acquire, Command, Outcome, Settle};
-use crate::permit::Permit;
+use crate::input::{Acquire, Command, Outcome};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Timestamp;
+
+use guard::FailOnUnwind;
+pub use guard::Guard;
 
 /// What a Rust program starts from: a [`Policy`] and its [`State`] behind a lock, with a clock. `Send + Sync`; the lock is
 /// held for one decision, never during a call.
@@ -43,6 +45,16 @@ impl fmt::Debug for Local {
 }
 
 /// A call that was refused. `Display` says by which gate, and for how long.
+///
+/// ```
+/// use stanchion::{BulkheadConfig, Local, Policy};
+///
+/// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(1).lease_ms(30_000)).build().unwrap());
+/// let _held = api.acquire().unwrap();
+/// let refused = api.acquire().unwrap_err();
+/// assert_eq!((refused.policy.as_str(), refused.by.as_str()), ("api", "bulkhead"));
+/// assert!(refused.to_string().starts_with("policy `api` refuses by bulkhead, retry after"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
@@ -67,6 +79,15 @@ impl fmt::Display for Rejected {
 impl core::error::Error for Rejected {}
 
 /// What [`Local::run`] ends with when there is no result: the call was made, or it was not.
+///
+/// ```
+/// use stanchion::{CircuitConfig, Local, Policy, RunError};
+///
+/// let api = Local::new(Policy::builder("api").circuit(CircuitConfig::new().consecutive_failures(1)).build().unwrap());
+/// let failed = api.run(|| "no".parse::<u8>());
+/// assert!(matches!(failed, Err(RunError::Failed(error)) if error.to_string() == "invalid digit found in string"));
+/// assert!(matches!(api.run(|| "7".parse::<u8>()), Err(RunError::Rejected(_))), "it opened");
+/// ```
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third, and the call's own error must come out of it")]
 pub enum RunError<E> {
@@ -96,6 +117,13 @@ impl<E: core::error::Error + 'static> core::error::Error for RunError<E> {
 
 impl Local {
     /// A new state under the system's clock.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap());
+    /// assert!(api.acquire().is_ok());
+    /// ```
     pub fn new(policy: Policy) -> Self {
         Self::with_clock(policy, Timestamp::from_system_clock)
     }
@@ -125,6 +153,13 @@ impl Local {
     }
 
     /// The policy.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap());
+    /// assert_eq!(api.policy().name(), "api");
+    /// ```
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -133,6 +168,16 @@ impl Local {
     ///
     /// # Errors
     /// The refusal, with the gate and how long to wait.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(1)).build().unwrap());
+    /// let call = api.acquire().unwrap();
+    /// assert!(api.acquire().is_err(), "the one slot is taken");
+    /// call.success();
+    /// assert!(api.acquire().is_ok());
+    /// ```
     pub fn acquire(&self) -> Result<Guard<'_>, Rejected> {
         self.acquire_with(Acquire::new())
     }
@@ -141,13 +186,20 @@ impl Local {
     ///
     /// # Errors
     /// The refusal, with the gate and how long to wait.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, LimitConfig, Local, Policy};
+    ///
+    /// let tokens = LimitConfig::new("tokens", 100_000, 100_000, 60_000);
+    /// let model = Local::new(Policy::builder("model").limit(tokens).build().unwrap());
+    /// assert!(model.acquire_with(Acquire::new().cost(90_000)).is_ok());
+    /// assert!(model.acquire_with(Acquire::new().cost(90_000)).is_err());
+    /// ```
     pub fn acquire_with(&self, wish: Acquire) -> Result<Guard<'_>, Rejected> {
         let decision = self.policy.acquire(&mut *self.lock(), wish, (self.clock)()).answer;
-        match decision {
-            Decision::Admitted { permit, would_reject } => {
-                Ok(Guard { local: self, permit: Some(permit), begun: Instant::now(), would_reject })
-            }
-            Decision::Rejected(rejection) => {
+        match decision.into_result() {
+            Ok(call) => Ok(Guard::new(self, call.permit, call.would_reject)),
+            Err(rejection) => {
                 Err(Rejected { rejection, policy: self.policy.name().into(), by: self.policy.gate_name(rejection.by) })
             }
         }
@@ -157,6 +209,13 @@ impl Local {
     ///
     /// # Errors
     /// The refusal, or the call's own error.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").circuit(CircuitConfig::new().consecutive_failures(5)).build().unwrap());
+    /// assert_eq!(api.run(|| "7".parse::<u8>()).unwrap(), 7);
+    /// ```
     pub fn run<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, RunError<E>> {
         let guard = self.acquire().map_err(RunError::Rejected)?;
         let unwound = FailOnUnwind(Some(guard));
@@ -166,16 +225,39 @@ impl Local {
     }
 
     /// Does what a command says: block, trip, reset, report.
+    ///
+    /// ```
+    /// use stanchion::{CircuitConfig, Command, Commanded, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").circuit(CircuitConfig::new().consecutive_failures(5)).build().unwrap());
+    /// assert_eq!(api.command(&Command::Trip), Commanded::Done);
+    /// assert_eq!(api.acquire().unwrap_err().by, "circuit");
+    /// ```
     pub fn command(&self, command: &Command) -> Commanded {
         self.policy.command(&mut *self.lock(), command, (self.clock)()).answer
     }
 
     /// Explains the state now.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap());
+    /// let _held = api.acquire().unwrap();
+    /// assert_eq!(api.explain().bulkhead.unwrap().in_flight, 1);
+    /// ```
     pub fn explain(&self) -> Explanation {
         self.policy.explain(&*self.lock(), (self.clock)())
     }
 
     /// The portable bytes of the state.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap());
+    /// assert!(api.policy().decode(&api.snapshot()).is_ok());
+    /// ```
     pub fn snapshot(&self) -> alloc::vec::Vec<u8> {
         self.lock().to_bytes()
     }
@@ -184,6 +266,17 @@ impl Local {
     ///
     /// # Errors
     /// The bytes are no state that this release reads; the state is then as it was.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let policy = Policy::builder("api").bulkhead(BulkheadConfig::new(1)).build().unwrap();
+    /// let (before, after) = (Local::new(policy.clone()), Local::new(policy));
+    /// let _held = before.acquire().unwrap();
+    /// after.restore(&before.snapshot()).unwrap();
+    /// assert!(after.acquire().is_err(), "the slot is taken there too");
+    /// assert_eq!(after.restore(b"{}").unwrap_err().code(), "not_a_state");
+    /// ```
     pub fn restore(&self, bytes: &[u8]) -> Result<(), StateError> {
         self.policy.decode_into(&mut self.lock(), bytes)
     }
@@ -191,91 +284,5 @@ impl Local {
     /// A state is whole between steps, so a panic elsewhere does not spoil it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An admitted call. It settles once: by one of its methods, or as ignored when it is dropped.
-#[derive(Debug)]
-#[must_use = "a guard that is dropped at once settles as ignored"]
-pub struct Guard<'a> {
-    local: &'a Local,
-    permit: Option<Permit>,
-    begun: Instant,
-    would_reject: Option<Rejection>,
-}
-
-impl Guard<'_> {
-    /// In shadow mode: what would have been refused.
-    pub const fn would_reject(&self) -> Option<&Rejection> {
-        self.would_reject.as_ref()
-    }
-
-    /// How long the call has been going on.
-    pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
-    }
-
-    /// The call worked.
-    pub fn success(self) -> Settled {
-        self.settle(Settle::success())
-    }
-
-    /// The call failed in a way that says something about the system.
-    pub fn failure(self) -> Settled {
-        self.settle(Settle::failure())
-    }
-
-    /// The call ended so; its duration is measured where `end` has none.
-    pub fn settle(mut self, mut end: Settle) -> Settled {
-        end.duration = end.duration.or_else(|| Some(self.begun.elapsed()));
-        self.take(end)
-    }
-
-    /// The call never began: its tokens come back too.
-    pub fn cancel(mut self) -> Settled {
-        let local = self.local;
-        self.permit
-            .take()
-            .map_or(Settled::Stale, |permit| local.policy.cancel(&mut *local.lock(), permit, (local.clock)()).answer)
-    }
-
-    /// Extends the lease of a call that goes on; at a third of it is a good time.
-    pub fn renew(&self) -> Renewed {
-        let local = self.local;
-        self.permit
-            .as_ref()
-            .map_or(Renewed::NotLeased, |permit| local.policy.renew(&mut *local.lock(), permit, (local.clock)()).answer)
-    }
-
-    fn take(&mut self, end: Settle) -> Settled {
-        let local = self.local;
-        self.permit.take().map_or(Settled::Stale, |permit| {
-            local.policy.settle(&mut *local.lock(), permit, end, (local.clock)()).answer
-        })
-    }
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.take(Settle::ignored());
-    }
-}
-
-/// A guard that settles as a failure when the call panics.
-struct FailOnUnwind<'a>(Option<Guard<'a>>);
-
-impl FailOnUnwind<'_> {
-    fn end(mut self, outcome: Outcome) {
-        if let Some(guard) = self.0.take() {
-            guard.settle(Settle::new(outcome));
-        }
-    }
-}
-
-impl Drop for FailOnUnwind<'_> {
-    fn drop(&mut self) {
-        if let Some(guard) = self.0.take() {
-            guard.settle(Settle::failure());
-        }
     }
 }

@@ -41,65 +41,23 @@
 //!
 //! A breaker of consecutive failures and one limit take 16 + 36 + 28 = 80 bytes.
 
+mod words;
+
 use alloc::vec::Vec;
 
-/// The phase of a circuit, as it is stored: time may have moved it since.
-///
-/// These are all: a circuit with another phase would be another policy, with bytes of another kind. So a `match` over them
-/// needs no other case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[expect(clippy::exhaustive_enums, reason = "the phases are the circuit's definition")]
-pub enum Phase {
-    /// Calls go through and are counted.
-    #[default]
-    Closed,
-    /// Calls are refused until the open time has passed.
-    Open,
-    /// A few probes decide.
-    HalfOpen,
-}
-
-/// Why a circuit opened last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Reason {
-    /// It never opened.
-    #[default]
-    None = 0,
-    /// `consecutive_failures` was reached.
-    ConsecutiveFailures = 1,
-    /// `failures_in_window` was reached.
-    FailuresInWindow = 2,
-    /// `failure_rate_percent` was reached.
-    FailureRate = 3,
-    /// `slow_call_rate_percent` was reached.
-    SlowCallRate = 4,
-    /// A probe failed, or too many did.
-    ProbeFailed = 5,
-    /// `half_open_max_ms` passed without a verdict.
-    HalfOpenTimeout = 6,
-    /// It was tripped by command.
-    Tripped = 7,
-}
-
-/// What lies over a circuit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Mode {
-    /// Everything is refused.
-    ForcedOpen = 1,
-    /// Everything is admitted, nothing is counted.
-    Disabled = 2,
-    /// Everything is admitted and counted, nothing trips.
-    MetricsOnly = 3,
-}
+pub use words::{Mode, Phase, Reason};
 
 /// A whole state. Instants are µs since the epoch, 0 for none.
+///
+/// ```
+/// use stanchion::{Policy, Snapshot, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let state = policy.new_state(Timestamp::from_millis(1_700_000_000_000).unwrap());
+/// let snapshot = Snapshot::decode(&state.to_bytes()).unwrap();
+/// assert_eq!(snapshot, state.snapshot());
+/// assert_eq!((snapshot.fingerprint, snapshot.last_at), (policy.fingerprint(), 1_700_000_000_000_000));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -140,6 +98,16 @@ pub struct Snapshot {
 }
 
 /// The circuit of a [`Snapshot`].
+///
+/// ```
+/// use stanchion::{Command, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5, "open_ms": 30000}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.command(&mut state, &Command::Trip, Timestamp::MIN);
+/// let circuit = state.snapshot().circuit.unwrap();
+/// assert_eq!((circuit.open_us, circuit.until_at - circuit.since_at, circuit.growth), (30_000_000, 30_000_000, 1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -170,6 +138,16 @@ pub struct CircuitSnapshot {
 }
 
 /// The mode of a [`Snapshot`].
+///
+/// ```
+/// use stanchion::{Command, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let until = Timestamp::from_micros(60_000_001);
+/// let _ = policy.command(&mut state, &Command::ForceOpen { until }, Timestamp::MIN);
+/// assert_eq!(state.snapshot().mode.unwrap().until_at, 60_000_001);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -182,6 +160,15 @@ pub struct ModeSnapshot {
 }
 
 /// One limit of a [`Snapshot`].
+///
+/// ```
+/// use stanchion::{LimitConfig, Policy, Timestamp, name_hash};
+///
+/// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 60, 60, 60_000)).build().unwrap();
+/// let limit = policy.new_state(Timestamp::MIN).snapshot().limits[0];
+/// assert_eq!((limit.name_hash, limit.capacity), (name_hash("calls"), 60));
+/// assert_eq!(limit.level / i64::try_from(limit.units_per_token).unwrap(), 60, "it begins full");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "crate::snapshot_json::LimitJson"))]
 #[non_exhaustive]
@@ -203,6 +190,18 @@ pub struct LimitSnapshot {
 }
 
 /// The window of a [`Snapshot`].
+///
+/// ```
+/// use stanchion::{CallWindow, CircuitConfig, Command, Outcome, Policy, Timestamp, WindowSnapshot};
+///
+/// let circuit = CircuitConfig::new().failure_rate_percent(50).window(CallWindow::new(20));
+/// let policy = Policy::builder("api").circuit(circuit).build().unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let failure = Command::Report { outcome: Outcome::Failure, duration: None };
+/// let _ = policy.command(&mut state, &failure, Timestamp::MIN);
+/// let Some(WindowSnapshot::Calls { size: 20, calls, .. }) = state.snapshot().window else { unreachable!() };
+/// assert_eq!(calls, [0b01], "it failed, and was not slow");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -229,6 +228,18 @@ pub enum WindowSnapshot {
 }
 
 /// The sums of one slot of time.
+///
+/// ```
+/// use stanchion::{CircuitConfig, Command, Outcome, Policy, TimeWindow, Timestamp, WindowSnapshot};
+///
+/// let circuit = CircuitConfig::new().failure_rate_percent(50).window(TimeWindow::new(60_000));
+/// let policy = Policy::builder("api").circuit(circuit).build().unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let failure = Command::Report { outcome: Outcome::Failure, duration: None };
+/// let _ = policy.command(&mut state, &failure, Timestamp::MIN);
+/// let Some(WindowSnapshot::Time { sums, .. }) = state.snapshot().window else { unreachable!() };
+/// assert_eq!((sums[0].calls, sums[0].failures, sums[0].slow), (1, 1, 0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -244,6 +255,19 @@ pub struct SlotSnapshot {
 }
 
 /// The probes of a [`Snapshot`].
+///
+/// ```
+/// use core::time::Duration;
+/// use stanchion::{Acquire, Command, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5, "open_ms": 30000}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.command(&mut state, &Command::Trip, Timestamp::MIN);
+/// let later = Timestamp::MIN.saturating_add(Duration::from_secs(30));
+/// let probe = policy.acquire(&mut state, Acquire::new(), later).answer.into_result().unwrap();
+/// let probes = state.snapshot().probes.unwrap();
+/// assert_eq!((probes.first_at, probes.live[0].id), (later.as_micros(), probe.permit.lease_id()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -256,6 +280,22 @@ pub struct ProbesSnapshot {
 }
 
 /// One probe that is out.
+///
+/// ```
+/// use core::time::Duration;
+/// use stanchion::{Acquire, Command, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(
+///     r#"{"name": "api", "circuit": {"consecutive_failures": 5, "open_ms": 1000, "probe_lease_ms": 60000}}"#,
+/// )
+/// .unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.command(&mut state, &Command::Trip, Timestamp::MIN);
+/// let later = Timestamp::MIN.saturating_add(Duration::from_secs(1));
+/// let _probe = policy.acquire(&mut state, Acquire::new(), later);
+/// let live = state.snapshot().probes.unwrap().live;
+/// assert_eq!(live[0].expires_at - later.as_micros(), 60_000_000);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -268,6 +308,17 @@ pub struct ProbeSnapshot {
 }
 
 /// One slot of the bulkhead that is taken.
+///
+/// ```
+/// use stanchion::{Acquire, Holder, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4, "lease_ms": 30000}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let worker = Holder::named("worker-7");
+/// let _held = policy.acquire(&mut state, Acquire::new().holder(worker), Timestamp::MIN);
+/// let lease = state.snapshot().leases[0];
+/// assert_eq!((lease.expires_at, lease.holder, lease.count), (30_000_001, worker.raw(), 1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -285,6 +336,17 @@ pub struct LeaseSnapshot {
 }
 
 /// A section that is carried byte for byte.
+///
+/// ```
+/// use stanchion::{Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let mut bytes = policy.new_state(Timestamp::MIN).to_bytes();
+/// bytes[3] += 1; // One more section: of a host's kind, without flags, with a body of two bytes.
+/// bytes.extend([128, 0, 2, 0xCA, 0xFE]);
+/// let carried = policy.decode(&bytes).unwrap().snapshot().carried;
+/// assert_eq!((carried[0].kind, &carried[0].body[..]), (128, &[0xCA, 0xFE][..]));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

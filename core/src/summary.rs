@@ -40,6 +40,10 @@ impl Summary {
     const LAST: u32 = 1024;
 
     /// Nothing gathered yet.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Summary::new(), stanchion::Summary::default());
+    /// ```
     pub const fn new() -> Self {
         Self {
             calls: 0,
@@ -53,6 +57,15 @@ impl Summary {
     }
 
     /// Adds one result at the end. Sums saturate at 2^32 − 1.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// summary.record(Outcome::Failure, false);
+    /// summary.record(Outcome::Ignored, true);
+    /// assert_eq!((summary.calls(), summary.failures(), summary.slow()), (1, 1, 0));
+    /// ```
     pub fn record(&mut self, outcome: Outcome, is_slow: bool) {
         let is_failure = match outcome {
             Outcome::Success => false,
@@ -75,6 +88,16 @@ impl Summary {
     }
 
     /// Adds what came after it.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Summary};
+    ///
+    /// let (mut first, mut later) = (Summary::new(), Summary::new());
+    /// first.record(Outcome::Failure, false);
+    /// later.record(Outcome::Failure, false);
+    /// first.merge(&later);
+    /// assert_eq!((first.calls(), first.longest_run()), (2, 2));
+    /// ```
     pub fn merge(&mut self, later: &Self) {
         if self.leading_failures == self.calls {
             self.leading_failures = self.calls.saturating_add(later.leading_failures);
@@ -91,36 +114,99 @@ impl Summary {
     }
 
     /// How many calls were counted.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// summary.record(Outcome::Success, false);
+    /// assert_eq!(summary.calls(), 1);
+    /// ```
     pub const fn calls(&self) -> u32 {
         self.calls
     }
 
     /// How many of them failed.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// summary.record(Outcome::Failure, false);
+    /// assert_eq!(summary.failures(), 1);
+    /// ```
     pub const fn failures(&self) -> u32 {
         self.failures
     }
 
     /// How many of them were slow.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// summary.record(Outcome::Success, true);
+    /// assert_eq!(summary.slow(), 1);
+    /// ```
     pub const fn slow(&self) -> u32 {
         self.slow
     }
 
     /// How many failures came before the first success.
+    ///
+    /// ```
+    /// use stanchion::{Outcome::{Failure, Success}, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// for outcome in [Failure, Failure, Success, Failure] {
+    ///     summary.record(outcome, false);
+    /// }
+    /// assert_eq!(summary.leading_failures(), 2);
+    /// ```
     pub const fn leading_failures(&self) -> u32 {
         self.leading_failures
     }
 
     /// How many failures came after the last success.
+    ///
+    /// ```
+    /// use stanchion::{Outcome::{Failure, Success}, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// for outcome in [Failure, Failure, Success, Failure] {
+    ///     summary.record(outcome, false);
+    /// }
+    /// assert_eq!(summary.trailing_failures(), 1);
+    /// ```
     pub const fn trailing_failures(&self) -> u32 {
         self.trailing_failures
     }
 
     /// The longest run of failures.
+    ///
+    /// ```
+    /// use stanchion::{Outcome::{Failure, Success}, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// for outcome in [Success, Failure, Failure, Success] {
+    ///     summary.record(outcome, false);
+    /// }
+    /// assert_eq!(summary.longest_run(), 2);
+    /// ```
     pub const fn longest_run(&self) -> u32 {
         self.longest_run
     }
 
     /// The last calls (at most 1,024) from the oldest: bit 0 failed, bit 1 slow.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, Summary};
+    ///
+    /// let mut summary = Summary::new();
+    /// summary.record(Outcome::Failure, true);
+    /// summary.record(Outcome::Success, false);
+    /// assert_eq!(summary.last_calls().collect::<Vec<_>>(), [0b11, 0b00]);
+    /// ```
     pub fn last_calls(&self) -> impl Iterator<Item = u8> {
         (0..self.calls.min(Self::LAST)).rev().map(|i| {
             let word = self.last.get(index(u64::from(i >> 5))).copied().unwrap_or(0);

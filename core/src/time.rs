@@ -30,11 +30,24 @@ impl Timestamp {
     pub const MAX: Self = Self(END_US - 1);
 
     /// An instant from microseconds since the epoch; `None` outside `1 ≤ micros < 2^52`.
+    ///
+    /// ```
+    /// use stanchion::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1), Some(Timestamp::MIN));
+    /// assert_eq!(Timestamp::from_micros(1 << 52), None);
+    /// ```
     pub const fn from_micros(micros: u64) -> Option<Self> {
         if micros >= 1 && micros < END_US { Some(Self(micros)) } else { None }
     }
 
     /// An instant from milliseconds since the epoch; `None` out of range.
+    ///
+    /// ```
+    /// use stanchion::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_millis(1_700), Timestamp::from_micros(1_700_000));
+    /// ```
     pub const fn from_millis(millis: u64) -> Option<Self> {
         match millis.checked_mul(1000) {
             Some(micros) => Self::from_micros(micros),
@@ -54,33 +67,74 @@ impl Timestamp {
     }
 
     /// Microseconds since the epoch.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Timestamp::MAX.as_micros(), (1 << 52) - 1);
+    /// ```
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
     /// Whole milliseconds since the epoch, rounded down: an instant is never told later than it is.
+    ///
+    /// ```
+    /// use stanchion::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1_999).unwrap().as_millis(), 1);
+    /// ```
     pub const fn as_millis(self) -> u64 {
         self.0.wrapping_div(1000)
     }
 
     /// The instant `by` later, at most [`Timestamp::MAX`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MIN.saturating_add(Duration::from_micros(9)).as_micros(), 10);
+    /// assert_eq!(Timestamp::MAX.saturating_add(Duration::MAX), Timestamp::MAX);
+    /// ```
     #[must_use]
     pub fn saturating_add(self, by: Duration) -> Self {
         Self::clamped(self.0.saturating_add(duration_us(by)))
     }
 
     /// The instant `by` earlier, at least [`Timestamp::MIN`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MIN.saturating_sub(Duration::from_secs(1)), Timestamp::MIN);
+    /// ```
     #[must_use]
     pub fn saturating_sub(self, by: Duration) -> Self {
         Self::clamped(self.0.saturating_sub(duration_us(by)))
     }
 
     /// The time from `earlier` to this instant; zero where `earlier` is the later one.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::Timestamp;
+    ///
+    /// let later = Timestamp::MIN.saturating_add(Duration::from_secs(1));
+    /// assert_eq!(later.saturating_since(Timestamp::MIN), Duration::from_secs(1));
+    /// assert_eq!(Timestamp::MIN.saturating_since(later), Duration::ZERO);
+    /// ```
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
     /// What the system's clock says; an unset clock (before 1970) reads as [`Timestamp::MIN`].
+    ///
+    /// ```
+    /// use stanchion::Timestamp;
+    ///
+    /// let now = Timestamp::from_system_clock();
+    /// assert!(Timestamp::MIN <= now && now <= Timestamp::MAX);
+    /// ```
     #[cfg(feature = "std")]
     pub fn from_system_clock() -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

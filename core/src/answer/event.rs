@@ -3,6 +3,12 @@
 use core::fmt;
 
 /// Something that happened in a step.
+///
+/// ```
+/// use stanchion::Event;
+///
+/// assert_eq!(Event::from_code(Event::HalfOpened as u8).map(Event::name), Some("half_opened"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -47,11 +53,21 @@ impl Event {
     ];
 
     /// The event with that number, as it stands in [`Events::bits`].
+    ///
+    /// ```
+    /// use stanchion::Event;
+    ///
+    /// assert_eq!((Event::from_code(1), Event::from_code(0)), (Some(Event::Opened), None));
+    /// ```
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code).wrapping_sub(1)).copied()
     }
 
     /// Its name in JSON and in logs.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Event::ClockStepped.name(), "clock_stepped");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::Opened => "opened",
@@ -88,21 +104,44 @@ impl Events {
     pub const NONE: Self = Self(0);
 
     /// Whether nothing happened.
+    ///
+    /// ```
+    /// assert!(stanchion::Events::NONE.is_empty());
+    /// ```
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// The numbers of the events, one a byte, the first in the lowest.
+    ///
+    /// ```
+    /// use stanchion::{Event, Events};
+    ///
+    /// let [opened, half_opened] = [Event::Opened as u64, Event::HalfOpened as u64];
+    /// assert_eq!(Events::from_bits(opened | half_opened << 8).bits(), 0x0201);
+    /// ```
     pub const fn bits(self) -> u64 {
         self.0
     }
 
     /// Events from their bytes; bytes that are no event are passed over by [`Events::iter`].
+    ///
+    /// ```
+    /// use stanchion::{Event, Events};
+    ///
+    /// assert!(Events::from_bits(0x0301).iter().eq([Event::Opened, Event::Closed]));
+    /// ```
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
     /// The events in order.
+    ///
+    /// ```
+    /// use stanchion::Events;
+    ///
+    /// assert_eq!(Events::from_bits(0x0301).iter().map(|event| event.name()).collect::<Vec<_>>(), ["opened", "closed"]);
+    /// ```
     pub fn iter(self) -> impl Iterator<Item = Event> {
         self.0.to_le_bytes().into_iter().filter_map(Event::from_code)
     }

@@ -42,31 +42,65 @@ impl GateSet {
     pub const EMPTY: Self = Self(0);
 
     /// The bits.
+    ///
+    /// ```
+    /// use stanchion::{Gate, GateSet};
+    ///
+    /// assert_eq!(GateSet::from_iter([Gate::Circuit, Gate::Limit(0)]).bits(), 0b101);
+    /// ```
     pub const fn bits(self) -> u32 {
         self.0
     }
 
     /// A set from its bits; those that stand for no gate are dropped.
+    ///
+    /// ```
+    /// use stanchion::{Gate, GateSet};
+    ///
+    /// assert!(GateSet::from_bits(u32::MAX).iter().last() == Some(Gate::Bulkhead));
+    /// ```
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits & 0x7_FFFF)
     }
 
     /// Whether nothing refuses.
+    ///
+    /// ```
+    /// assert!(stanchion::GateSet::EMPTY.is_empty());
+    /// ```
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether that gate refuses.
+    ///
+    /// ```
+    /// use stanchion::{Gate, GateSet};
+    ///
+    /// assert!(GateSet::from_iter([Gate::Block]).contains(Gate::Block));
+    /// ```
     pub const fn contains(self, gate: Gate) -> bool {
         self.0 & gate.bit() != 0
     }
 
     /// The first gate in order: circuit, block, limits, bulkhead.
+    ///
+    /// ```
+    /// use stanchion::{Gate, GateSet};
+    ///
+    /// assert_eq!(GateSet::from_iter([Gate::Bulkhead, Gate::Limit(3)]).first(), Some(Gate::Limit(3)));
+    /// ```
     pub fn first(self) -> Option<Gate> {
         Gate::from_index(self.0.trailing_zeros())
     }
 
     /// The gates in order.
+    ///
+    /// ```
+    /// use stanchion::{Gate, GateSet};
+    ///
+    /// assert!(GateSet::from_iter([Gate::Bulkhead, Gate::Block]).iter().eq([Gate::Block, Gate::Bulkhead]));
+    /// ```
     pub fn iter(self) -> impl Iterator<Item = Gate> {
         (0..19).filter(move |i| self.0 & (1 << i) != 0).filter_map(Gate::from_index)
     }
@@ -92,6 +126,12 @@ impl fmt::Debug for GateSet {
 
 impl Gate {
     /// Its place in the order of gates, which is also its bit in a [`GateSet`].
+    ///
+    /// ```
+    /// use stanchion::Gate;
+    ///
+    /// assert_eq!([Gate::Circuit, Gate::Block, Gate::Limit(0), Gate::Bulkhead].map(Gate::index), [0, 1, 2, 18]);
+    /// ```
     pub const fn index(self) -> u32 {
         match self {
             Self::Circuit => 0,
@@ -103,6 +143,12 @@ impl Gate {
     }
 
     /// The gate at that place.
+    ///
+    /// ```
+    /// use stanchion::Gate;
+    ///
+    /// assert_eq!((Gate::from_index(17), Gate::from_index(19)), (Some(Gate::Limit(15)), None));
+    /// ```
     pub fn from_index(index: u32) -> Option<Self> {
         match index {
             0 => Some(Self::Circuit),

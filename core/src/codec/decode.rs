@@ -34,6 +34,16 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::decode`]. `self` is then a mixture of what it was and what was read: good for nothing but another
     /// `decode_into`.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Snapshot, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut snapshot = Snapshot::default();
+    /// snapshot.decode_into(&policy.new_state(now).to_bytes()).unwrap();
+    /// assert_eq!(snapshot.last_at, now.as_micros());
+    /// ```
     pub fn decode_into(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let sections = self.read_header(bytes)?;
         let mut reader = Reader::new(bytes.get(HEADER_LEN..).unwrap_or_default(), bytes.len());

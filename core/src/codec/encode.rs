@@ -11,6 +11,16 @@ impl Snapshot {
     ///
     /// The snapshot must be a valid one, as [`Snapshot::decode`] and the engine make them. Of one that was altered into
     /// something that no state holds, bytes come out that `decode` refuses.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Snapshot, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let bytes = policy.new_state(Timestamp::MIN).to_bytes();
+    /// let mut again = Vec::new();
+    /// Snapshot::decode(&bytes).unwrap().encode(&mut again);
+    /// assert_eq!(again, bytes);
+    /// ```
     pub fn encode(&self, out: &mut Vec<u8>) {
         // What a circuit and its limits take; the rest makes room for itself.
         out.reserve(self.limits.len().saturating_mul(28).saturating_add(HEADER_LEN + 36));

@@ -154,6 +154,10 @@ impl BulkheadExplanation {
 
 impl Reason {
     /// The reason in words.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Reason::FailureRate.text(), "of the failure rate");
+    /// ```
     pub const fn text(self) -> &'static str {
         match self {
             Self::None => "nothing",
