@@ -1,18 +1,18 @@
 import {
-  type AcquireOptions,
-  type Commanded,
-  type Decision,
+  type EngineAcquire,
+  type EngineCommanded,
+  type EngineDecision,
   type Engine,
   FAULT,
   type Json,
   LOCKED,
-  type Peek,
-  type Permit,
-  type Policy,
-  type Renewed,
-  type SettleOptions,
-  type Settled,
-  type Step,
+  type EnginePeek,
+  type EnginePermit,
+  type EnginePolicy,
+  type EngineRenewed,
+  type EngineSettle,
+  type EngineSettled,
+  type EngineStep,
   type StoreError,
   UNAVAILABLE,
   commandedAnswer,
@@ -34,7 +34,7 @@ export interface Stored {
 }
 
 /** No gate was asked: the store is away and the policy says `on_store_error: reject`. */
-export interface Unavailable extends Step {
+export interface Unavailable extends EngineStep {
   readonly admitted: false;
   readonly by: null;
   readonly gates: readonly [];
@@ -42,7 +42,7 @@ export interface Unavailable extends Step {
 }
 
 /** The store's answer to an acquire. */
-export type StoredDecision = (Decision | Unavailable) & Stored;
+export type StoredDecision = (EngineDecision | Unavailable) & Stored;
 
 const NO_HOLDER: readonly [number, number] = [0, 0];
 
@@ -53,19 +53,19 @@ const NO_HOLDER: readonly [number, number] = [0, 0];
  */
 export class Key {
   /** The policy that decides, in the addon's engine. */
-  readonly policy: Policy;
+  readonly policy: EnginePolicy;
   readonly #engine: Engine;
   readonly #raw: RawKey;
 
   /** @internal Made by `Store.key`. */
-  constructor(policy: Policy, raw: RawKey) {
+  constructor(policy: EnginePolicy, raw: RawKey) {
     this.policy = policy;
     this.#engine = policy.engine;
     this.#raw = raw;
   }
 
   /** Whether a call may go ahead. Without the store the policy's `on_store_error` decides, and `degraded` says so. */
-  async acquire(options: AcquireOptions = {}, nowUs = 0): Promise<StoredDecision> {
+  async acquire(options: EngineAcquire = {}, nowUs = 0): Promise<StoredDecision> {
     const { cost = 1, holder } = options;
     const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
     return this.#step(
@@ -86,7 +86,7 @@ export class Key {
    * Tells how a call ended. The permit is spent by it, unless the store cannot be had.
    * @throws StoreError where the store is away: a slot or probe comes back when its lease ends.
    */
-  settle(permit: Permit, options: SettleOptions, nowUs = 0): Promise<Settled & Stored> {
+  settle(permit: EnginePermit, options: EngineSettle, nowUs = 0): Promise<EngineSettled & Stored> {
     const { durationUs = 0, actualCost = 0, outcome } = options;
     const code = outcomeCode(options);
     return permit.spend(() =>
@@ -100,7 +100,7 @@ export class Key {
   }
 
   /** Gives a permit back: the call never began. */
-  cancel(permit: Permit, nowUs = 0): Promise<Settled & Stored> {
+  cancel(permit: EnginePermit, nowUs = 0): Promise<EngineSettled & Stored> {
     return permit.spend(() =>
       this.#step(
         () => this.#raw.cancel(...permit.words, nowUs),
@@ -112,7 +112,7 @@ export class Key {
   }
 
   /** Extends the lease of a permit. */
-  async renew(permit: Permit, nowUs = 0): Promise<Renewed & Stored> {
+  async renew(permit: EnginePermit, nowUs = 0): Promise<EngineRenewed & Stored> {
     return this.#step(
       () => this.#raw.renew(...permit.words, nowUs),
       () => this.#raw.renewLater(...permit.words, nowUs),
@@ -122,9 +122,9 @@ export class Key {
   }
 
   /** Gives a command in its JSON form. */
-  async command(command: Json, nowUs = 0): Promise<Commanded & Stored> {
+  async command(command: Json, nowUs = 0): Promise<EngineCommanded & Stored> {
     const json = typeof command === 'string' ? command : JSON.stringify(command);
-    const read = (status: number): Commanded & Stored => ({ ...commandedAnswer(this.#engine, status), ...this.#stored() });
+    const read = (status: number): EngineCommanded & Stored => ({ ...commandedAnswer(this.#engine, status), ...this.#stored() });
     return this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs], read);
   }
 
@@ -134,7 +134,7 @@ export class Key {
   }
 
   /** What an acquire would be answered. Takes no lock. */
-  peek(options: AcquireOptions = {}, nowUs = 0): Peek {
+  peek(options: EngineAcquire = {}, nowUs = 0): EnginePeek {
     const { cost = 1, holder } = options;
     const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
     return peekAnswer(this.policy, this.#query(() => this.#raw.peek(cost, lo, hi, nowUs), [nowUs, cost]));

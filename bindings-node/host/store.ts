@@ -1,8 +1,22 @@
 /** One state file that processes of any language share. Node only, through the addon. */
-import { type Engine, type Json, LOCKED, Policy } from 'stanchion-wasm/host';
+import {
+  type Common,
+  type Engine,
+  EnginePolicy,
+  type Json,
+  type Keyed,
+  LOCKED,
+  type Policy,
+  type PolicyConfig,
+  type PolicyOptions,
+  type PolicyStore,
+  type StoredOptions,
+  commonOf,
+} from 'stanchion-wasm/host';
 
 import { type RawDone, type RawStore, type RawStoreOptions, type RawTransaction, addon } from './addon.js';
 import { Key } from './key.js';
+import { StoredKeyed, StoredPolicy } from './stored.js';
 
 export { Key } from './key.js';
 export type { Stored, StoredDecision, Unavailable } from './key.js';
@@ -39,10 +53,10 @@ export interface KeyInfo {
 export type Write = Uint8Array | { readonly bytes: Uint8Array; readonly vacuousAtUs: number | null };
 
 /** An open state file. Any number of threads and processes may use the same file. */
-export class Store {
+export class Store implements PolicyStore {
   readonly #engine: Engine;
   readonly #raw: RawStore;
-  readonly #policies = new WeakMap<Policy, Policy>();
+  readonly #policies = new WeakMap<EnginePolicy, EnginePolicy>();
 
   /** @internal Made by `Store.open`. */
   private constructor(engine: Engine, raw: RawStore) {
@@ -64,10 +78,37 @@ export class Store {
   }
 
   /**
+   * A policy whose state lies in this file, under its name or `options.key`: the same as `definePolicy`, shared.
+   *
+   * @example
+   * ```ts
+   * const store = Store.open('/var/lib/app/stanchion.state');
+   * const billing = store.policy({ name: 'billing', circuit: { consecutiveFailures: 5 } });
+   * await billing.execute(callUpstream);
+   * ```
+   * @throws ConfigError naming the field as it was written, its value and what is allowed.
+   * @throws StoreError for a key that is empty or longer than 255 bytes.
+   */
+  policy(config: PolicyConfig | string, { key, ...options }: StoredOptions = {}): Policy {
+    const common = commonOf(this.#engine, config, options);
+    return this.#stored(common, key ?? common.name);
+  }
+
+  /** One configuration for many keys of this file: the same as `defineKeyed`, shared. */
+  keyed(config: PolicyConfig | string, options: PolicyOptions = {}): Keyed<Policy> {
+    const common = commonOf(this.#engine, config, options);
+    return new StoredKeyed(common, (key) => this.#stored(common, key));
+  }
+
+  #stored(common: Common, key: string): StoredPolicy {
+    return new StoredPolicy(common, key, this.key(common.rules, key));
+  }
+
+  /**
    * A policy on one key, made to be kept. A policy of another engine, or its JSON, will do.
    * @throws StoreError for a key that is empty or longer than 255 bytes.
    */
-  key(policy: Policy | Json, key: string): Key {
+  key(policy: EnginePolicy | Json, key: string): Key {
     const own = this.#own(policy);
     const raw = this.#engine.run(() => this.#raw.key(own.handle, key));
     if (raw === null) throw this.#engine.lastFault();
@@ -136,8 +177,8 @@ export class Store {
     });
   }
 
-  #own(policy: Policy | Json): Policy {
-    if (!(policy instanceof Policy)) return this.#engine.policy(policy);
+  #own(policy: EnginePolicy | Json): EnginePolicy {
+    if (!(policy instanceof EnginePolicy)) return this.#engine.policy(policy);
     if (policy.engine === this.#engine) return policy;
     let own = this.#policies.get(policy);
     if (own === undefined) {

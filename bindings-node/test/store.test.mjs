@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { Worker } from 'node:worker_threads';
 
-import { policy } from '../dist/index.js';
+import { engine } from '../dist/index.js';
 import { Store, StoreError } from '../dist/store.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'stanchion-'));
@@ -43,7 +43,7 @@ test('a call is guarded through a file, and every write has its sequence', async
 
 test('bytes go from key to key, and from the file into WebAssembly', async () => {
   const store = Store.open(newPath());
-  const shared = policy(LIMIT);
+  const shared = engine.policy(LIMIT);
   const key = store.key(shared, 'a');
   await key.acquire({ cost: 4 }, NOW);
   const bytes = key.snapshot();
@@ -57,7 +57,7 @@ test('bytes go from key to key, and from the file into WebAssembly', async () =>
 
 test('a transaction writes what its function returns, and nothing when that throws', async () => {
   const store = Store.open(newPath());
-  const rules = policy(LIMIT);
+  const rules = engine.policy(LIMIT);
   const decide = (bytes) => {
     const state = bytes === null ? rules.newState(NOW) : rules.decode(bytes);
     assert.equal(state.acquire({ cost: 3 }, NOW).admitted, true);

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 
-import { engine, policy } from '../dist/index.js';
+import { engine } from '../dist/index.js';
 import * as raw from '../pkg/stanchion.js';
 
 const ROUNDS = 21;
@@ -15,7 +15,7 @@ const START_US = 1_700_000_000_000_000;
 const EMPTY = '0061736d01000000010a01' + '60057f7c7f7f7c017f' + '03020100' + '0705010166' + '0000' + '0a0601040041000b';
 const { f: empty } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(EMPTY, 'hex'))).exports;
 
-const rules = policy({
+const rules = engine.policy({
   name: 'p',
   circuit: { consecutive_failures: 5 },
   limits: [{ name: 'calls', capacity: 1_000_000, refill_tokens: 1_000_000, refill_interval_ms: 1 }],
@@ -73,7 +73,7 @@ const perState = (count) => {
   for (let i = 0; i < count; i += 1) raw.stateNew(limited.handle, START_US);
   return (memory.buffer.byteLength - before) / count;
 };
-const limited = policy({ name: 'p', circuit: { consecutive_failures: 5 }, limits: [{ name: 'l', capacity: 9, refill_tokens: 1, refill_interval_ms: 1 }] });
+const limited = engine.policy({ name: 'p', circuit: { consecutive_failures: 5 }, limits: [{ name: 'l', capacity: 9, refill_tokens: 1, refill_interval_ms: 1 }] });
 console.log(`memory of a state (breaker + limit), of 100,000: ${perState(100_000).toFixed(0)} bytes`);
 const wasm = readFileSync(new URL('../pkg/stanchion_bg.wasm', import.meta.url));
 console.log(`module: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);

@@ -1,19 +1,82 @@
+/**
+ * What a policy tells the time and wakes by, in place of the runtime's: for tests and simulations. `TestClock` of
+ * `stanchion/testing` is one that is moved by hand.
+ */
+export interface Clock {
+  /** The instant in ms since the Unix epoch; fractions are kept down to a µs. */
+  now(): number;
+  /** Calls `fn` once after `ms`. The runtime's by default. */
+  setTimeout?(fn: () => void, ms: number): unknown;
+  /** Calls off what `setTimeout` returned. The runtime's by default. */
+  clearTimeout?(timer: unknown): void;
+}
+
 /** Milliseconds after which the offset to the wall clock is taken anew. */
 const RENEWED_AFTER_MS = 1000;
+/** The longest wait that the runtime's timers take. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
- * The system's clock in whole µs since the Unix epoch: the monotonic clock, which is fine and cheap, plus an offset to the
- * wall clock that is taken anew when it is a second old. Reads nothing before it is called.
+ * A policy's time: whole µs since the Unix epoch for the engine, and steady ms for durations, by one reading. The system's is the
+ * monotonic clock, which is fine and cheap, plus an offset to the wall clock that is taken anew when it is a second old.
+ * Nothing is read before it is asked.
  */
-export function systemClock(): () => number {
-  let offsetMs = 0;
-  let takenAtMs = -Infinity;
-  return () => {
-    const monotonicMs = performance.now();
-    if (monotonicMs - takenAtMs >= RENEWED_AFTER_MS) {
-      offsetMs = Date.now() - monotonicMs;
-      takenAtMs = monotonicMs;
+export class Ticker {
+  readonly #clock: Clock | undefined;
+  #offsetMs = 0;
+  #takenAtMs = -Infinity;
+  /** The steady clock in ms at the last reading. */
+  steadyMs = 0;
+
+  constructor(clock?: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The instant. */
+  nowUs(): number {
+    if (this.#clock !== undefined) return Math.floor((this.steadyMs = this.#clock.now()) * 1000);
+    const steadyMs = performance.now();
+    if (steadyMs - this.#takenAtMs >= RENEWED_AFTER_MS) {
+      this.#offsetMs = Date.now() - steadyMs;
+      this.#takenAtMs = steadyMs;
     }
-    return Math.floor((monotonicMs + offsetMs) * 1000);
-  };
+    this.steadyMs = steadyMs;
+    return Math.floor((steadyMs + this.#offsetMs) * 1000);
+  }
+
+  /** The steady clock in ms. */
+  readSteadyMs(): number {
+    this.nowUs();
+    return this.steadyMs;
+  }
+
+  /** Whether it is the system's. */
+  get isSystem(): boolean {
+    return this.#clock === undefined;
+  }
+
+  /** Calls `fn` after `ms`, rounded up, or after some 25 days if that is sooner. */
+  after(ms: number, fn: () => void): unknown {
+    const wait = Math.min(Math.max(Math.ceil(ms), 0), LONGEST_TIMER_MS);
+    return this.#clock?.setTimeout === undefined ? setTimeout(fn, wait) : this.#clock.setTimeout(fn, wait);
+  }
+
+  /** The same, without keeping a process alive for it. */
+  afterIdly(ms: number, fn: () => void): unknown {
+    const timer = this.after(ms, fn);
+    (timer as { unref?: () => void }).unref?.();
+    return timer;
+  }
+
+  /** Calls off what `after` returned. */
+  clear(timer: unknown): void {
+    if (this.#clock?.clearTimeout !== undefined) this.#clock.clearTimeout(timer);
+    else clearTimeout(timer as ReturnType<typeof setTimeout>);
+  }
+}
+
+/** The system's clock in whole µs since the Unix epoch, as policies read it. Reads nothing before it is called. */
+export function systemClock(): () => number {
+  const ticker = new Ticker();
+  return () => ticker.nowUs();
 }

@@ -1,17 +1,17 @@
 import { EngineError, type StanchionError, errorOfKind } from './errors.js';
-import { Permit } from './permit.js';
-import { Policy } from './policy.js';
+import { EnginePermit } from './engine-permit.js';
+import { EnginePolicy } from './engine-policy.js';
 import { FAULT, type Instance, NUMBER, PART, type RawEngine, UNAVAILABLE, WORD } from './raw.js';
-import type { EventName, Gate, Json, Rejection, Step } from './types.js';
+import { type EngineEventName, type EngineRejection, type EngineStep, type Gate, type Json, gateOf } from './engine-types.js';
 
-const NO_EVENTS: readonly EventName[] = Object.freeze([]);
-const UNCHANGED: Step = Object.freeze({ changed: false, events: NO_EVENTS });
-const CHANGED: Step = Object.freeze({ changed: true, events: NO_EVENTS });
+const NO_EVENTS: readonly EngineEventName[] = Object.freeze([]);
+const UNCHANGED: EngineStep = Object.freeze({ changed: false, events: NO_EVENTS });
+const CHANGED: EngineStep = Object.freeze({ changed: true, events: NO_EVENTS });
 
 /** One instance of the engine: what policies are made by, and what all of them end with when it traps. */
 export class Engine {
   readonly #instance: Instance;
-  readonly #events = new Map<number, EventName>();
+  readonly #events = new Map<number, EngineEventName>();
   #holder = '';
   #holderWords: readonly [number, number] = [0, 0];
   #broken: EngineError | undefined;
@@ -26,18 +26,18 @@ export class Engine {
    * A policy from its JSON.
    * @throws ConfigError naming the field, its value and what is allowed.
    */
-  policy(config: Json): Policy {
+  policy(config: Json): EnginePolicy {
     const raw = this.raw();
     const json = typeof config === 'string' ? config : JSON.stringify(config);
     this.check(this.run(() => raw.policyNew(json)));
-    return new Policy(this, this.number());
+    return new EnginePolicy(this, this.number());
   }
 
   /**
    * A permit from its 32 hexadecimal digits.
    * @throws InputError where it is none.
    */
-  permit(text: string): Permit {
+  permit(text: string): EnginePermit {
     const raw = this.raw();
     this.check(this.run(() => raw.permitParse(String(text))));
     return this.slotPermit();
@@ -89,6 +89,16 @@ export class Engine {
   /** @internal Which instance is running: handles of an earlier one are void. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** @internal The same; NaN, which equals nothing, after a trap. */
+  get running(): number {
+    return this.#broken === undefined ? this.#epoch : NaN;
+  }
+
+  /** @internal The instance, for who reads its slot without a call between. */
+  get instance(): Instance {
+    return this.#instance;
   }
 
   /** @internal The raw engine, where it can go on. */
@@ -172,20 +182,20 @@ export class Engine {
   }
 
   /** @internal The permit in the slot. */
-  slotPermit(): Permit {
+  slotPermit(): EnginePermit {
     const words = this.#instance.words();
-    return new Permit(this, words[0]!, words[1]!, words[2]!, words[3]!);
+    return new EnginePermit(this, words[0]!, words[1]!, words[2]!, words[3]!);
   }
 
   /** @internal The text of a permit. */
-  permitText(permit: Permit): string {
+  permitText(permit: { readonly words: EnginePermit['words'] }): string {
     const raw = this.raw();
     this.run(() => raw.permitText(...permit.words));
     return this.text();
   }
 
   /** @internal Whether the state changed, and what happened. */
-  step(): Step {
+  step(): EngineStep {
     const words = this.#instance.words();
     const isChanged = words[WORD.changed] !== 0;
     if (words[WORD.events] === 0) return isChanged ? CHANGED : UNCHANGED;
@@ -196,7 +206,7 @@ export class Engine {
   }
 
   /** @internal The refusal in the slot; `name` tells a gate's name by its index. */
-  rejection(name: (index: number) => string): Rejection {
+  rejection(name: (index: number) => string): EngineRejection {
     const words = this.#instance.words();
     const retryAfterUs = this.#instance.numbers()[NUMBER.retryAfterUs]!;
     const [by, bits] = [words[WORD.by]!, words[WORD.gates]!];
@@ -207,21 +217,14 @@ export class Engine {
     return { by: gateOf(name(by)), gates, retryAfterUs };
   }
 
-  #event(code: number): EventName {
+  #event(code: number): EngineEventName {
     let name = this.#events.get(code);
     if (name === undefined) {
       const raw = this.raw();
       this.run(() => raw.eventName(code));
-      name = this.text() as EventName;
+      name = this.text() as EngineEventName;
       this.#events.set(code, name);
     }
     return name;
   }
-}
-
-/** `limit:calls` as its parts. */
-function gateOf(text: string): Gate {
-  const colon = text.indexOf(':');
-  if (colon < 0) return { gate: text as Gate['gate'] };
-  return { gate: text.slice(0, colon) as Gate['gate'], name: text.slice(colon + 1) };
 }

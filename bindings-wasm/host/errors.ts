@@ -1,3 +1,6 @@
+import type { Rejection } from './rejection.js';
+import type { Gate } from './engine-types.js';
+
 /** What is known about an error beside its message. */
 export interface ErrorParts {
   /** A stable name for programs. */
@@ -19,8 +22,28 @@ export interface ErrorParts {
 /** Carried by every error of this package, so that it is known even when two copies of the package are loaded. */
 const brand = Symbol.for('stanchion.error');
 
+/** The errors by their names, which minifiers do not change. */
+interface ErrorsByName {
+  ConfigError: ConfigError;
+  InputError: InputError;
+  StateError: StateError;
+  StoreError: StoreError;
+  EngineError: EngineError;
+  RejectedError: RejectedError;
+  TimeoutError: TimeoutError;
+}
+
+/** Gives a class its name and its brand, once and for all: minifiers rename classes, and two copies are two classes. */
+function named(constructor: { readonly prototype: object }, name: keyof ErrorsByName | 'StanchionError'): void {
+  Object.defineProperty(constructor.prototype, 'name', { value: name, configurable: true, writable: true });
+  Object.defineProperty(constructor.prototype, brand, { value: name });
+}
+
 /** Every error that Stanchion throws. */
 export class StanchionError extends Error {
+  static {
+    named(this, 'StanchionError');
+  }
   /** A stable name for programs. */
   readonly code: string;
   /** The field that is wrong, where there is one. */
@@ -34,33 +57,143 @@ export class StanchionError extends Error {
 
   constructor(parts: ErrorParts) {
     super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
-    this.name = new.target.name;
     this.code = parts.code;
     this.field = parts.field;
     this.value = parts.value;
     this.allowed = parts.allowed;
     this.path = parts.path;
-    Object.defineProperty(this, brand, { value: new.target.name });
   }
 }
 
 /** A configuration that is no policy. Nothing was built. */
-export class ConfigError extends StanchionError {}
+export class ConfigError extends StanchionError {
+  static {
+    named(this, 'ConfigError');
+  }
+}
 
 /** An input that is none: a permit, a number or a command out of range. Nothing changed. */
-export class InputError extends StanchionError {}
+export class InputError extends StanchionError {
+  static {
+    named(this, 'InputError');
+  }
+}
 
 /** Bytes that are no state, or none that this release may read. Nothing changed; keep the bytes. */
-export class StateError extends StanchionError {}
+export class StateError extends StanchionError {
+  static {
+    named(this, 'StateError');
+  }
+}
 
 /** A state file that cannot be used. Nothing was overwritten. */
-export class StoreError extends StanchionError {}
+export class StoreError extends StanchionError {
+  static {
+    named(this, 'StoreError');
+  }
+}
 
-/** The engine itself cannot go on: its instance trapped, or a policy, state or permit was used after its end. */
-export class EngineError extends StanchionError {}
+/**
+ * The engine itself cannot go on: its instance trapped, a policy or state was used after its end, a permit twice, or a lease was
+ * lost under a running call.
+ */
+export class EngineError extends StanchionError {
+  static {
+    named(this, 'EngineError');
+  }
+}
 
-/** Whether that is an error of this package, of whichever copy of it; with a name, of that class. */
-export function isStanchionError(error: unknown, name?: string): error is StanchionError {
+/** Why a call was refused in the end. */
+export type RejectedCode = 'rejected' | 'queue_full' | 'store_unavailable';
+
+/**
+ * A refusal. Nothing was taken from any gate, and nothing was called.
+ *
+ * `code` is `rejected`; `queue_full` where too many calls wait already; `store_unavailable` where the shared state is away and
+ * the policy says `onStoreError: 'reject'`. It carries no stack: under overload most answers are refusals, and a stack costs
+ * more than everything else.
+ */
+export class RejectedError extends StanchionError {
+  static {
+    named(this, 'RejectedError');
+  }
+  declare readonly code: RejectedCode;
+  /** The name of the policy that refused. */
+  readonly policy: string;
+  /** The gate that holds the call up longest, `{ gate, name }`; null where no gate was asked (`store_unavailable`). */
+  readonly by: Gate | null;
+  /** All gates that refuse now, in order. */
+  readonly gates: readonly Gate[];
+  /**
+   * In so many ms, rounded up, every gate would admit this call if nothing else happened; `Infinity`: waiting cannot help. Null
+   * where no gate was asked.
+   */
+  readonly retryAfterMs: number | null;
+  /** Why the shared state had no part in the answer; null for a proper one. */
+  readonly degraded: StoreError | null;
+
+  /** @internal Made by who throws it: see `rejectedError`. */
+  constructor(policy: string, rejection: Rejection, code: RejectedCode = rejection.by === null ? 'store_unavailable' : 'rejected') {
+    super({ code, message: refusal(policy, rejection, code), cause: rejection.degraded ?? undefined });
+    this.policy = policy;
+    this.by = rejection.by;
+    this.gates = rejection.gates;
+    this.retryAfterMs = rejection.retryAfterMs;
+    this.degraded = rejection.degraded;
+  }
+}
+
+function refusal(policy: string, { by, retryAfterMs }: Rejection, code: RejectedCode): string {
+  if (by === null) return `\`${policy}\` is unavailable: its state cannot be reached`;
+  const gate = by.name === undefined ? by.gate : `${by.gate} \`${by.name}\``;
+  const hint = retryAfterMs === Infinity ? 'waiting cannot help' : `retry after ${retryAfterMs} ms`;
+  return `\`${policy}\` is held up by its ${gate}${code === 'queue_full' ? ', and too many calls wait' : ''}: ${hint}`;
+}
+
+/** Where V8's limit of frames stands. */
+type StackTraces = { stackTraceLimit?: number };
+
+/** A refusal to throw, without the stack. */
+export function rejectedError(policy: string, rejection: Rejection, code?: RejectedCode): RejectedError {
+  const traces = Error as unknown as StackTraces;
+  const limit = traces.stackTraceLimit;
+  // Not V8, or a hardened `Error`: then the stack is what it costs.
+  if (limit === undefined || !Object.getOwnPropertyDescriptor(traces, 'stackTraceLimit')?.writable) {
+    return new RejectedError(policy, rejection, code);
+  }
+  traces.stackTraceLimit = 0;
+  try {
+    return new RejectedError(policy, rejection, code);
+  } finally {
+    traces.stackTraceLimit = limit;
+  }
+}
+
+/** The option that ended a call. */
+export type TimeoutOption = 'timeoutMs' | 'deadlineMs' | 'callTimeoutMs';
+
+/** A call took too long, and was given up: by `timeoutMs`, `deadlineMs`, or the policy's `callTimeoutMs`. It counts as a failure. */
+export class TimeoutError extends StanchionError {
+  static {
+    named(this, 'TimeoutError');
+  }
+  /** Which option ended it. */
+  readonly by: TimeoutOption;
+  /** After how many ms. */
+  readonly timeoutMs: number;
+
+  constructor(by: TimeoutOption, timeoutMs: number) {
+    super({ code: 'timeout', message: `the call was given up after ${timeoutMs} ms, by \`${by}\`` });
+    this.by = by;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Whether that is an error of this package, of whichever copy of it. */
+export function isStanchionError(error: unknown): error is StanchionError;
+/** Whether that is an error of that class of this package, of whichever copy of it. */
+export function isStanchionError<Name extends keyof ErrorsByName>(error: unknown, name: Name): error is ErrorsByName[Name];
+export function isStanchionError(error: unknown, name?: string): boolean {
   const found = typeof error === 'object' && error !== null ? (error as Record<symbol, unknown>)[brand] : undefined;
   return found !== undefined && (name === undefined || found === name);
 }

@@ -1,122 +1,236 @@
-import type { Engine } from './engine.js';
-import { EngineError } from './errors.js';
-import { State } from './state.js';
+import type { Clock } from './clock.js';
+import type { PolicyConfig } from './config.js';
+import type { Outcome } from './engine-types.js';
+import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
+import type { Explanation } from './explanation.js';
+import type { Permit } from './permit.js';
+import type { Rejection } from './rejection.js';
 
-/** A policy's place in an engine, without the policy: what may outlive it. */
-interface Place {
-  readonly engine: Engine;
-  readonly handle: number;
-  readonly epoch: number;
+/** A wish to make a call. */
+export interface TryAcquireOptions {
+  /** Tokens that limits with `charge: 'cost'` take; 1 by default. 0 is allowed. */
+  readonly cost?: number | undefined;
+  /** Who will hold the bulkhead's slot: calls of one holder share a slot of a `reentrant` bulkhead. */
+  readonly holder?: string | undefined;
 }
 
-/**
- * Frees what nobody can reach any more. Policies only: states go with their policy. Some edge runtimes have no such registry;
- * there a policy lives as long as its isolate, unless it is freed.
- */
-const registry = typeof FinalizationRegistry === 'undefined' ? undefined : new FinalizationRegistry<Place>(free);
-
-function free({ engine, handle, epoch }: Place): void {
-  if (engine.isBroken || engine.epoch !== epoch) return;
-  const raw = engine.raw();
-  engine.run(() => raw.policyFree(handle));
+/** A wish to make a call, and how long it waits. */
+export interface AcquireOptions extends TryAcquireOptions {
+  /**
+   * How long to wait for the admission at most, in ms; 0, the default, does not wait. Who waits stands in a line, first in, first
+   * out; a wait that cannot help is refused at once.
+   */
+  readonly waitMs?: number | undefined;
+  /** Ends the wait; what was reserved is given back. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** `Symbol.dispose`, also where the runtime does not have it yet. */
-const dispose: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for('Symbol.dispose') as typeof Symbol.dispose);
+/** How a call ended: with a value, or with an error that was thrown. */
+export type Ending<T> = { readonly isOk: true; readonly value: T } | { readonly isOk: false; readonly error: unknown };
+
+/** What a call's end means, with what it teaches. */
+export interface Verdict {
+  /** What it says about the protected system; as usual by default. */
+  readonly outcome?: Outcome | undefined;
+  /** What it really cost, where `cost` was an estimate: the difference is given back or owed. */
+  readonly actualCost?: number | undefined;
+  /** The server's Retry-After: in so many ms, or at an instant in ms since the Unix epoch, it may be called again. */
+  readonly block?: BlockEnd | undefined;
+}
+
+/** When a block ends: after so many ms, or at an instant in ms since the Unix epoch. */
+export type BlockEnd = { readonly forMs: number } | { readonly untilMs: number };
 
 /**
- * A checked, immutable policy. Its memory, and that of all its states, is freed by `using`, by `free`, or some time after
- * nothing refers to it and its states any more.
+ * Says what the end of a call means; `usual` is what it would mean without it: a value is a success, an error a failure, an abort
+ * by the caller and a refusal by a policy within are ignored. Undefined leaves it at that.
  */
-export class Policy {
-  readonly #place: Place;
-  readonly #names = new Map<number, string>();
-  #isFreed = false;
+export type Classify<T> = (ending: Ending<T>, usual: Outcome) => Outcome | Verdict | undefined;
 
-  /** @internal Made by `Engine.policy`. */
-  constructor(engine: Engine, handle: number) {
-    this.#place = { engine, handle, epoch: engine.epoch };
-    registry?.register(this, this.#place, this);
-  }
+/** How `execute` makes a call. */
+export interface ExecuteOptions<T = unknown> extends AcquireOptions {
+  /**
+   * Ends the wait, and the call: `execute` rejects with the signal's reason at once, and the call counts as ignored.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /** How long the call may take in ms, from its admission on. Then `execute` rejects with a `TimeoutError`: a failure. */
+  readonly timeoutMs?: number | undefined;
+  /** How long admission and call may take together, in ms. */
+  readonly deadlineMs?: number | undefined;
+  /** Says what the end of the call means. */
+  readonly classify?: Classify<T> | undefined;
+}
 
-  /** The engine that it lives in. */
-  get engine(): Engine {
-    return this.#place.engine;
-  }
+/** What a guarded function gets. */
+export interface Call {
+  /** Aborted when the caller aborts, when the call takes too long, and when its lease was lost. Made when it is first read. */
+  readonly signal: AbortSignal;
+  /** What the call holds. Whoever settles it himself says how it ended; `execute` then leaves it at that. */
+  readonly permit: Permit;
+}
 
-  /** @internal Its handle, where it can be used. */
-  get handle(): number {
-    if (this.#isFreed) {
-      throw new EngineError({ code: 'policy_freed', message: 'the policy was freed, and its states with it' });
-    }
-    if (this.#place.epoch !== this.#place.engine.epoch) {
-      throw new EngineError({ code: 'engine_broken', message: 'the policy belongs to an instance that ended: build it again' });
-    }
-    return this.#place.handle;
-  }
+/** How a permit is given back. */
+export interface SettleOptions {
+  /** How long the call took in ms; by default since the permit was given. A call of unknown duration is not slow. */
+  readonly durationMs?: number | undefined;
+  /** What it really cost, where `cost` was an estimate: the difference is given back or owed. */
+  readonly actualCost?: number | undefined;
+}
 
-  /** A new state. */
-  newState(nowUs: number): State {
-    const { engine, handle } = this.#usable();
-    const raw = engine.raw();
-    engine.check(engine.run(() => raw.stateNew(handle, nowUs)), nowUs);
-    return new State(this, engine.number());
-  }
+/** What became of a result: `stale` results move no circuit, of a lost lease nothing comes back. */
+export type Settled = 'counted' | 'stale' | 'leaseLost';
+
+/** What became of a renewal; `untilMs` is the lease's new end in ms since the Unix epoch. */
+export type Renewed = { readonly renewed: 'until'; readonly untilMs: number } | { readonly renewed: 'leaseLost' | 'notLeased' };
+
+/** What became of a command. */
+export type Commanded = 'done' | 'unchanged' | 'noGate';
+
+/** What an acquire would be answered. */
+export type Peek = { readonly admitted: true } | Rejection;
+
+/** What can make guarded calls: a policy, and several that are nested. */
+export interface Guard {
+  /**
+   * Makes a call if it is admitted, and settles it by how it ended. What `fn` returns or throws is returned or thrown.
+   *
+   * @example
+   * ```ts
+   * const response = await policy.execute(({ signal }) => fetch(url, { signal }), { timeoutMs: 2000, waitMs: 500 });
+   * ```
+   * @throws RejectedError where the call is refused; `fn` was not called then.
+   * @throws TimeoutError where it took too long.
+   */
+  execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T>;
+}
+
+/** A policy and its state, in this process or in a store: the same interface, so that moving is one line. */
+export interface Policy extends Guard, Disposable {
+  /** Its name. */
+  readonly name: string;
+  /** The key of a keyed or stored policy. */
+  readonly key: string | undefined;
 
   /**
-   * A state from the bytes of a snapshot, of this policy or of another configuration.
-   * @throws StateError where the bytes are no state that this release may read.
+   * Whether a call may go ahead: a permit, to be given back by `settle` or `cancel`, once.
+   *
+   * @example
+   * ```ts
+   * await using permit = await policy.acquire({ waitMs: 100 });
+   * await permit.settle((await send()) ? 'success' : 'failure');
+   * ```
+   * @throws RejectedError where it may not.
    */
-  decode(bytes: Uint8Array): State {
-    const { engine, handle } = this.#usable();
-    const raw = engine.raw();
-    engine.check(engine.run(() => raw.stateDecode(handle, bytes)));
-    return new State(this, engine.number());
-  }
+  acquire(options?: AcquireOptions): Promise<Permit>;
 
-  /** What it was built from as JSON, with all defaults filled in. */
-  toJson(): string {
-    const { engine, handle } = this.#usable();
-    const raw = engine.raw();
-    engine.check(engine.run(() => raw.policyConfig(handle)));
-    return engine.text();
-  }
+  /** Asks for many calls at one instant, in order. Each gets its permit or its refusal; nobody waits. */
+  acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly (Permit | Rejection)[]>;
 
-  /** Stands for the gates with their defaults: a state carries that of its policy. */
-  get fingerprint(): number {
-    const { engine, handle } = this.#usable();
-    const raw = engine.raw();
-    engine.check(engine.run(() => raw.policyFingerprint(handle)));
-    return engine.number();
-  }
+  /** A permit from its text, as another process wrote it: to settle there what was admitted here. */
+  permit(text: string): Permit;
 
-  /** @internal A gate's name by its index. */
-  gateName(index: number): string {
-    let name = this.#names.get(index);
-    if (name === undefined) {
-      const { engine, handle } = this.#usable();
-      const raw = engine.raw();
-      engine.check(engine.run(() => raw.gateName(handle, index)));
-      name = engine.text();
-      this.#names.set(index, name);
-    }
-    return name;
-  }
+  /** What an acquire would be answered. Takes nothing. */
+  peek(options?: TryAcquireOptions): Peek;
 
-  /** Frees it and its states now. Freeing it again does nothing. */
-  free(): void {
-    if (this.#isFreed) return;
-    this.#isFreed = true;
-    registry?.unregister(this);
-    free(this.#place);
-  }
+  /** Each gate, its numbers, since when, until when, why. Instants are µs since the Unix epoch. */
+  explain(): Explanation;
 
-  /** What `using` calls. */
-  [dispose](): void {
-    this.free();
-  }
+  /** The state as bytes, which every host reads. */
+  snapshot(): Uint8Array;
 
-  #usable(): { readonly engine: Engine; readonly handle: number } {
-    return { engine: this.#place.engine, handle: this.handle };
-  }
+  /**
+   * Puts a snapshot in place of the state.
+   * @throws StateError where the bytes are no state that this release may read; nothing changed.
+   */
+  restore(bytes: Uint8Array): Promise<void>;
+
+  /** Closes the block gate: a server said Retry-After. A later end wins, up to `maxBlockMs`. */
+  block(end: BlockEnd): Promise<Commanded>;
+  /** Lifts a block. */
+  unblock(): Promise<Commanded>;
+  /** Opens the circuit. */
+  trip(): Promise<Commanded>;
+  /** Starts all gates anew; running calls keep their slots. */
+  reset(): Promise<Commanded>;
+  /** Refuses all calls until `liftMode`, or until the end. */
+  forceOpen(end?: BlockEnd): Promise<Commanded>;
+  /** Lets the circuit be: it neither counts nor refuses. */
+  disable(): Promise<Commanded>;
+  /** Lets the circuit count, and never trip. */
+  metricsOnly(): Promise<Commanded>;
+  /** Ends `forceOpen`, `disable` and `metricsOnly`. */
+  liftMode(): Promise<Commanded>;
+  /** Counts a result without a call of ours: a health check, a system that only records. */
+  report(outcome: Outcome, options?: { readonly durationMs?: number | undefined }): Promise<Commanded>;
+  /** Frees the slots of a holder that is known to be dead. */
+  releaseHolder(holder: string): Promise<Commanded>;
+
+  /** Listens to an event; what it returns ends that. */
+  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
+  /** All events, for `for await`. */
+  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
+
+  /** Frees its memory; otherwise that goes some time after nothing refers to it. A store's state stays in its file. */
+  [Symbol.dispose](): void;
+}
+
+/** A policy whose state is in this process, and so can answer at once. */
+export interface LocalPolicy extends Policy {
+  /**
+   * Whether a call may go ahead, at once and without throwing: a permit, or the refusal.
+   *
+   * @example
+   * ```ts
+   * const answer = policy.tryAcquire();
+   * if (!answer.admitted) return new Response('busy', { status: 503 });
+   * ```
+   */
+  tryAcquire(options?: TryAcquireOptions): Permit | Rejection;
+}
+
+/** One configuration for many keys, each with a state of its own: a limit for each user. */
+export interface Keyed<P extends Policy> extends Disposable {
+  /** The configuration's name. */
+  readonly name: string;
+  /** The policy of a key. Cheap: made for the call and dropped. */
+  of(key: string): P;
+  /** Listens to an event of any key; what it returns ends that. */
+  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
+  /** All events of all keys, for `for await`. */
+  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
+  /** Frees the memory of all keys. A store's states stay in its file. */
+  [Symbol.dispose](): void;
+}
+
+/** How a policy lives in this process, beside its rules. */
+export interface PolicyOptions {
+  /** In place of the runtime's clock and timers. */
+  readonly clock?: Clock | undefined;
+  /** How many calls may wait in its line; 1,000 by default. Who comes then is refused with the code `queue_full`. */
+  readonly maxWaiting?: number | undefined;
+  /** Says what the end of a call means, for calls that do not say it themselves. */
+  readonly classify?: Classify<unknown> | undefined;
+}
+
+/** The same, for many keys. */
+export interface KeyedOptions extends PolicyOptions {
+  /**
+   * How many keys are kept at most; 1,000,000 by default. Keys whose state says nothing any more are forgotten by themselves. Where
+   * all say something, a new one is an `EngineError` with the code `too_many_keys`.
+   */
+  readonly maxKeys?: number | undefined;
+}
+
+/** How a policy lives in a store. */
+export interface StoredOptions extends PolicyOptions {
+  /** Under which key of the store; its name by default. */
+  readonly key?: string | undefined;
+}
+
+/** What keeps states outside of the process: a `Store` of `stanchion/store`. */
+export interface PolicyStore {
+  /** A policy whose state lies in it. */
+  policy(config: PolicyConfig | string, options?: StoredOptions): Policy;
+  /** One configuration for many keys of it. */
+  keyed(config: PolicyConfig | string, options?: PolicyOptions): Keyed<Policy>;
 }

@@ -1,58 +1,58 @@
 import type { Engine } from './engine.js';
 import { EngineError } from './errors.js';
-import type { Permit } from './permit.js';
-import type { Policy } from './policy.js';
+import type { EnginePermit } from './engine-permit.js';
+import type { EnginePolicy } from './engine-policy.js';
 import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NO_OUTCOME } from './raw.js';
 import type {
-  AcquireOptions,
-  Commanded,
-  Decision,
+  EngineAcquire,
+  EngineCommanded,
+  EngineDecision,
   Json,
   Outcome,
-  Peek,
-  Renewed,
-  SettleOptions,
-  Settled,
-} from './types.js';
+  EnginePeek,
+  EngineRenewed,
+  EngineSettle,
+  EngineSettled,
+} from './engine-types.js';
 
 const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
 const SETTLED = ['counted', 'stale', 'lease_lost'] as const;
 const COMMANDED = ['done', 'unchanged', 'no_gate'] as const;
 const NO_HOLDER: readonly [number, number] = [0, 0];
-const NO_OPTIONS: AcquireOptions = Object.freeze({});
+const NO_OPTIONS: EngineAcquire = Object.freeze({});
 
 /** The number of an outcome, with what is given beside it. */
-export function outcomeCode({ outcome, durationUs, actualCost }: SettleOptions): number {
+export function outcomeCode({ outcome, durationUs, actualCost }: EngineSettle): number {
   const code = OUTCOMES[outcome] ?? NO_OUTCOME;
   return code | (durationUs === undefined ? 0 : HAS_DURATION) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
 }
 
 /** The answer to a settle or a cancel that lies in the slot. */
-export function settledAnswer(engine: Engine, status: number): Settled {
+export function settledAnswer(engine: Engine, status: number): EngineSettled {
   const { changed, events } = engine.step();
   return { settled: SETTLED[status]!, changed, events };
 }
 
 /** The answer to a renewal that lies in the slot. */
-export function renewedAnswer(engine: Engine, status: number): Renewed {
+export function renewedAnswer(engine: Engine, status: number): EngineRenewed {
   const step = engine.step();
   if (status === 0) return { renewed: 'until', untilUs: engine.number(), ...step };
   return { renewed: status === 1 ? 'lease_lost' : 'not_leased', ...step };
 }
 
 /** The answer to a command that lies in the slot. */
-export function commandedAnswer(engine: Engine, status: number): Commanded {
+export function commandedAnswer(engine: Engine, status: number): EngineCommanded {
   return { commanded: COMMANDED[status]!, ...engine.step() };
 }
 
 /** The answer to a peek that lies in the slot. */
-export function peekAnswer(policy: Policy, status: number): Peek {
+export function peekAnswer(policy: EnginePolicy, status: number): EnginePeek {
   if (status === 0) return { admitted: true };
   return { admitted: false, ...policy.engine.rejection((index) => policy.gateName(index)) };
 }
 
 /** The answer to an acquire that lies in the slot. */
-export function decisionAnswer(policy: Policy, status: number): Decision {
+export function decisionAnswer(policy: EnginePolicy, status: number): EngineDecision {
   const engine = policy.engine;
   const { changed, events } = engine.step();
   if (status === 2) return { admitted: false, ...engine.rejection((index) => policy.gateName(index)), changed, events };
@@ -63,23 +63,23 @@ export function decisionAnswer(policy: Policy, status: number): Decision {
 
 /** A live state in the memory of its engine: what the gates know of one key. One thread's own. */
 export class State {
-  #policy: Policy;
+  #policy: EnginePolicy;
   readonly #handle: number;
   #isFreed = false;
 
-  /** @internal Made by `Policy.newState` and `Policy.decode`. */
-  constructor(policy: Policy, handle: number) {
+  /** @internal Made by `EnginePolicy.newState` and `EnginePolicy.decode`. */
+  constructor(policy: EnginePolicy, handle: number) {
     this.#policy = policy;
     this.#handle = handle;
   }
 
   /** The policy that decides over it. */
-  get policy(): Policy {
+  get policy(): EnginePolicy {
     return this.#policy;
   }
 
   /** Lets another policy of the same engine decide from now on: it adopts the state at its next step. */
-  use(policy: Policy): void {
+  use(policy: EnginePolicy): void {
     const engine = this.#usable();
     if (policy.engine !== engine) {
       throw new EngineError({ code: 'other_engine', message: 'the policy belongs to another engine' });
@@ -90,7 +90,7 @@ export class State {
   }
 
   /** Whether a call may go ahead. Nothing is taken from any gate unless all admit. */
-  acquire(options: AcquireOptions | undefined, nowUs: number): Decision {
+  acquire(options: EngineAcquire | undefined, nowUs: number): EngineDecision {
     const engine = this.#usable();
     const { cost = 1, holder } = options ?? NO_OPTIONS;
     const [lo, hi] = holder === undefined ? NO_HOLDER : engine.holderHash(holder);
@@ -105,7 +105,7 @@ export class State {
   }
 
   /** Tells how a call ended. The permit is spent by it. */
-  settle(permit: Permit, options: SettleOptions, nowUs: number): Settled {
+  settle(permit: EnginePermit, options: EngineSettle, nowUs: number): EngineSettled {
     const engine = this.#usable();
     const { durationUs = 0, actualCost = 0 } = options;
     const code = outcomeCode(options);
@@ -126,7 +126,7 @@ export class State {
   }
 
   /** Gives a permit back: the call never began. */
-  cancel(permit: Permit, nowUs: number): Settled {
+  cancel(permit: EnginePermit, nowUs: number): EngineSettled {
     const engine = this.#usable();
     const raw = engine.raw();
     const status = permit.spend(() =>
@@ -139,7 +139,7 @@ export class State {
   }
 
   /** Extends the lease of a permit. */
-  renew(permit: Permit, nowUs: number): Renewed {
+  renew(permit: EnginePermit, nowUs: number): EngineRenewed {
     const engine = this.#usable();
     const raw = engine.raw();
     const status = engine.run(() => raw.renew(this.#handle, ...permit.words, nowUs));
@@ -147,7 +147,7 @@ export class State {
   }
 
   /** Gives a command: block, trip, reset, force open, report, … in its JSON form. */
-  command(command: Json, nowUs: number): Commanded {
+  command(command: Json, nowUs: number): EngineCommanded {
     const engine = this.#usable();
     const raw = engine.raw();
     const json = typeof command === 'string' ? command : JSON.stringify(command);
@@ -156,7 +156,7 @@ export class State {
   }
 
   /** What an acquire would be answered. Gives no permit, changes nothing. */
-  peek(options: AcquireOptions | undefined, nowUs: number): Peek {
+  peek(options: EngineAcquire | undefined, nowUs: number): EnginePeek {
     const engine = this.#usable();
     const raw = engine.raw();
     const { cost = 1, holder } = options ?? NO_OPTIONS;

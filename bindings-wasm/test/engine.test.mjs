@@ -4,7 +4,7 @@ import test from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { ConfigError, InputError, StateError, engine, isStanchionError, policy, systemClock } from '../dist/index.js';
+import { ConfigError, InputError, StateError, engine, isStanchionError, systemClock } from '../dist/index.js';
 import { FAULT } from '../dist/raw.js';
 import * as raw from '../pkg/stanchion.js';
 
@@ -26,7 +26,7 @@ const thrown = (run) => {
 };
 
 test('an admitted call is settled, a refusal says who and how long', () => {
-  const state = policy(GATES).newState(NOW);
+  const state = engine.policy(GATES).newState(NOW);
   const first = state.acquire({ holder: 'me' }, NOW);
   assert.equal(first.admitted && first.permit.isLeased, true);
   assert.deepEqual(state.settle(first.permit, { outcome: 'success', durationUs: 3, actualCost: 1 }, NOW + 3), {
@@ -43,7 +43,7 @@ test('an admitted call is settled, a refusal says who and how long', () => {
 });
 
 test('events come by name and in order', () => {
-  const state = policy(GATES).newState(NOW);
+  const state = engine.policy(GATES).newState(NOW);
   assert.deepEqual(state.command({ trip: {} }, NOW).events, ['opened']);
   assert.deepEqual(state.command('{"reset":{}}', NOW).events, ['reset']);
   assert.deepEqual(state.command({ unblock: {} }, NOW), { commanded: 'no_gate', changed: false, events: [] });
@@ -52,7 +52,7 @@ test('events come by name and in order', () => {
 test('instants are exact up to the last one', () => {
   const lease = 30_000_000;
   for (const now of [1, NOW, 2 ** 51 + 1, 2 ** 52 - 1 - lease]) {
-    const state = policy({ name: 'p', bulkhead: { max_concurrent: 1 } }).newState(now);
+    const state = engine.policy({ name: 'p', bulkhead: { max_concurrent: 1 } }).newState(now);
     const { permit } = state.acquire({}, now);
     assert.equal(state.renew(permit, now).untilUs, now + lease);
     assert.equal(state.nextChangeAt(now), now + lease);
@@ -60,7 +60,7 @@ test('instants are exact up to the last one', () => {
 });
 
 test('an error of a policy names field, value and range', () => {
-  const error = thrown(() => policy({ name: 'p', circuit: { consecutive_failures: 0 } }));
+  const error = thrown(() => engine.policy({ name: 'p', circuit: { consecutive_failures: 0 } }));
   assert(error instanceof ConfigError && isStanchionError(error, 'ConfigError'));
   const { code, field, value } = error;
   assert.deepEqual({ code, field, value }, { code: 'invalid_config', field: 'circuit.consecutive_failures', value: '0' });
@@ -69,7 +69,7 @@ test('an error of a policy names field, value and range', () => {
 });
 
 test('a number that is none is refused with its own text, and changes nothing', () => {
-  const state = policy(GATES).newState(NOW);
+  const state = engine.policy(GATES).newState(NOW);
   const before = state.snapshot();
   const refusals = [
     [() => state.acquire({}, NOW + 0.5), 'now_us', '1700000000000001.5'],
@@ -94,7 +94,7 @@ test('a number that is none is refused with its own text, and changes nothing', 
 });
 
 test('a permit is given back once, unless giving it back failed', () => {
-  const state = policy(GATES).newState(NOW);
+  const state = engine.policy(GATES).newState(NOW);
   const { permit } = state.acquire({}, NOW);
   assert.equal(thrown(() => state.cancel(permit, Number.NaN)).field, 'now_us');
   assert.equal(permit.isUsed, false);
@@ -104,14 +104,14 @@ test('a permit is given back once, unless giving it back failed', () => {
 });
 
 test('a permit crosses as text', () => {
-  const state = policy(GATES).newState(NOW);
+  const state = engine.policy(GATES).newState(NOW);
   const text = JSON.parse(JSON.stringify(state.acquire({}, NOW))).permit;
   assert.match(text, /^[0-9a-f]{32}$/);
   assert.equal(state.settle(engine.permit(text), { outcome: 'success' }, NOW).settled, 'counted');
 });
 
 test('bytes that are no state are refused, and the state stays', () => {
-  const state = policy(GATES).newState(NOW);
+  const state = engine.policy(GATES).newState(NOW);
   const before = state.snapshot();
   const error = thrown(() => state.restore(Uint8Array.of(1, 2, 3)));
   assert(error instanceof StateError && error.code !== '');
@@ -122,19 +122,19 @@ test('bytes that are no state are refused, and the state stays', () => {
 });
 
 test('another policy adopts a state', () => {
-  const state = policy(GATES).newState(NOW);
-  state.use(policy({ ...GATES, circuit: { consecutive_failures: 9 } }));
+  const state = engine.policy(GATES).newState(NOW);
+  state.use(engine.policy({ ...GATES, circuit: { consecutive_failures: 9 } }));
   assert.deepEqual(state.acquire({}, NOW).events, ['adopted']);
 });
 
 test('a policy frees its states with it', () => {
-  const own = policy(GATES);
+  const own = engine.policy(GATES);
   const state = own.newState(NOW);
   own[Symbol.dispose]();
   own.free();
   assert.equal(thrown(() => state.acquire({}, NOW)).code, 'policy_freed');
   assert.equal(thrown(() => own.newState(NOW)).code, 'policy_freed');
-  const other = policy(GATES).newState(NOW);
+  const other = engine.policy(GATES).newState(NOW);
   other.free();
   assert.equal(thrown(() => other.snapshot()).code, 'state_freed');
 });
@@ -142,7 +142,7 @@ test('a policy frees its states with it', () => {
 test('what nobody refers to is freed', async () => {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc');
-  const handles = Array.from({ length: 50 }, () => policy(GATES).handle);
+  const handles = Array.from({ length: 50 }, () => engine.policy(GATES).handle);
   // A handle that was freed is a fault, which the raw engine tells by its status.
   const isFreed = () => handles.some((handle) => raw.policyFingerprint(handle) === FAULT);
   assert.equal(isFreed(), false);
@@ -154,7 +154,7 @@ test('what nobody refers to is freed', async () => {
 });
 
 test('answers are read right after the memory grew', () => {
-  const many = policy(GATES);
+  const many = engine.policy(GATES);
   const states = Array.from({ length: 20_000 }, (_, i) => many.newState(NOW + i));
   for (const [i, state] of states.entries()) {
     const decision = state.acquire({ cost: 2 }, NOW + i);

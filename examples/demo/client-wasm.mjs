@@ -4,14 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 
-import { engine, policy as newPolicy } from 'stanchion';
+import { engine } from 'stanchion';
 import { Store } from 'stanchion/store';
 
 import { nowUs, serve, settings } from './lib/host.mjs';
 
 const config = settings();
 const store = Store.open(config.state, { waitMs: 2000 });
-const policy = newPolicy(readFileSync(config.policy, 'utf8'));
+const policy = engine.policy(readFileSync(config.policy, 'utf8'));
 const state = policy.newState(nowUs());
 
 /** One step on the key's state under the file's lock. A step that changed nothing is not written. */

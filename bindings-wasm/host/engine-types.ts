@@ -1,4 +1,4 @@
-import type { Permit } from './permit.js';
+import type { EnginePermit } from './engine-permit.js';
 
 /** A gate of a policy; `name` is the limit's. */
 export interface Gate {
@@ -7,7 +7,7 @@ export interface Gate {
 }
 
 /** Something that happened in a step, by its name in JSON: `opened`, `half_opened`, `closed`, … */
-export type EventName =
+export type EngineEventName =
   | 'opened'
   | 'half_opened'
   | 'closed'
@@ -24,15 +24,15 @@ export type EventName =
 export type Outcome = 'success' | 'failure' | 'ignored';
 
 /** What every step says beside its answer. */
-export interface Step {
+export interface EngineStep {
   /** Whether the state is another than before: what did not change need not be written. */
   readonly changed: boolean;
   /** What happened, in order; mostly nothing. */
-  readonly events: readonly EventName[];
+  readonly events: readonly EngineEventName[];
 }
 
 /** Who refuses, and for how long. */
-export interface Rejection {
+export interface EngineRejection {
   /** The gate that holds the call up longest. */
   readonly by: Gate;
   /** All gates that refuse now, in order. */
@@ -42,40 +42,40 @@ export interface Rejection {
 }
 
 /** The call may go ahead. Settle or cancel the permit. */
-export interface Admitted extends Step {
+export interface EngineAdmitted extends EngineStep {
   readonly admitted: true;
-  readonly permit: Permit;
+  readonly permit: EnginePermit;
   /** In shadow mode: what would have been answered. */
-  readonly wouldReject: Rejection | null;
+  readonly wouldReject: EngineRejection | null;
 }
 
 /** The call may not go ahead. Nothing was taken from any gate. */
-export interface Rejected extends Step, Rejection {
+export interface EngineRejected extends EngineStep, EngineRejection {
   readonly admitted: false;
 }
 
 /** The answer to an acquire. */
-export type Decision = Admitted | Rejected;
+export type EngineDecision = EngineAdmitted | EngineRejected;
 
 /** What a peek saw. */
-export type Peek = { readonly admitted: true } | ({ readonly admitted: false } & Rejection);
+export type EnginePeek = { readonly admitted: true } | ({ readonly admitted: false } & EngineRejection);
 
 /** What became of a result. */
-export interface Settled extends Step {
+export interface EngineSettled extends EngineStep {
   readonly settled: 'counted' | 'stale' | 'lease_lost';
 }
 
 /** What became of a renewal; `untilUs` is the lease's new end. */
-export type Renewed = Step &
+export type EngineRenewed = EngineStep &
   ({ readonly renewed: 'until'; readonly untilUs: number } | { readonly renewed: 'lease_lost' | 'not_leased' });
 
 /** What became of a command. */
-export interface Commanded extends Step {
+export interface EngineCommanded extends EngineStep {
   readonly commanded: 'done' | 'unchanged' | 'no_gate';
 }
 
 /** A wish to make a call. */
-export interface AcquireOptions {
+export interface EngineAcquire {
   /** Tokens that limits with `charge: "cost"` take; 1 by default. */
   readonly cost?: number | undefined;
   /** Who will hold the bulkhead's slot. */
@@ -83,7 +83,7 @@ export interface AcquireOptions {
 }
 
 /** How a call ended. */
-export interface SettleOptions {
+export interface EngineSettle {
   readonly outcome: Outcome;
   /** How long it took in whole µs; a call of unknown duration is not slow. */
   readonly durationUs?: number | undefined;
@@ -93,3 +93,10 @@ export interface SettleOptions {
 
 /** A policy or a command as its JSON text, or as the value of it. */
 export type Json = string | Readonly<Record<string, unknown>>;
+
+/** `limit:calls` as its parts. */
+export function gateOf(text: string): Gate {
+  const colon = text.indexOf(':');
+  if (colon < 0) return { gate: text as Gate['gate'] };
+  return { gate: text.slice(0, colon) as Gate['gate'], name: text.slice(colon + 1) };
+}

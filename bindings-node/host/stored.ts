@@ -1,0 +1,182 @@
+import {
+  type Answer,
+  type AnyPolicyEvent,
+  BasePolicy,
+  type Commanded,
+  type Common,
+  EnginePermit,
+  type EngineStep,
+  type EventsOptions,
+  type Explanation,
+  type Json,
+  type Keyed,
+  type Outcome,
+  type Peek,
+  Permit,
+  type Policy,
+  type PolicyEvents,
+  Rejection,
+  type Renewed,
+  type SettleOptions,
+  type Settled,
+  type TryAcquireOptions,
+  dispose,
+  explanationOf,
+} from 'stanchion-wasm/host';
+
+import type { Key, Stored, StoredDecision } from './key.js';
+
+const SETTLED = { counted: 'counted', stale: 'stale', lease_lost: 'leaseLost' } as const;
+const COMMANDED = { done: 'done', unchanged: 'unchanged', no_gate: 'noGate' } as const;
+
+/** A policy whose state lies under a key of a file that processes share. */
+export class StoredPolicy extends BasePolicy {
+  readonly #key: Key;
+
+  constructor(common: Common, name: string, key: Key) {
+    super(common, name);
+    this.#key = key;
+  }
+
+  get isShared(): boolean {
+    return true;
+  }
+
+  /** @internal */
+  async ask(cost: number, holder: string | undefined): Promise<Answer> {
+    const nowUs = this.#nowUs();
+    const { steadyMs } = this.common.ticker;
+    const decision = await this.#asWritten(this.#key.acquire({ cost, holder }, nowUs));
+    this.#tell(decision);
+    return decision.admitted ? this.#admitted(decision, steadyMs) : this.#rejected(decision);
+  }
+
+  #admitted(decision: StoredDecision & { readonly admitted: true }, steadyMs: number): Permit {
+    const { word0, word1, word2, word3 } = decision.permit;
+    const permit = new Permit(this, word0, word1, word2, word3, steadyMs);
+    this.common.events.tell('admitted', this.key);
+    if (decision.wouldReject !== null) {
+      permit.wouldReject = Rejection.of(decision.wouldReject, decision.degraded);
+      this.common.events.tell('wouldReject', this.key, { rejection: permit.wouldReject });
+    }
+    return permit;
+  }
+
+  #rejected(decision: StoredDecision & { readonly admitted: false }): Rejection {
+    return decision.by === null ? Rejection.unavailable(decision.degraded) : Rejection.of(decision, decision.degraded);
+  }
+
+  /** @internal */
+  async give(permit: Permit, outcome: Outcome, { durationMs, actualCost }: SettleOptions): Promise<Settled> {
+    const nowUs = this.#nowUs();
+    const sinceMs = this.common.ticker.steadyMs - permit.startedMs;
+    const took = durationMs ?? (Number.isNaN(sinceMs) ? undefined : Math.max(sinceMs, 0));
+    const durationUs = took === undefined ? undefined : Math.floor(took * 1000);
+    const settled = await this.#asWritten(this.#key.settle(this.#engines(permit), { outcome, durationUs, actualCost }, nowUs));
+    this.#tell(settled);
+    this.common.events.tell('settled', this.key, { outcome, durationMs: took });
+    this.common.nudge(this.key);
+    return SETTLED[settled.settled];
+  }
+
+  /** @internal */
+  async takeBack(permit: Permit): Promise<Settled> {
+    const settled = await this.#key.cancel(this.#engines(permit), this.#nowUs());
+    this.#tell(settled);
+    this.common.nudge(this.key);
+    return SETTLED[settled.settled];
+  }
+
+  /** @internal */
+  async extend(permit: Permit): Promise<Renewed> {
+    const renewed = await this.#key.renew(this.#engines(permit), this.#nowUs());
+    this.#tell(renewed);
+    if (renewed.renewed === 'until') return { renewed: 'until', untilMs: renewed.untilUs / 1000 };
+    return { renewed: renewed.renewed === 'lease_lost' ? 'leaseLost' : 'notLeased' };
+  }
+
+  /** @internal */
+  async order(command: Json): Promise<Commanded> {
+    const commanded = await this.#key.command(command, this.#nowUs());
+    this.#tell(commanded);
+    this.common.nudge(this.key);
+    return COMMANDED[commanded.commanded];
+  }
+
+  peek(options: TryAcquireOptions = {}): Peek {
+    const peek = this.#key.peek(options, this.#nowUs());
+    return peek.admitted ? peek : Rejection.of(peek, null);
+  }
+
+  explain(): Explanation {
+    return explanationOf(this.#key.explain(this.#nowUs()));
+  }
+
+  /** The key's bytes; none where it does not exist yet. */
+  snapshot(): Uint8Array {
+    return this.#key.snapshot() ?? new Uint8Array();
+  }
+
+  async restore(bytes: Uint8Array): Promise<void> {
+    await this.#key.restore(bytes);
+    this.common.nudge(this.key);
+  }
+
+  free(): void {
+    this.common.rules.free();
+  }
+
+  /** The store reads its own clock under its lock, unless another was given; durations are always by this process. */
+  #nowUs(): number {
+    const nowUs = this.common.ticker.nowUs();
+    return this.common.ticker.isSystem ? 0 : nowUs;
+  }
+
+  #engines({ word0, word1, word2, word3 }: Permit): EnginePermit {
+    return new EnginePermit(this.common.engine, word0, word1, word2, word3);
+  }
+
+  #tell({ events, degraded }: EngineStep & Stored): void {
+    this.common.events.tellSteps(events, this.key);
+    if (degraded !== null) this.common.events.tell('degraded', this.key, { error: degraded });
+  }
+
+  async #asWritten<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw this.common.asWritten(error);
+    }
+  }
+}
+
+/** One configuration for many keys of a file. */
+export class StoredKeyed implements Keyed<Policy> {
+  readonly #common: Common;
+  readonly #open: (key: string) => StoredPolicy;
+
+  constructor(common: Common, open: (key: string) => StoredPolicy) {
+    this.#common = common;
+    this.#open = open;
+  }
+
+  get name(): string {
+    return this.#common.name;
+  }
+
+  of(key: string): Policy {
+    return this.#open(key);
+  }
+
+  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
+    return this.#common.events.on(type, listener);
+  }
+
+  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent> {
+    return this.#common.events.iterate(options);
+  }
+
+  [dispose](): void {
+    this.#common.rules.free();
+  }
+}

@@ -1,0 +1,104 @@
+// A policy in a store: the same interface as one in the process, and one state for all who open the file.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+
+import { defineKeyed, definePolicy } from '../dist/index.js';
+import { Store } from '../dist/store.js';
+import { TestClock } from '../../bindings-wasm/dist/testing.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'stanchion-stored-'));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+const open = (options) => Store.open(join(folder, `${(files += 1)}.state`), options);
+const CONFIG = {
+  name: 'api',
+  circuit: { consecutiveFailures: 2, openMs: 1000 },
+  limits: [{ name: 'calls', capacity: 100, refillTokens: 1, refillIntervalMs: 1000 }],
+  bulkhead: { maxConcurrent: 1, leaseMs: 300 },
+};
+const boom = new Error('boom');
+
+/** The same work on a policy, whichever it is; what it saw. */
+async function work(policy, clock) {
+  const [seen, events] = [[], []];
+  for (const type of ['open', 'halfOpen', 'close', 'admitted', 'rejected', 'settled']) policy.on(type, (event) => events.push(event.type));
+  seen.push(await policy.execute(({ signal }) => signal.aborted));
+  const permit = await policy.acquire({ cost: 10, holder: 'me' });
+  seen.push(policy.peek().by, await permit.renew(), policy.explain().bulkhead.inFlight);
+  await assert.rejects(policy.acquire(), { code: 'rejected', retryAfterMs: 300 });
+  const waiting = policy.acquire({ waitMs: 200 });
+  await clock.advance(20);
+  seen.push(await permit.settle('success', { actualCost: 4 }));
+  // The one that waits is told here; in another process it would look.
+  await (await waiting).cancel();
+  for (let i = 0; i < 2; i += 1) await assert.rejects(policy.execute(() => Promise.reject(boom), { timeoutMs: 100 }), boom);
+  const [refused] = await policy.acquireMany([{}]);
+  seen.push(refused.toJSON(), policy.permit('0'.repeat(32)).isLeased);
+  await clock.advance(1000);
+  seen.push(await policy.trip(), await policy.reset(), await policy.execute(() => 5), policy.explain().limits[0].tokens);
+  return { seen, events };
+}
+
+test('the same work says the same in the process and in a store', async () => {
+  const [here, there] = [new TestClock(), new TestClock()];
+  const local = await work(definePolicy(CONFIG, { clock: here }), here);
+  const stored = await work(definePolicy(CONFIG, { clock: there, store: open() }), there);
+  assert.deepEqual(stored, local);
+});
+
+test('two policies over one key of a file share its state, and its bytes go both ways', async () => {
+  const store = open();
+  const [left, right] = [store.policy(CONFIG), store.policy(CONFIG)];
+  assert.equal(left.snapshot().length, 0);
+  const permit = await left.acquire();
+  await assert.rejects(right.acquire(), { by: { gate: 'bulkhead' } });
+  assert.equal(await right.permit(String(permit)).settle('failure'), 'counted');
+  assert.equal(left.explain().circuit.consecutiveFailures.count, 1);
+  const local = definePolicy(CONFIG);
+  await local.restore(left.snapshot());
+  assert.equal(local.explain().circuit.consecutiveFailures.count, 1);
+  await right.reset();
+  await left.restore(local.snapshot());
+  assert.equal(right.explain().circuit.consecutiveFailures.count, 1);
+});
+
+test('keys of a file have states of their own', async () => {
+  const users = defineKeyed({ ...CONFIG, name: 'users' }, { store: open() });
+  const held = await users.of('ann').acquire();
+  assert.equal((await users.of('bob').acquire()).admitted, true);
+  await assert.rejects(users.of('ann').acquire(), { by: { gate: 'bulkhead' } });
+  await held.cancel();
+});
+
+test('who waits finds out by itself what another one gave back', async () => {
+  const store = open();
+  const held = await store.policy(CONFIG).acquire();
+  const waiting = store.policy(CONFIG).acquire({ waitMs: 10_000 });
+  await held.settle('success');
+  assert.equal((await waiting).admitted, true);
+});
+
+test('without the file, the policy\'s word decides, and every answer says degraded', async () => {
+  const store = open({ waitMs: 5 });
+  const [admits, rejects] = [store.policy(CONFIG), store.policy({ ...CONFIG, onStoreError: 'reject' })];
+  const events = [];
+  for (const policy of [admits, rejects]) policy.on('degraded', ({ error }) => events.push(error.code));
+  await store.transact('other', () => {
+    // The lock is held here, by this very thread: both are begun now, and come to nothing before it is given back.
+    events.admitted = admits.execute(() => 'called');
+    events.rejected = rejects.execute(assert.fail).catch((error) => error);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+    return null;
+  });
+  assert.equal(await events.admitted, 'called');
+  const error = await events.rejected;
+  assert.deepEqual([error.code, error.by, error.retryAfterMs, error.degraded.code], ['store_unavailable', null, null, 'busy']);
+  assert.deepEqual(events.slice(0, 2), ['busy', 'busy']);
+});
+
+test('errors of a policy in a store name fields as they were written', () => {
+  assert.throws(() => open().policy({ name: 'p', bulkhead: { maxConcurrent: 0 } }), { name: 'ConfigError', field: 'bulkhead.maxConcurrent' });
+});

@@ -1,0 +1,222 @@
+import type { Common } from './common.js';
+import { atLeastZero } from './common.js';
+import { type Limit, conduct } from './conduct.js';
+import type { Json, Outcome } from './engine-types.js';
+import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
+import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
+import type { Explanation } from './explanation.js';
+import { admit } from './line.js';
+import { Permit } from './permit.js';
+import type {
+  AcquireOptions,
+  BlockEnd,
+  Call,
+  Commanded,
+  ExecuteOptions,
+  Peek,
+  Policy,
+  Renewed,
+  SettleOptions,
+  Settled,
+  TryAcquireOptions,
+} from './policy.js';
+import { Rejection } from './rejection.js';
+import { dispose } from './symbols.js';
+
+/** What an acquire is answered. */
+export type Answer = Permit | Rejection;
+
+/** A value at once or later: a policy in the process answers at once, one in a store may have to wait for its lock. */
+export type Soon<T> = T | Promise<T>;
+
+const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze({});
+
+/** A policy, but for where its state lies. */
+export abstract class BasePolicy implements Policy {
+  /** @internal */
+  readonly common: Common;
+  readonly key: string | undefined;
+
+  constructor(common: Common, key: string | undefined) {
+    this.common = common;
+    this.key = key;
+  }
+
+  /** @internal Whether other processes decide over the same state. */
+  abstract get isShared(): boolean;
+  /** @internal Asks the gates, and tells what happened. */
+  abstract ask(cost: number, holder: string | undefined): Soon<Answer>;
+  /** @internal Gives a permit back with an outcome, and tells what happened. */
+  abstract give(permit: Permit, outcome: Outcome, options: SettleOptions): Soon<Settled>;
+  /** @internal Gives a permit back whose call never began. */
+  abstract takeBack(permit: Permit): Soon<Settled>;
+  /** @internal Extends a lease. */
+  abstract extend(permit: Permit): Soon<Renewed>;
+  /** @internal Gives a command in its JSON form. */
+  abstract order(command: Json): Soon<Commanded>;
+  abstract peek(options?: TryAcquireOptions): Peek;
+  abstract explain(): Explanation;
+  abstract snapshot(): Uint8Array;
+  abstract restore(bytes: Uint8Array): Promise<void>;
+  abstract free(): void;
+
+  get name(): string {
+    return this.common.name;
+  }
+
+  execute<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T> = NO_OPTIONS): Promise<T> {
+    return this.guarded(fn, options);
+  }
+
+  async acquire({ cost = 1, holder, waitMs = 0, signal }: AcquireOptions = NO_OPTIONS): Promise<Permit> {
+    return admit(this, { cost, holder, waitMs: atLeastZero('waitMs', waitMs), signal });
+  }
+
+  async acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly Answer[]> {
+    const answers: Answer[] = [];
+    for (const { cost = 1, holder } of wishes) {
+      const answer = await this.ask(cost, holder);
+      if (answer instanceof Rejection) this.tellRejected(answer);
+      answers.push(answer);
+    }
+    return answers;
+  }
+
+  permit(text: string): Permit {
+    const [word0, word1, word2, word3] = this.common.engine.permit(text).words;
+    return new Permit(this, word0, word1, word2, word3, NaN);
+  }
+
+  async block(end: BlockEnd): Promise<Commanded> {
+    return this.order({ block: ending(end) });
+  }
+  async unblock(): Promise<Commanded> {
+    return this.order({ unblock: {} });
+  }
+  async trip(): Promise<Commanded> {
+    return this.order({ trip: {} });
+  }
+  async reset(): Promise<Commanded> {
+    return this.order({ reset: {} });
+  }
+  async forceOpen(end?: BlockEnd): Promise<Commanded> {
+    return this.order({ force_open: end === undefined ? {} : ending(end) });
+  }
+  async disable(): Promise<Commanded> {
+    return this.order({ disable: {} });
+  }
+  async metricsOnly(): Promise<Commanded> {
+    return this.order({ metrics_only: {} });
+  }
+  async liftMode(): Promise<Commanded> {
+    return this.order({ lift_mode: {} });
+  }
+  async report(outcome: Outcome, { durationMs }: { readonly durationMs?: number | undefined } = NO_OPTIONS): Promise<Commanded> {
+    return this.order({ report: durationMs === undefined ? { outcome } : { outcome, duration_us: Math.floor(durationMs * 1000) } });
+  }
+  async releaseHolder(holder: string): Promise<Commanded> {
+    return this.order({ release_holder: { holder } });
+  }
+
+  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
+    return this.common.events.on(type, listener);
+  }
+
+  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent> {
+    return this.common.events.iterate(options);
+  }
+
+  [dispose](): void {
+    this.free();
+  }
+
+  /** @internal `execute` with all that it can do. */
+  async guarded<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T>): Promise<T> {
+    const { cost = 1, holder, signal, waitMs = 0, timeoutMs, deadlineMs, classify } = options;
+    const beganMs = deadlineMs === undefined ? 0 : this.common.ticker.readSteadyMs();
+    const wait = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs ?? Infinity));
+    if (timeoutMs !== undefined) atLeastZero('timeoutMs', timeoutMs);
+    const permit = await admit(this, { cost, holder, waitMs: wait, signal });
+    return conduct(this, permit, fn, { signal, limit: this.limit(timeoutMs, deadlineMs, beganMs), classify });
+  }
+
+  /** @internal What ends a call first: its own time, the deadline, or the policy's. */
+  limit(timeoutMs: number | undefined, deadlineMs: number | undefined, beganMs: number): Limit | undefined {
+    const { bounds, ticker } = this.common;
+    let limit: Limit | undefined;
+    const atMost = (by: Limit['by'], option: number, leftMs: number): void => {
+      if (leftMs < (limit?.leftMs ?? Infinity)) limit = { by, timeoutMs: option, leftMs };
+    };
+    if (timeoutMs !== undefined) atMost('timeoutMs', timeoutMs, timeoutMs);
+    if (deadlineMs !== undefined) atMost('deadlineMs', deadlineMs, Math.max(deadlineMs - (ticker.readSteadyMs() - beganMs), 0));
+    atMost('callTimeoutMs', bounds.callTimeoutMs, bounds.callTimeoutMs);
+    return limit;
+  }
+
+  /** @internal */
+  settlePermit(permit: Permit, outcome: Outcome, options: SettleOptions = NO_OPTIONS): Soon<Settled> {
+    this.common.keeper.leave(permit);
+    return this.give(permit, outcome, options);
+  }
+
+  /** @internal */
+  cancelPermit(permit: Permit): Soon<Settled> {
+    this.common.keeper.leave(permit);
+    return this.takeBack(permit);
+  }
+
+  /** @internal The text of a permit. */
+  permitText({ word0, word1, word2, word3 }: Permit): string {
+    return this.common.engine.permitText({ words: [word0, word1, word2, word3] });
+  }
+
+  /** @internal Renews the lease of a running call; one that is lost ends the call. */
+  keep(permit: Permit): void {
+    // What goes wrong with a store is tried again in the next round, of which a lease has two more.
+    Promise.resolve()
+      .then(() => this.extend(permit))
+      .then(
+        ({ renewed }) => {
+          if (renewed === 'until' || !permit.isKept) return;
+          this.common.keeper.leave(permit);
+          if (renewed === 'leaseLost') permit.abort(leaseLost());
+        },
+        () => {},
+      );
+  }
+
+  /** @internal Watches a permit that nobody waits for being given back. */
+  watch(settled: Promise<unknown>): void {
+    settled.catch((error: unknown) => this.tellNotSettled(error));
+  }
+
+  /** @internal Tells a refusal that a caller gets: once for each call, however often it asked while it waited. */
+  tellRejected(rejection: Rejection): void {
+    this.common.events.tell('rejected', this.key, { rejection });
+  }
+
+  /** @internal The same as an error to throw. */
+  refused(rejection: Rejection, code?: RejectedCode): RejectedError {
+    this.tellRejected(rejection);
+    return rejectedError(this.name, rejection, code);
+  }
+
+  /** @internal */
+  tellNotSettled(error: unknown): void {
+    this.common.events.tell('notSettled', this.key, { error });
+  }
+
+  /** @internal Whether a result may close the circuit at any time. */
+  isProbing(): boolean {
+    return this.explain().circuit?.phase === 'half_open';
+  }
+}
+
+function leaseLost(): EngineError {
+  return new EngineError({ code: 'lease_lost', message: 'the lease of the call was lost: its slot may be another call\'s by now' });
+}
+
+/** An end as the core reads it: whole µs, rounded up for instants that are waited for. */
+function ending(end: BlockEnd): Json {
+  return 'untilMs' in end ? { until_us: Math.ceil(end.untilMs * 1000) } : { for_ms: end.forMs };
+}

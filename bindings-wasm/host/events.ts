@@ -1,0 +1,164 @@
+import type { EngineEventName, Outcome } from './engine-types.js';
+import type { StanchionError, StoreError } from './errors.js';
+import type { Rejection } from './rejection.js';
+
+/** Something that happened to a policy, seen from this process. */
+export interface PolicyEvent<Type extends keyof PolicyEvents = keyof PolicyEvents> {
+  readonly type: Type;
+  /** The policy's name. */
+  readonly policy: string;
+  /** The key of a keyed or stored policy. */
+  readonly key: string | undefined;
+}
+
+/** A call was refused, or would have been. */
+export interface RejectedEvent<Type extends 'rejected' | 'wouldReject'> extends PolicyEvent<Type> {
+  readonly rejection: Rejection;
+}
+
+/** A call ended. */
+export interface SettledEvent extends PolicyEvent<'settled'> {
+  readonly outcome: Outcome;
+  /** How long it took; undefined where that is not known. */
+  readonly durationMs: number | undefined;
+}
+
+/** Something went wrong beside a call. */
+export interface ErrorEvent<Type extends 'degraded' | 'notSettled', Problem> extends PolicyEvent<Type> {
+  readonly error: Problem;
+}
+
+/** All events by their names. */
+export interface PolicyEvents {
+  /** The circuit opened: calls are refused. */
+  open: PolicyEvent<'open'>;
+  /** The circuit lets probes through. */
+  halfOpen: PolicyEvent<'halfOpen'>;
+  /** The circuit closed: calls go through. */
+  close: PolicyEvent<'close'>;
+  /** A late failure moved the end of the open time. */
+  extend: PolicyEvent<'extend'>;
+  /** A server's Retry-After, or an operator, blocks all calls. */
+  block: PolicyEvent<'block'>;
+  /** The block was lifted. */
+  unblock: PolicyEvent<'unblock'>;
+  /** The circuit was forced open, disabled, set to metrics only, or let go again. */
+  modeChange: PolicyEvent<'modeChange'>;
+  /** All gates started anew. */
+  reset: PolicyEvent<'reset'>;
+  /** A clock was set back, and the state was repaired. */
+  clockStep: PolicyEvent<'clockStep'>;
+  /** The state of another configuration was taken over. */
+  adopt: PolicyEvent<'adopt'>;
+  /** A limit that another configuration left was given up. */
+  limitDrop: PolicyEvent<'limitDrop'>;
+  /** A call may go ahead. */
+  admitted: PolicyEvent<'admitted'>;
+  /** A call may not go ahead. */
+  rejected: RejectedEvent<'rejected'>;
+  /** In shadow mode: a call goes ahead that else might not. */
+  wouldReject: RejectedEvent<'wouldReject'>;
+  /** A permit was given back with an outcome. */
+  settled: SettledEvent;
+  /** A call of `execute`, or a permit that was disposed, could not be settled: its slot comes back by the lease. */
+  notSettled: ErrorEvent<'notSettled', unknown>;
+  /** An answer was given without the shared state. */
+  degraded: ErrorEvent<'degraded', StoreError | StanchionError>;
+}
+
+/** Any event; `type` tells which. */
+export type AnyPolicyEvent = PolicyEvents[keyof PolicyEvents];
+
+/** The events' names here, by the engine's. */
+const NAMES: Readonly<Record<EngineEventName, keyof PolicyEvents>> = {
+  opened: 'open',
+  half_opened: 'halfOpen',
+  closed: 'close',
+  extended: 'extend',
+  blocked: 'block',
+  unblocked: 'unblock',
+  mode_changed: 'modeChange',
+  reset: 'reset',
+  clock_stepped: 'clockStep',
+  adopted: 'adopt',
+  limit_dropped: 'limitDrop',
+};
+
+type Listener = (event: never) => void;
+
+/** How an async iterator of events is bounded. */
+export interface EventsOptions {
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal | undefined;
+  /** So many events are kept for a reader that is behind; the oldest go first. 1,000 by default. */
+  readonly maxBuffered?: number | undefined;
+}
+
+/** Who listens to a policy, and to all keys of it. */
+export class Events {
+  readonly #listeners = new Map<keyof PolicyEvents | '*', readonly Listener[]>();
+  readonly #policy: string;
+  /** Whether anybody listens to anything. */
+  isHeard = false;
+
+  constructor(policy: string) {
+    this.#policy = policy;
+  }
+
+  /** Adds a listener, and tells what takes it away again. */
+  on(type: keyof PolicyEvents | '*', listener: Listener): () => void {
+    const entry: Listener = (event) => listener(event);
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), entry]);
+    this.isHeard = true;
+    return () => {
+      const left = (this.#listeners.get(type) ?? []).filter((other) => other !== entry);
+      if (left.length === 0) this.#listeners.delete(type);
+      else this.#listeners.set(type, left);
+      this.isHeard = this.#listeners.size > 0;
+    };
+  }
+
+  /** Tells an event. A listener that throws stops nothing: what it threw is an uncaught error of its own, as with `EventTarget`. */
+  tell(type: keyof PolicyEvents, key: string | undefined, more?: object): void {
+    if (!this.isHeard) return;
+    const listeners = [...(this.#listeners.get(type) ?? []), ...(this.#listeners.get('*') ?? [])];
+    if (listeners.length === 0) return;
+    const event = { type, policy: this.#policy, key, ...more };
+    for (const listener of listeners) {
+      try {
+        listener(event as never);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  /** Tells what the engine says that happened in a step. */
+  tellSteps(names: readonly EngineEventName[], key: string | undefined): void {
+    for (const name of names) this.tell(NAMES[name], key);
+  }
+
+  /** All events from the first step of the loop on, one after the other. */
+  async *iterate({ signal, maxBuffered = 1000 }: EventsOptions = {}): AsyncGenerator<AnyPolicyEvent, void, void> {
+    const buffer: AnyPolicyEvent[] = [];
+    let wake = (): void => {};
+    const off = this.on('*', (event: AnyPolicyEvent) => {
+      buffer.push(event);
+      if (buffer.length > maxBuffered) buffer.shift();
+      wake();
+    });
+    const onAbort = (): void => wake();
+    signal?.addEventListener('abort', onAbort);
+    try {
+      while (signal?.aborted !== true) {
+        if (buffer.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        else yield buffer.shift()!;
+      }
+    } finally {
+      off();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}

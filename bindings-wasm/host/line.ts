@@ -1,0 +1,199 @@
+import type { BasePolicy } from './base.js';
+import type { RejectedError } from './errors.js';
+import { Permit } from './permit.js';
+import { Rejection } from './rejection.js';
+
+/** A first in line who did not ask for so long after it could have is gone: some edge runtimes drop the timers of a dead request. */
+const GONE_AFTER_MS = 1000;
+/** Other processes give back what this one is not told of, so it looks: so soon first, and twice as late each time. */
+const FIRST_POLL_MS = 4;
+/** At most so many times twice as late: every 256 ms. */
+const MOST_POLLS = 6;
+/** Who waits for an instant that other processes wait for too comes up to so much later. */
+const MOST_JITTER_MS = 10;
+
+/** Someone who waits, with a promise and a timer of its own. */
+class Waiter {
+  next: Waiter | undefined = undefined;
+  previous: Waiter | undefined = undefined;
+  isIn = false;
+  /** Told, once ahead, that it is worth asking. */
+  #isTold = false;
+  #wake: (() => void) | undefined = undefined;
+
+  tell(): void {
+    if (this.#wake === undefined) this.#isTold = true;
+    else this.#wake();
+  }
+
+  /** Waits until it is told, or until so many ms are over. */
+  pause(policy: BasePolicy, ms: number): Promise<void> {
+    if (this.#isTold) {
+      this.#isTold = false;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const { ticker } = policy.common;
+      const timer = ms === Infinity ? undefined : ticker.after(ms, () => this.#wake?.());
+      this.#wake = () => {
+        this.#wake = undefined;
+        if (timer !== undefined) ticker.clear(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** Where calls wait, first in, first out: only the first of them asks the gates. */
+export class Line {
+  #first: Waiter | undefined = undefined;
+  #last: Waiter | undefined = undefined;
+  /** What the first was refused for last. */
+  held: Rejection | undefined = undefined;
+  /** When the first means to ask again, on the steady clock. */
+  #asksAtMs = Infinity;
+
+  /** Whether nobody waits. */
+  get isEmpty(): boolean {
+    return this.#first === undefined;
+  }
+
+  join(waiter: Waiter): void {
+    waiter.previous = this.#last;
+    if (this.#last === undefined) this.#first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
+    waiter.isIn = true;
+  }
+
+  /** Lets the next one ask, also when someone in the middle gave up. */
+  leave(waiter: Waiter): void {
+    if (!waiter.isIn) return;
+    if (waiter.previous === undefined) this.#first = waiter.next;
+    else waiter.previous.next = waiter.next;
+    if (waiter.next === undefined) this.#last = waiter.previous;
+    else waiter.next.previous = waiter.previous;
+    waiter.next = waiter.previous = undefined;
+    waiter.isIn = false;
+    this.#asksAtMs = Infinity;
+    this.nudge();
+  }
+
+  /** Lets the first one ask, because something was given back. */
+  nudge(): void {
+    this.#first?.tell();
+  }
+
+  /** Whether it is a waiter's turn to ask. A first one that is gone is passed over; where it comes back, it is first again. */
+  isTurnOf(waiter: Waiter, nowMs: number): boolean {
+    if (!waiter.isIn) this.#joinFirst(waiter);
+    if (this.#first !== waiter && this.#first !== undefined && nowMs > this.#asksAtMs + GONE_AFTER_MS) this.leave(this.#first);
+    return this.#first === waiter;
+  }
+
+  /** Remembers what holds the first up, and until when. */
+  holdUp(held: Rejection, asksAtMs: number): void {
+    this.held = held;
+    this.#asksAtMs = asksAtMs;
+  }
+
+  #joinFirst(waiter: Waiter): void {
+    waiter.next = this.#first;
+    if (this.#first === undefined) this.#last = waiter;
+    else this.#first.previous = waiter;
+    this.#first = waiter;
+    waiter.isIn = true;
+  }
+}
+
+/** A wish, and how long it waits. */
+export interface Wait {
+  readonly cost: number;
+  readonly holder: string | undefined;
+  readonly waitMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Asks for a call, and waits for it as long as it may. */
+export async function admit(policy: BasePolicy, wait: Wait): Promise<Permit> {
+  const { signal, waitMs } = wait;
+  signal?.throwIfAborted();
+  const { common, key } = policy;
+  const line = common.line(key);
+  if (waitMs === 0 || line.isEmpty) {
+    const answer = await policy.ask(wait.cost, wait.holder);
+    if (answer instanceof Permit) return kept(answer, signal);
+    if (waitMs === 0 || isHopeless(answer)) {
+      if (line.isEmpty) common.dropLine(key);
+      throw policy.refused(answer);
+    }
+    line.held ??= answer;
+  }
+  if (common.waiting >= common.maxWaiting) throw policy.refused(line.held!, 'queue_full');
+  return queue(policy, line, wait);
+}
+
+async function queue(policy: BasePolicy, line: Line, wait: Wait): Promise<Permit> {
+  const { common, key } = policy;
+  const { signal } = wait;
+  const waiter = new Waiter();
+  const onAbort = (): void => waiter.tell();
+  line.join(waiter);
+  common.waiting += 1;
+  signal?.addEventListener('abort', onAbort);
+  try {
+    return kept(await turns(policy, line, waiter, wait), signal);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    common.waiting -= 1;
+    line.leave(waiter);
+    if (line.isEmpty) common.dropLine(key);
+  }
+}
+
+/** Asks whenever it is its turn, until it is admitted or may wait no longer. */
+async function turns(policy: BasePolicy, line: Line, waiter: Waiter, wait: Wait): Promise<Permit> {
+  const { ticker } = policy.common;
+  const endsAtMs = ticker.readSteadyMs() + wait.waitMs;
+  for (let polls = 0; ; polls += 1) {
+    wait.signal?.throwIfAborted();
+    let leftMs = endsAtMs - ticker.readSteadyMs();
+    let pauseMs = Math.min(leftMs, GONE_AFTER_MS);
+    if (line.isTurnOf(waiter, ticker.steadyMs)) {
+      const answer = await policy.ask(wait.cost, wait.holder);
+      if (answer instanceof Permit) return answer;
+      leftMs = endsAtMs - ticker.readSteadyMs();
+      pauseMs = pauseAfter(policy, answer, polls, leftMs);
+      line.holdUp(answer, ticker.steadyMs + pauseMs);
+      if (isHopeless(answer) || pauseMs > leftMs) throw policy.refused(answer);
+    }
+    if (leftMs <= 0) throw heldUp(policy, line, wait);
+    await waiter.pause(policy, pauseMs);
+  }
+}
+
+/** How long the first waits before it asks again; more than what is left where that is hopeless. */
+function pauseAfter(policy: BasePolicy, held: Rejection, polls: number, leftMs: number): number {
+  const mayEndEarly = held.by?.gate === 'bulkhead' || (held.by?.gate === 'circuit' && policy.isProbing());
+  let pauseMs = held.retryAfterMs ?? Infinity;
+  if (mayEndEarly && policy.isShared) pauseMs = Math.min(pauseMs, FIRST_POLL_MS << Math.min(polls, MOST_POLLS));
+  if (mayEndEarly) pauseMs = Math.min(pauseMs, leftMs);
+  if (!policy.isShared || pauseMs >= leftMs) return pauseMs;
+  // So that processes which wait for the same instant do not ask in step.
+  return Math.min(pauseMs + Math.random() * Math.min(pauseMs / 8, MOST_JITTER_MS), leftMs);
+}
+
+const isHopeless = (held: Rejection): boolean => held.retryAfterMs === null || held.retryAfterMs === Infinity;
+
+/** What holds up who gives up: the gates, or else the calls before it, and so what holds up the first. */
+function heldUp(policy: BasePolicy, line: Line, { cost, holder }: Wait): RejectedError {
+  const peek = policy.peek({ cost, holder });
+  return policy.refused(peek instanceof Rejection ? peek : line.held!);
+}
+
+/** A permit for a caller who aborted meanwhile is given back: the call never began. */
+async function kept(permit: Permit, signal: AbortSignal | undefined): Promise<Permit> {
+  if (signal?.aborted !== true) return permit;
+  await permit.cancel();
+  throw signal.reason;
+}

@@ -1,0 +1,284 @@
+import { type Answer, BasePolicy } from './base.js';
+import type { Common } from './common.js';
+import { usualOutcome } from './conduct.js';
+import type { Json, Outcome } from './engine-types.js';
+import { EngineError } from './errors.js';
+import { type Explanation, explanationOf } from './explanation.js';
+import { Permit } from './permit.js';
+import type { Call, Commanded, ExecuteOptions, LocalPolicy, Peek, Renewed, SettleOptions, Settled, TryAcquireOptions } from './policy.js';
+import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NO_OUTCOME, NUMBER, type RawEngine, WORD } from './raw.js';
+import { Rejection } from './rejection.js';
+
+const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
+const SETTLED: readonly Settled[] = ['counted', 'stale', 'leaseLost'];
+const COMMANDED: readonly Commanded[] = ['done', 'unchanged', 'noGate'];
+const NO_OPTIONS: TryAcquireOptions = Object.freeze({});
+/** No state yet: the raw engine knows none by it. */
+const NONE = 0xffff_ffff;
+
+/** Where the state of a local policy lies: its own, or a key's of many. */
+export interface Place {
+  /** The state's handle, made where there is none yet. */
+  handle(nowUs: number): number;
+  /** Changes when handles that were asked for before may stand for something else. */
+  readonly turn: number;
+  free(): void;
+}
+
+/** A policy whose state is in this process. Its hot calls pass numbers only, and read the rest of the answer from the slot. */
+export class InProcess extends BasePolicy implements LocalPolicy {
+  readonly #place: Place;
+  #raw: RawEngine;
+  #handle = NONE;
+  #turn: number;
+  #running: number;
+
+  constructor(common: Common, place: Place, key?: string) {
+    super(common, key);
+    this.#place = place;
+    this.#raw = common.engine.raw();
+    this.#turn = place.turn;
+    this.#running = common.engine.running;
+  }
+
+  get isShared(): boolean {
+    return false;
+  }
+
+  override execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T> {
+    return options === undefined && this.common.isPlain ? this.#plainly(fn) : this.guarded(fn, options ?? {});
+  }
+
+  tryAcquire(options: TryAcquireOptions = NO_OPTIONS): Answer {
+    const answer = this.#ask(options.cost ?? 1, options.holder, this.common.ticker.nowUs());
+    if (this.common.events.isHeard && answer instanceof Rejection) this.tellRejected(answer);
+    return answer;
+  }
+
+  override async acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly Answer[]> {
+    const nowUs = this.common.ticker.nowUs();
+    const answers = wishes.map(({ cost = 1, holder }) => this.#ask(cost, holder, nowUs));
+    for (const answer of answers) if (answer instanceof Rejection) this.tellRejected(answer);
+    return answers;
+  }
+
+  /** @internal */
+  ask(cost: number, holder: string | undefined): Answer {
+    return this.#ask(cost, holder, this.common.ticker.nowUs());
+  }
+
+  #ask(cost: number, holder: string | undefined, nowUs: number): Answer {
+    const { common } = this;
+    if (this.#running !== common.engine.running || this.#turn !== this.#place.turn || this.#handle === NONE) this.#enter(nowUs);
+    let [lo, hi] = [0, 0];
+    if (holder !== undefined) [lo, hi] = common.engine.holderHash(holder);
+    let status: number;
+    try {
+      status = this.#raw.acquire(this.#handle, cost, lo, hi, nowUs);
+    } catch (error) {
+      throw common.engine.caught(error);
+    }
+    if (status >= FAULT) throw common.refused(status, [nowUs, cost]);
+    const words = common.engine.instance.words();
+    if (status === 2) {
+      const retryAfterUs = common.engine.instance.numbers()[NUMBER.retryAfterUs]!;
+      const rejection = new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null);
+      if (common.events.isHeard) common.events.tellSteps(common.engine.step().events, this.key);
+      return rejection;
+    }
+    const permit = new Permit(this, words[0]!, words[1]!, words[2]!, words[3]!, common.ticker.steadyMs);
+    return status === 0 && !common.events.isHeard ? permit : this.#toldPermit(permit, status);
+  }
+
+  #toldPermit(permit: Permit, status: number): Permit {
+    const { common } = this;
+    const { instance } = common.engine;
+    if (status === 1) {
+      const words = instance.words();
+      const retryAfterUs = instance.numbers()[NUMBER.retryAfterUs]!;
+      permit.wouldReject = new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null);
+    }
+    const step = common.engine.step();
+    common.events.tellSteps(step.events, this.key);
+    common.events.tell('admitted', this.key);
+    if (permit.wouldReject !== undefined) common.events.tell('wouldReject', this.key, { rejection: permit.wouldReject });
+    return permit;
+  }
+
+  /** `execute` without options: one clock reading for the acquire, one for the settle, and no more than a promise. */
+  async #plainly<T>(fn: (call: Call) => T | PromiseLike<T>): Promise<T> {
+    const { common } = this;
+    const permit = this.#ask(1, undefined, common.ticker.nowUs());
+    if (permit instanceof Rejection) throw this.refused(permit);
+    if (permit.word3 > 0xff && common.bounds.leaseMs !== Infinity) common.keeper.enter(permit);
+    let value: T;
+    try {
+      value = await fn(permit);
+    } catch (error) {
+      this.#conclude(permit, OUTCOMES[usualOutcome(error, undefined)]);
+      throw error;
+    }
+    this.#conclude(permit, 0);
+    return value;
+  }
+
+  #conclude(permit: Permit, outcome: number): void {
+    if (permit.isUsed) return;
+    permit.isUsed = true;
+    if (permit.isKept) this.common.keeper.leave(permit);
+    try {
+      this.#settle(permit, outcome, undefined, undefined);
+    } catch (error) {
+      this.tellNotSettled(error);
+    }
+  }
+
+  /** @internal */
+  give(permit: Permit, outcome: Outcome, { durationMs, actualCost }: SettleOptions): Settled {
+    return this.#settle(permit, OUTCOMES[outcome] ?? NO_OUTCOME, durationMs, actualCost, outcome);
+  }
+
+  #settle(permit: Permit, outcome: number, durationMs: number | undefined, actualCost: number | undefined, said?: unknown): Settled {
+    const { common } = this;
+    const nowUs = common.ticker.nowUs();
+    if (this.#running !== common.engine.running || this.#turn !== this.#place.turn || this.#handle === NONE) this.#enter(nowUs);
+    const durationUs = durationMs === undefined ? sinceUs(permit.startedMs, common.ticker.steadyMs) : Math.floor(durationMs * 1000);
+    const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
+    const code = outcome | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
+    const { word0, word1, word2, word3 } = permit;
+    let status: number;
+    try {
+      status = this.#raw.settle(this.#handle, word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
+    } catch (error) {
+      throw common.engine.caught(error);
+    }
+    if (status >= FAULT) throw common.refused(status, [nowUs, undefined, durationMs, actualCost, said]);
+    if (common.waiting > 0) common.nudge(this.key);
+    if (common.events.isHeard) this.#tellSettled(outcome, hasDuration ? durationUs / 1000 : undefined);
+    return SETTLED[status]!;
+  }
+
+  #tellSettled(outcome: number, durationMs: number | undefined): void {
+    const { events, engine } = this.common;
+    events.tellSteps(engine.step().events, this.key);
+    events.tell('settled', this.key, { outcome: (['success', 'failure', 'ignored'] as const)[outcome], durationMs });
+  }
+
+  /** @internal */
+  takeBack(permit: Permit): Settled {
+    const { word0, word1, word2, word3 } = permit;
+    return this.#step((handle, nowUs) => this.#raw.cancel(handle, word0, word1, word2, word3, nowUs), (status) => SETTLED[status]!);
+  }
+
+  /** @internal */
+  extend(permit: Permit): Renewed {
+    const { word0, word1, word2, word3 } = permit;
+    return this.#step(
+      (handle, nowUs) => this.#raw.renew(handle, word0, word1, word2, word3, nowUs),
+      (status): Renewed => {
+        if (status === 0) return { renewed: 'until', untilMs: this.common.engine.number() / 1000 };
+        return { renewed: status === 1 ? 'leaseLost' : 'notLeased' };
+      },
+    );
+  }
+
+  /** @internal */
+  order(command: Json): Commanded {
+    const json = JSON.stringify(command);
+    return this.#step((handle, nowUs) => this.#raw.command(handle, json, nowUs), (status) => COMMANDED[status]!);
+  }
+
+  peek({ cost = 1, holder }: TryAcquireOptions = NO_OPTIONS): Peek {
+    const { engine } = this.common;
+    const [lo, hi] = holder === undefined ? [0, 0] : engine.holderHash(holder);
+    const status = this.#query((handle, nowUs) => this.#raw.peek(handle, cost, lo, hi, nowUs), cost);
+    if (status !== 2) return { admitted: true };
+    const words = engine.instance.words();
+    return new Rejection(this.common, words[WORD.by]!, words[WORD.gates]!, engine.instance.numbers()[NUMBER.retryAfterUs]!, null);
+  }
+
+  explain(): Explanation {
+    this.#query((handle, nowUs) => this.#raw.explain(handle, nowUs));
+    return explanationOf(this.common.engine.text());
+  }
+
+  snapshot(): Uint8Array {
+    this.#query((handle) => this.#raw.snapshot(handle));
+    return this.common.engine.bytes();
+  }
+
+  async restore(bytes: Uint8Array): Promise<void> {
+    this.#query((handle) => this.#raw.stateRestore(handle, bytes));
+    this.common.nudge(this.key);
+  }
+
+  free(): void {
+    this.#handle = NONE;
+    this.#place.free();
+  }
+
+  /** A step that is not hot: reads its answer, tells what happened, and lets who waits ask. */
+  #step<T>(run: (handle: number, nowUs: number) => number, read: (status: number) => T): T {
+    const answer = read(this.#query(run));
+    const { events, engine } = this.common;
+    const happened = events.isHeard ? engine.step().events : undefined;
+    this.common.nudge(this.key);
+    if (happened !== undefined) events.tellSteps(happened, this.key);
+    return answer;
+  }
+
+  #query(run: (handle: number, nowUs: number) => number, cost?: number): number {
+    const { common } = this;
+    const nowUs = common.ticker.nowUs();
+    this.#enter(nowUs);
+    const status = common.engine.run(() => run(this.#handle, nowUs));
+    if (status >= FAULT) throw common.refused(status, [nowUs, cost]);
+    return status;
+  }
+
+  /** Finds its state, makes it where there is none yet. */
+  #enter(nowUs: number): void {
+    const { engine } = this.common;
+    this.#raw = engine.raw();
+    if (this.#running !== engine.running) {
+      throw new EngineError({ code: 'engine_broken', message: 'the policy belongs to an instance that ended: build it again' });
+    }
+    this.#handle = this.#place.handle(nowUs);
+    this.#turn = this.#place.turn;
+  }
+}
+
+/** The µs between two readings of a steady clock, which one that was replaced may not be. */
+function sinceUs(startedMs: number, nowMs: number): number {
+  const us = Math.floor((nowMs - startedMs) * 1000);
+  return us < 0 ? 0 : us;
+}
+
+/** The one state of a policy without keys. */
+export class OwnPlace implements Place {
+  readonly turn = 0;
+  readonly #common: Common;
+  #handle = NONE;
+
+  constructor(common: Common) {
+    this.#common = common;
+  }
+
+  handle(nowUs: number): number {
+    if (this.#handle === NONE) this.#handle = newState(this.#common, nowUs);
+    return this.#handle;
+  }
+
+  free(): void {
+    this.#handle = NONE;
+    this.#common.rules.free();
+  }
+}
+
+/** A new state, by its handle. */
+export function newState({ engine, rules }: Common, nowUs: number): number {
+  const raw = engine.raw();
+  const { handle } = rules;
+  engine.check(engine.run(() => raw.stateNew(handle, nowUs)), nowUs);
+  return engine.number();
+}

@@ -1,0 +1,52 @@
+import { atLeastZero } from './common.js';
+import { conduct } from './conduct.js';
+import type { Permit } from './permit.js';
+import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';
+
+/**
+ * Several policies around one call: the limit of a user within the limit of all, for example. They are asked from the first to the
+ * last; where one refuses, what the others gave is given back as if nothing had been asked. All are settled by how the call ended.
+ *
+ * @example
+ * ```ts
+ * const guard = nest(perUser.of(userId), upstream);
+ * await guard.execute(() => callUpstream());
+ * ```
+ */
+export function nest(...policies: readonly [Policy, ...Policy[]]): Guard {
+  return {
+    async execute<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T> = {}): Promise<T> {
+      const beganMs = performance.now();
+      const permits = await acquireAll(policies, options, beganMs);
+      const { signal, timeoutMs, deadlineMs, classify } = options;
+      const spentMs = performance.now() - beganMs;
+      // The outermost one watches the time and the caller; those within end with it.
+      const [outer, ...inner] = permits as [Permit, ...Permit[]];
+      const innermost = inner.reduceRight<(call: Call) => T | PromiseLike<T>>(
+        (within, permit) => (call) =>
+          conduct(permit.policy, permit, within, { signal: call.signal, limit: undefined, classify }),
+        fn,
+      );
+      const { policy } = outer;
+      const left = deadlineMs === undefined ? undefined : Math.max(deadlineMs - spentMs, 0);
+      const limit = policy.limit(timeoutMs, left, policy.common.ticker.readSteadyMs());
+      return conduct(policy, outer, innermost, { signal, limit, classify });
+    },
+  };
+}
+
+async function acquireAll<T>(policies: readonly Policy[], options: ExecuteOptions<T>, beganMs: number): Promise<Permit[]> {
+  const { cost, holder, signal, waitMs = 0, deadlineMs = Infinity } = options;
+  const patienceMs = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs));
+  const permits: Permit[] = [];
+  try {
+    for (const policy of policies) {
+      const leftMs = Math.max(patienceMs - (performance.now() - beganMs), 0);
+      permits.push(await policy.acquire({ cost, holder, signal, waitMs: leftMs }));
+    }
+  } catch (error) {
+    await Promise.all(permits.map((permit) => permit.cancel().catch((problem: unknown) => permit.policy.tellNotSettled(problem))));
+    throw error;
+  }
+  return permits;
+}

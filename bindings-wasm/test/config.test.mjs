@@ -1,0 +1,53 @@
+// A configuration in camelCase is the core's in its own names, and its errors speak the user's.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+
+import { ConfigError, definePolicy, engine, policy } from '../dist/index.js';
+import { OUTPUT, configTypes } from '../scripts/config-types.mjs';
+
+const LIMIT = { name: 'l', capacity: 2, refillTokens: 1, refillIntervalMs: 1000 };
+
+test('the types are those of the schema', () => {
+  assert.equal(readFileSync(OUTPUT, 'utf8'), configTypes(), 'run node bindings-wasm/scripts/config-types.mjs');
+});
+
+test('an object in camelCase and JSON text are the same policy', () => {
+  const written = definePolicy({
+    name: 'p',
+    circuit: { failuresInWindow: { count: 3, windowMs: 60_000 }, openMs: 5, forgetMs: null, openMultiplier: 1.5, lateFailure: 'extend' },
+    limits: [{ ...LIMIT, maxDebt: 0 }],
+    bulkhead: undefined,
+    onStoreError: 'reject',
+  });
+  const circuit = { failures_in_window: { count: 3, window_ms: 60_000 }, open_ms: 5, forget_ms: null, open_multiplier: 1.5, late_failure: 'extend' };
+  const limits = [{ name: 'l', capacity: 2, refill_tokens: 1, refill_interval_ms: 1000, max_debt: 0 }];
+  const json = JSON.stringify({ name: 'p', circuit, limits, on_store_error: 'reject' });
+  assert.equal(written.common.rules.toJson(), engine.policy(json).toJson());
+  assert.equal(definePolicy(json).common.rules.toJson(), engine.policy(json).toJson());
+  assert.equal(policy('p', { limits: [LIMIT] }).name, 'p');
+});
+
+test('errors name fields as their user wrote them', () => {
+  const refused = (config, field, value, more) => {
+    assert.throws(() => definePolicy(config), (error) => {
+      assert(error instanceof ConfigError);
+      assert.deepEqual([error.code, error.field, error.value], ['invalid_config', field, value]);
+      assert(error.message.startsWith(`\`${field}\``), error.message);
+      for (const word of more ?? []) assert(error.message.includes(word), error.message);
+      assert(!/_ms|[a-z]_[a-z]/.test(error.message), error.message);
+      return true;
+    });
+  };
+  refused({ name: 'p', circuit: { consecutiveFailures: 0 } }, 'circuit.consecutiveFailures', '0', ['1000000']);
+  refused({ name: 'p', circuit: { consecutiveFailures: 1, openMs: NaN } }, 'circuit.openMs', '"NaN"');
+  refused({ name: 'p', limits: [LIMIT, { ...LIMIT, name: 'm', refillTokens: -1 }] }, 'limits[1].refillTokens', '-1');
+  refused({ name: 'p', circuit: { consecutiveFailures: 1, openMs: 9, openMaxMs: 8 } }, 'circuit.openMaxMs', '8', ['openMs']);
+  refused({ name: 'p', circuit: { consecutiveFailures: 1, opneMs: 9 } }, 'circuit.opneMs', '9');
+});
+
+test('the names of JSON are no names of an object', () => {
+  assert.throws(() => definePolicy({ name: 'p', circuit: { consecutiveFailures: 1, open_ms: 5 } }), { field: 'circuit.open_ms', name: 'ConfigError' });
+  assert.throws(() => definePolicy('{"name":"p","circuit":{"openMs":5}}'), { field: 'circuit.openMs' });
+  assert.throws(() => definePolicy('{"name":"p","circuit":{"open_ms":0}}'), { field: 'circuit.open_ms' });
+});

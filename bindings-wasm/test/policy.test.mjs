@@ -1,0 +1,362 @@
+// The host layer: what `execute`, permits, timeouts, aborts, leases, classification and commands do, by a clock that a test moves.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import { RejectedError, TimeoutError, defineKeyed, definePolicy, engine, isStanchionError, nest, policy } from '../dist/index.js';
+import { TestClock } from '../dist/testing.js';
+
+const GATES = {
+  name: 'api',
+  circuit: { consecutiveFailures: 2, openMs: 1000 },
+  limits: [{ name: 'calls', capacity: 4, refillTokens: 1, refillIntervalMs: 1000 }],
+  block: { afterBlockPercent: 100 },
+  bulkhead: { maxConcurrent: 2, leaseMs: 300 },
+};
+const UNLIMITED = { name: 'u', circuit: { consecutiveFailures: 2 }, bulkhead: { maxConcurrent: 5, leaseMs: 300 } };
+const boom = new Error('boom');
+const fails = () => Promise.reject(boom);
+const never = () => new Promise(() => {});
+
+/** A policy over a clock of its own, and the names of its events. */
+function guarded(config = GATES, options = {}) {
+  const clock = new TestClock();
+  const guard = definePolicy(config, { clock, ...options });
+  const events = [];
+  const listen = () => Object.values({ all: guard.common.events.on('*', ({ type }) => events.push(type)) });
+  return { clock, guard, events, listen };
+}
+
+const inFlight = (guard) => guard.explain().bulkhead.inFlight;
+const failures = (guard) => guard.explain().circuit.consecutiveFailures.count;
+
+test('execute returns what the function returns, and settles a success', async () => {
+  const { guard } = guarded();
+  assert.equal(await guard.execute(() => 7), 7);
+  assert.equal(await guard.execute(async () => 'later', { cost: 2 }), 'later');
+  assert.deepEqual([inFlight(guard), failures(guard), guard.explain().limits[0].tokens], [0, 0, 1]);
+});
+
+test('execute throws what the function throws, at once or later, and settles a failure', async () => {
+  for (const options of [undefined, { waitMs: 0 }]) {
+    const { guard } = guarded();
+    await assert.rejects(guard.execute(fails, options), boom);
+    assert.equal(failures(guard), 1);
+    await assert.rejects(guard.execute(() => { throw boom; }, options), boom);
+    assert.deepEqual([guard.explain().circuit.phase, inFlight(guard)], ['open', 0]);
+  }
+});
+
+test('a refusal is a RejectedError with its gates, and nothing is called', async () => {
+  const { guard, clock } = guarded();
+  await guard.trip();
+  await clock.advance(1);
+  const error = await guard.execute(assert.fail).catch((rejected) => rejected);
+  assert(error instanceof RejectedError && isStanchionError(error, 'RejectedError'));
+  const { code, policy: name, by, gates, retryAfterMs, degraded, message } = error;
+  const circuit = { gate: 'circuit' };
+  assert.deepEqual({ code, name, by, gates, retryAfterMs, degraded }, { code: 'rejected', name: 'api', by: circuit, gates: [circuit], retryAfterMs: 999, degraded: null });
+  assert.equal(message, '`api` is held up by its circuit: retry after 999 ms');
+  assert.equal(Error.stackTraceLimit, 10);
+});
+
+test('a refusal that no wait can help says so', async () => {
+  const { guard } = guarded();
+  const { by, gates, retryAfterMs } = guard.tryAcquire({ cost: 5 });
+  assert.deepEqual([by, gates, retryAfterMs], [{ gate: 'limit', name: 'calls' }, [{ gate: 'limit', name: 'calls' }], Infinity]);
+  await assert.rejects(guard.acquire({ cost: 5, waitMs: 1e6 }), /`api` is held up by its limit `calls`: waiting cannot help/);
+});
+
+test('tryAcquire answers at once and throws nothing', async () => {
+  const { guard } = guarded({ name: 'p', bulkhead: { maxConcurrent: 1 } });
+  const first = guard.tryAcquire({ holder: 'me' });
+  assert.deepEqual([first.admitted, first.isLeased, first.isUsed], [true, true, false]);
+  const second = guard.tryAcquire();
+  assert.deepEqual(JSON.parse(JSON.stringify(second)), { admitted: false, by: { gate: 'bulkhead' }, gates: [{ gate: 'bulkhead' }], retryAfterMs: 30_000 });
+  assert.equal(await first.settle('success'), 'counted');
+  assert.equal(guard.tryAcquire().admitted, true);
+});
+
+test('a permit is given back once, by settle, cancel, or its disposal', async () => {
+  const { guard } = guarded();
+  const permit = await guard.acquire({ cost: 2 });
+  assert.equal(await permit.cancel(), 'counted');
+  await assert.rejects(permit.settle('success'), { code: 'permit_used' });
+  assert.equal(guard.explain().limits[0].tokens, 4);
+  const dropped = await guard.acquire();
+  dropped[Symbol.dispose]();
+  dropped[Symbol.dispose]();
+  await (await guard.acquire())[Symbol.asyncDispose]();
+  assert.deepEqual([inFlight(guard), failures(guard), guard.explain().limits[0].tokens], [0, 0, 2]);
+});
+
+test('what is no outcome, cost or duration is refused by the name that it was written with, and the permit stays', async () => {
+  const { guard } = guarded();
+  const permit = await guard.acquire();
+  await assert.rejects(permit.settle('fine'), { name: 'InputError', field: 'outcome', value: 'fine' });
+  await assert.rejects(permit.settle('success', { durationMs: -1 }), { field: 'durationMs', value: '-1', message: /^`durationMs`/ });
+  await assert.rejects(permit.settle('success', { actualCost: 0.5 }), { field: 'actualCost', value: '0.5' });
+  await assert.rejects(guard.acquire({ cost: -1 }), { field: 'cost' });
+  for (const option of ['waitMs', 'timeoutMs', 'deadlineMs']) {
+    await assert.rejects(guard.execute(assert.fail, { [option]: NaN }), { name: 'InputError', field: option, value: 'NaN' });
+  }
+  assert.equal(await permit.settle('success'), 'counted');
+});
+
+test('a permit crosses as text', async () => {
+  const { guard } = guarded();
+  const permit = await guard.acquire();
+  const there = guard.permit(JSON.parse(JSON.stringify({ permit })).permit);
+  assert.equal(await there.settle('failure'), 'counted');
+  assert.deepEqual([inFlight(guard), failures(guard)], [0, 1]);
+  assert.equal(await permit.settle('success'), 'leaseLost');
+});
+
+test('durations are the clock\'s, so slow calls count', async () => {
+  const { guard, clock } = guarded({ name: 's', circuit: { slowCallMs: 100, slowCallRatePercent: 50, minimumCalls: 1, window: { calls: 2 } } });
+  const wait = (ms) => guard.execute(() => clock.advance(ms));
+  await wait(99);
+  assert.equal(guard.explain().circuit.rates.slow, 0);
+  await wait(100);
+  assert.equal(guard.explain().circuit.reason, 'slow_call_rate');
+});
+
+test('a call that takes too long is a TimeoutError and a failure, and its signal aborts', async () => {
+  for (const [options, by, config] of [
+    [{ timeoutMs: 50 }, 'timeoutMs', UNLIMITED],
+    [{ deadlineMs: 50, timeoutMs: 60 }, 'deadlineMs', UNLIMITED],
+    [undefined, 'callTimeoutMs', { ...UNLIMITED, callTimeoutMs: 50 }],
+    [{ timeoutMs: 51 }, 'callTimeoutMs', { ...UNLIMITED, callTimeoutMs: 50 }],
+  ]) {
+    const { guard, clock } = guarded(config);
+    let signal;
+    const outcome = guard.execute((call) => ((signal = call.signal), never()), options).catch((error) => error);
+    await clock.advance(49);
+    assert.equal(signal.aborted, false);
+    await clock.advance(1);
+    const error = await outcome;
+    assert(error instanceof TimeoutError && signal.reason === error);
+    assert.deepEqual([error.code, error.by, error.timeoutMs], ['timeout', by, 50]);
+    assert.deepEqual([failures(guard), inFlight(guard), clock.pending <= 1], [1, 0, true]);
+  }
+});
+
+test('an abort by the caller rejects at once with its reason, and is ignored', async () => {
+  const { guard, clock } = guarded(UNLIMITED);
+  const controller = new AbortController();
+  let call;
+  const outcome = guard.execute((given) => ((call = given), never()), { signal: controller.signal }).catch((error) => error);
+  await clock.advance(1);
+  const reason = new Error('the user left');
+  controller.abort(reason);
+  assert.equal(await outcome, reason);
+  assert.deepEqual([call.signal.aborted, call.signal.reason, call.permit.isUsed], [true, reason, true]);
+  assert.deepEqual([failures(guard), inFlight(guard)], [0, 0]);
+  await assert.rejects(guard.execute(assert.fail, { signal: controller.signal }), reason);
+});
+
+test('a late end of a call that was given up changes nothing', async () => {
+  const { guard, clock } = guarded(UNLIMITED);
+  let fail;
+  const outcome = guard.execute(() => new Promise((_, reject) => (fail = reject)), { timeoutMs: 5 }).catch((error) => error);
+  await clock.advance(5);
+  assert.equal((await outcome).code, 'timeout');
+  fail(boom);
+  await clock.advance(1);
+  assert.equal(failures(guard), 1);
+});
+
+test('a lease is renewed at each third while the call runs, with and without options', async () => {
+  for (const options of [undefined, { timeoutMs: 1e6 }]) {
+    const { guard, clock } = guarded(UNLIMITED);
+    let end;
+    const call = guard.execute(() => new Promise((resolve) => (end = resolve)), options);
+    await clock.advance(1000);
+    assert.equal(inFlight(guard), 1);
+    end();
+    await call;
+    assert.equal(inFlight(guard), 0);
+    await clock.advance(100);
+    assert.equal(clock.pending, 0);
+  }
+});
+
+test('no lease is renewed of a call that cannot outlive it', async () => {
+  const { guard, clock } = guarded({ ...UNLIMITED, callTimeoutMs: 300 });
+  const outcome = guard.execute(never).catch((error) => error);
+  await clock.advance(0);
+  assert.equal(clock.pending, 1);
+  await clock.advance(300);
+  assert.equal((await outcome).code, 'timeout');
+});
+
+test('a call whose lease was lost is told by its signal, and counts as nothing', async () => {
+  const { guard, clock } = guarded(UNLIMITED);
+  let signal;
+  const call = guard.execute((given) => new Promise((_, reject) => {
+    signal = given.signal;
+    signal.addEventListener('abort', () => reject(signal.reason));
+  }), { holder: 'worker' }).catch((error) => error);
+  await clock.advance(10);
+  await guard.releaseHolder('worker');
+  await clock.advance(100);
+  assert.deepEqual([(await call).code, failures(guard), inFlight(guard)], ['lease_lost', 0, 0]);
+});
+
+test('the caller says what an end means, what it cost, and that a server wants to be left alone', async () => {
+  const { guard } = guarded({ ...GATES, limits: [{ ...GATES.limits[0], capacity: 100 }] });
+  const seen = [];
+  await assert.rejects(guard.execute(fails, { classify: (ending, usual) => (seen.push([ending, usual]), 'ignored') }), boom);
+  await guard.execute(() => 429, { classify: ({ value }) => (value === 429 ? { outcome: 'failure', block: { forMs: 5000 } } : undefined) });
+  assert.deepEqual(seen, [[{ isOk: false, error: boom }, 'failure']]);
+  assert.equal(failures(guard), 1);
+  assert.deepEqual(guard.tryAcquire().by, { gate: 'block' });
+  assert.equal(await guard.reset(), 'done');
+  await guard.execute(() => ({ tokens: 10 }), { cost: 50, classify: ({ value }) => ({ actualCost: value.tokens }) });
+  assert.equal(guard.explain().limits[0].tokens, 90);
+});
+
+test('a policy\'s own classification is asked where the call has none, and one that throws loses no settle', async () => {
+  const { guard, listen, events } = guarded(UNLIMITED, { classify: () => 'ignored' });
+  await assert.rejects(guard.execute(fails), boom);
+  assert.equal(failures(guard), 0);
+  listen();
+  await assert.rejects(guard.execute(fails, { classify: () => { throw new Error('mine'); } }), boom);
+  assert.deepEqual([failures(guard), inFlight(guard)], [1, 0]);
+  assert.deepEqual(events, ['admitted', 'notSettled', 'settled']);
+});
+
+test('whoever settles a call himself is left at that', async () => {
+  const { guard } = guarded(UNLIMITED);
+  await guard.execute(async ({ permit }) => void (await permit.settle('failure', { durationMs: 3 })));
+  assert.deepEqual([failures(guard), inFlight(guard)], [1, 0]);
+});
+
+test('a refusal by a policy within is no failure of the one around it', async () => {
+  const { guard: inner } = guarded();
+  await inner.forceOpen();
+  for (const options of [undefined, { waitMs: 0 }]) {
+    const { guard: outer } = guarded(UNLIMITED);
+    await assert.rejects(outer.execute(() => inner.execute(assert.fail), options), RejectedError);
+    assert.deepEqual([failures(outer), inFlight(outer)], [0, 0]);
+  }
+});
+
+test('nested policies are taken all or none, and settled alike', async () => {
+  const [{ guard: outer, clock }, { guard: inner }] = [guarded(), guarded(UNLIMITED)];
+  const both = nest(outer, inner);
+  assert.equal(await both.execute(({ signal }) => signal.aborted), false);
+  await assert.rejects(both.execute(fails), boom);
+  assert.deepEqual([failures(outer), failures(inner), inFlight(outer), inFlight(inner)], [1, 1, 0, 0]);
+  await inner.trip();
+  await assert.rejects(both.execute(assert.fail), { policy: 'u' });
+  assert.equal(outer.explain().limits[0].tokens, 2);
+  await inner.reset();
+  const late = both.execute(never, { timeoutMs: 10 }).catch((error) => error);
+  await clock.advance(10);
+  assert.equal((await late).code, 'timeout');
+  assert.deepEqual([outer.explain().circuit.phase, failures(inner), inFlight(inner)], ['open', 1, 0]);
+});
+
+test('commands are methods, and explain tells what they did', async () => {
+  const { guard, clock } = guarded();
+  assert.equal(await guard.trip(), 'done');
+  assert.equal(await guard.trip(), 'unchanged');
+  assert.equal(await definePolicy({ name: 'none' }).trip(), 'noGate');
+  assert.equal(await guard.reset(), 'done');
+  assert.equal(await guard.forceOpen({ forMs: 10 }), 'done');
+  assert.equal(guard.explain().circuit.mode, 'forced_open');
+  assert.equal(guard.peek().retryAfterMs, 10);
+  assert.equal(await guard.liftMode(), 'done');
+  assert.equal(await guard.disable(), 'done');
+  assert.equal(await guard.metricsOnly(), 'done');
+  assert.equal(await guard.liftMode(), 'done');
+  assert.equal(await guard.report('failure', { durationMs: 5 }), 'done');
+  assert.equal(await guard.block({ untilMs: clock.now() + 5.5 }), 'done');
+  assert.equal(guard.peek().retryAfterMs, 6);
+  assert.equal(await guard.unblock(), 'done');
+  await assert.rejects(guard.block({ forMs: 0 }), { name: 'InputError' });
+});
+
+test('a snapshot is restored in place, and wrong bytes change nothing', async () => {
+  const { guard } = guarded();
+  const before = guard.snapshot();
+  await guard.execute(() => {}, { cost: 3 });
+  await assert.rejects(guard.restore(Uint8Array.of(1)), { name: 'StateError' });
+  assert.equal(guard.explain().limits[0].tokens, 1);
+  await guard.restore(before);
+  assert.equal(guard.explain().limits[0].tokens, 4);
+});
+
+test('acquireMany decides in order, at one instant', async () => {
+  const { guard } = guarded({ name: 'm', limits: [{ name: 'l', capacity: 3, refillTokens: 1, refillIntervalMs: 1000 }] });
+  const answers = await guard.acquireMany([{ cost: 2 }, { cost: 2 }, {}]);
+  assert.deepEqual(answers.map(({ admitted }) => admitted), [true, false, true]);
+});
+
+test('in shadow mode a call goes ahead that else might not, and says so', async () => {
+  const { guard } = guarded({ ...GATES, mode: 'shadow' });
+  await guard.trip();
+  const permit = await guard.acquire();
+  assert.deepEqual([permit.admitted, permit.wouldReject.by], [true, { gate: 'circuit' }]);
+});
+
+test('keys have states of their own, and one that says nothing is forgotten', async () => {
+  const clock = new TestClock();
+  const users = defineKeyed({ name: 'users', limits: [{ name: 'l', capacity: 1, refillTokens: 1, refillIntervalMs: 1000 }] }, { clock, maxKeys: 3 });
+  const [ann, bob] = [users.of('ann'), users.of('bob')];
+  assert.deepEqual([ann.tryAcquire(), ann.tryAcquire(), bob.tryAcquire()].map(({ admitted }) => admitted), [true, false, true]);
+  assert.equal(users.of('ann').tryAcquire().admitted, false);
+  users.of('cyd').tryAcquire();
+  assert.throws(() => users.of('dan').tryAcquire(), { code: 'too_many_keys' });
+  await clock.advance(1000);
+  assert.equal(users.of('dan').tryAcquire().admitted, true);
+  assert.equal(users.size, 1);
+  // The old views find their keys anew: none of them decides over another's state.
+  assert.deepEqual([ann.tryAcquire().admitted, users.of('dan').tryAcquire().admitted, bob.tryAcquire().admitted], [true, false, true]);
+  users[Symbol.dispose]();
+  assert.throws(() => users.of('ann').tryAcquire(), { code: 'policy_freed' });
+});
+
+test('a key costs its name and some 200 bytes', () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc');
+  const COUNT = 100_000;
+  const used = () => {
+    gc();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const users = defineKeyed({ name: 'u', circuit: { consecutiveFailures: 5 }, limits: [{ name: 'l', capacity: 9, refillTokens: 1, refillIntervalMs: 60_000 }] });
+  users.of('0').tryAcquire();
+  const before = used();
+  for (let i = 0; i < COUNT; i += 1) users.of(`user-${i}`).tryAcquire();
+  const bytes = (used() - before) / COUNT;
+  users[Symbol.dispose]();
+  assert(bytes <= 264, `${bytes.toFixed(0)} bytes a key`);
+});
+
+test('a policy that was freed says so', async () => {
+  const own = policy('own', { bulkhead: { maxConcurrent: 1 } });
+  own.tryAcquire();
+  own[Symbol.dispose]();
+  assert.throws(() => own.tryAcquire(), { code: 'policy_freed' });
+  await assert.rejects(own.execute(assert.fail), { name: 'EngineError' });
+});
+
+test('building a policy reads no clock and starts no timer', () => {
+  const forbidden = { now: assert.fail, setTimeout: assert.fail };
+  const guard = definePolicy(GATES, { clock: forbidden });
+  assert.equal(guard.name, 'api');
+  defineKeyed(GATES, { clock: forbidden }).of('k');
+});
+
+test('the system\'s clock serves where none is given', async () => {
+  const guard = definePolicy(GATES);
+  const before = Date.now();
+  assert.equal(await guard.execute(async ({ signal }) => signal.aborted), false);
+  assert(Math.abs(guard.explain().lastAtUs / 1000 - before) < 5000);
+  await assert.rejects(definePolicy(UNLIMITED).execute(never, { timeoutMs: 1 }), TimeoutError);
+  assert.equal(typeof engine.waitMs(1), 'number');
+});
