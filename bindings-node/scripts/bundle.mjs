@@ -45,6 +45,7 @@ async function bundleScripts({ name, module, native, isCommonJs }) {
       extensionAlias: { '.js': ['.ts', '.js'] },
       alias: {
         'stanchion-wasm/host': join(wasm, 'host/host.ts'),
+        'stanchion-wasm/testing': join(wasm, 'host/testing.ts'),
         'stanchion-wasm': join(wasm, 'host/index.ts'),
         '#module': join(wasm, `host/module/${module}.ts`),
         '#native': join(here, `host/native/${native}.ts`),
@@ -75,7 +76,9 @@ function wrap(folder, entry) {
 }
 
 async function bundleTypes() {
-  const layers = { 'stanchion-wasm': join(wasm, 'dist/index.d.ts'), 'stanchion-wasm/host': join(wasm, 'dist/host.d.ts') };
+  const layers = Object.fromEntries(
+    ['index', 'host', 'testing'].map((name) => [`stanchion-wasm${name === 'index' ? '' : `/${name}`}`, join(wasm, `dist/${name}.d.ts`)]),
+  );
   const fromLayers = { name: 'layers', resolveId: (id) => layers[id] ?? null };
   const bundle = await rollup({ input: inputs('dist', '.d.ts'), external: isForeign, plugins: [fromLayers, dts()] });
   for (const { name, isCommonJs } of BUNDLES) {
