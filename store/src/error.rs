@@ -10,6 +10,13 @@ use stanchion::StateError;
 /// A state file could not be used. Nothing was overwritten, nothing was reset.
 ///
 /// It is one pointer in size and can be cloned, so that an answer can carry it as the reason why it is degraded.
+///
+/// ```
+/// use stanchion_store::{Options, Store};
+///
+/// let missing = Store::open("/nowhere/state", Options::new().create(false)).unwrap_err();
+/// assert_eq!(missing.to_string(), "/nowhere/state: no such file or directory: check the path");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError(Box<Inner>);
 
@@ -20,6 +27,13 @@ struct Inner {
 }
 
 /// What was wrong.
+///
+/// ```
+/// use stanchion_store::{ErrorKind, Options, Store};
+///
+/// let missing = Store::open("/nowhere/state", Options::new().create(false)).unwrap_err();
+/// assert_eq!(missing.kind(), &ErrorKind::Missing);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -108,16 +122,37 @@ impl StoreError {
     }
 
     /// What was wrong.
+    ///
+    /// ```
+    /// use stanchion_store::{ErrorKind, Options, Store};
+    ///
+    /// let missing = Store::open("/nowhere/state", Options::new().create(false)).unwrap_err();
+    /// assert_eq!(missing.kind(), &ErrorKind::Missing);
+    /// ```
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
     /// The state file.
+    ///
+    /// ```
+    /// use stanchion_store::{Options, Store};
+    ///
+    /// let missing = Store::open("/nowhere/state", Options::new().create(false)).unwrap_err();
+    /// assert!(missing.path().ends_with("nowhere/state"));
+    /// ```
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
     /// A stable name for programs.
+    ///
+    /// ```
+    /// use stanchion_store::{Options, Store};
+    ///
+    /// let missing = Store::open("/nowhere/state", Options::new().create(false)).unwrap_err();
+    /// assert_eq!(missing.code(), "missing");
+    /// ```
     pub fn code(&self) -> &'static str {
         match &self.0.kind {
             ErrorKind::Busy { .. } => "busy",
@@ -142,6 +177,13 @@ impl StoreError {
     }
 
     /// What a person can do about it.
+    ///
+    /// ```
+    /// use stanchion_store::{Options, Store};
+    ///
+    /// let missing = Store::open("/nowhere/state", Options::new().create(false)).unwrap_err();
+    /// assert_eq!(missing.remedy(), "check the path");
+    /// ```
     pub fn remedy(&self) -> &'static str {
         match &self.0.kind {
             ErrorKind::Busy { .. } => {

@@ -9,6 +9,14 @@ use stanchion::Holder;
 ///
 /// A pid alone is given out again; a pid of another container or from before a reboot says nothing here. Two processes
 /// are the same only where all four agree.
+///
+/// ```
+/// use stanchion_store::ProcessIdentity;
+///
+/// let here = ProcessIdentity::current();
+/// assert_eq!(here.pid, std::process::id());
+/// assert_ne!(here, ProcessIdentity { pid: 1, ..here.clone() });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "these four are the identity; with a fifth it would be another one")]
 pub struct ProcessIdentity {
@@ -24,6 +32,12 @@ pub struct ProcessIdentity {
 
 impl ProcessIdentity {
     /// This process.
+    ///
+    /// ```
+    /// use stanchion_store::ProcessIdentity;
+    ///
+    /// assert_eq!(ProcessIdentity::current(), ProcessIdentity::current());
+    /// ```
     pub fn current() -> Self {
         let pid = std::process::id();
         Self { boot_id: boot_id(), pid_namespace: pid_namespace(), pid, started: started(pid).unwrap_or(0) }
@@ -31,6 +45,12 @@ impl ProcessIdentity {
 
     /// Whether the process is known to be gone: it ran under this boot and in this pid namespace, and no process with its
     /// pid and start time is there now. `None` where that cannot be known from here; then its leases alone decide.
+    ///
+    /// ```
+    /// use stanchion_store::ProcessIdentity;
+    ///
+    /// assert_ne!(ProcessIdentity::current().is_gone(), Some(true));
+    /// ```
     pub fn is_gone(&self) -> Option<bool> {
         let here = self.boot_id == boot_id() && self.pid_namespace == pid_namespace();
         let can_tell = here && self.boot_id != [0; 16] && self.pid_namespace != 0 && self.started != 0;
@@ -38,17 +58,40 @@ impl ProcessIdentity {
     }
 
     /// A name for it, to be used as the holder of permits: `boot:namespace:pid:started` in hexadecimal digits.
+    ///
+    /// ```
+    /// use stanchion_store::ProcessIdentity;
+    ///
+    /// assert_eq!(ProcessIdentity::current().to_name().split(':').count(), 4);
+    /// ```
     pub fn to_name(&self) -> String {
         let boot = u128::from_be_bytes(self.boot_id);
         format!("{boot:032x}:{:x}:{:x}:{:x}", self.pid_namespace, self.pid, self.started)
     }
 
     /// The holder of that name: what this process acquires with, so that its slots can be told from those of others.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Holder};
+    /// use stanchion_store::ProcessIdentity;
+    ///
+    /// let here = ProcessIdentity::current();
+    /// let wish = Acquire::new().holder(here.to_holder());
+    /// assert_eq!(wish.holder, Some(Holder::named(&here.to_name())));
+    /// ```
     pub fn to_holder(&self) -> Holder {
         Holder::named(&self.to_name())
     }
 
     /// The process of that name; `None` where it is none.
+    ///
+    /// ```
+    /// use stanchion_store::ProcessIdentity;
+    ///
+    /// let here = ProcessIdentity::current();
+    /// assert_eq!(ProcessIdentity::from_name(&here.to_name()), Some(here));
+    /// assert_eq!(ProcessIdentity::from_name("worker-7"), None);
+    /// ```
     pub fn from_name(name: &str) -> Option<Self> {
         let mut parts = name.split(':');
         let identity = Self {

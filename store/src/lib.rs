@@ -6,6 +6,21 @@
 //! the writes and the reasons stand in `FORMAT.md`.
 //!
 //! Local file systems of Unix systems only: network file systems do not keep the locks that this relies on.
+//!
+//! ```
+//! use stanchion::{Acquire, Policy, Settle};
+//! use stanchion_store::{Options, Store, StoreError};
+//!
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let path = dir.path().join("state");
+//! let policy = Policy::from_json(r#"{"name": "billing-api", "bulkhead": {"max_concurrent": 10}}"#).unwrap();
+//! let gate = Store::open(&path, Options::new())?.gate(policy, "billing-api")?;
+//! match gate.acquire(Acquire::new(), None).answer.into_result() {
+//!     Ok(call) => gate.settle(call.permit, Settle::success(), None).map(drop)?, // … after the call
+//!     Err(refusal) => panic!("nobody else holds a slot: {refusal:?}"),
+//! }
+//! # Ok::<(), StoreError>(())
+//! ```
 #![doc(test(attr(deny(warnings))))]
 
 #[cfg(not(unix))]

@@ -16,6 +16,19 @@ use crate::session;
 use crate::table::{Found, Put, Table};
 
 /// What a repair found.
+///
+/// ```
+/// # use stanchion_store::{Options, Store, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("state");
+/// use stanchion_store::repair;
+///
+/// let store = Store::open(&path, Options::new())?;
+/// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+/// let repaired = repair(&path, &dir.path().join("whole"), &Options::new())?;
+/// assert!(repaired.lost.is_empty() && repaired.maybe_older.is_empty());
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Repaired {
@@ -48,6 +61,20 @@ struct Salvage {
 ///
 /// # Errors
 /// The file is none of ours or of a newer version, cannot be read or locked, or the new one cannot be written.
+///
+/// ```
+/// # use stanchion_store::{Options, Store, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("state");
+/// use stanchion_store::repair;
+///
+/// let store = Store::open(&path, Options::new())?;
+/// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+/// let repaired = repair(&path, &dir.path().join("whole"), &Options::new())?;
+/// assert_eq!(repaired.kept, ["greeting"]);
+/// assert_eq!(Store::open(&repaired.to, Options::new())?.read("greeting")?.unwrap().bytes, b"hello");
+/// # Ok::<(), StoreError>(())
+/// ```
 pub fn repair(path: &Path, to: &Path, options: &Options) -> Result<Repaired, StoreError> {
     let tell = |kind| StoreError::new(kind, path);
     let disk = session::open_existing(path, options).map_err(tell)?;

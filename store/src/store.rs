@@ -1,5 +1,7 @@
 //! The open file.
 
+mod listing;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +14,11 @@ use crate::error::{ErrorKind, StoreError};
 use crate::handle::KeyHandle;
 use crate::lock::{self, Guard};
 use crate::options::Options;
-use crate::record::Newest;
 use crate::session::Session;
 use crate::table::{Found, Unlocked};
 use crate::transaction::{Transaction, Write};
+
+pub use listing::{KeyInfo, Record, Survey};
 
 /// The longest key, in bytes.
 const MAX_KEY_LEN: usize = 255;
@@ -42,42 +45,6 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-/// One key of a file, as [`Store::keys`] lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeyInfo {
-    /// Its name.
-    pub key: String,
-    /// How often it was written.
-    pub sequence: u64,
-    /// How many bytes its state has.
-    pub len: usize,
-    /// From when on it may be forgotten.
-    pub vacuous_at: Option<Timestamp>,
-}
-
-/// What [`Store::survey`] found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Survey {
-    /// The keys that can be read, sorted by name.
-    pub keys: Vec<KeyInfo>,
-    /// What cannot be read, as errors.
-    pub damages: Vec<StoreError>,
-}
-
-/// The bytes of one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Record {
-    /// Its state.
-    pub bytes: Vec<u8>,
-    /// How often it was written.
-    pub sequence: u64,
-    /// From when on it may be forgotten.
-    pub vacuous_at: Option<Timestamp>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Inner {
     /// As it was given, for people.
@@ -99,6 +66,17 @@ impl Store {
     ///
     /// # Errors
     /// Anything but a state file of ours that is safe to use: see [`ErrorKind`]. What was found is left as it is.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("state");
+    /// let store = Store::open(&path, Options::new())?;
+    /// assert!(path.exists() && store.keys()?.is_empty());
+    /// std::fs::write(dir.path().join("letter"), "Dear reader, this is a file of somebody else.").unwrap();
+    /// assert_eq!(Store::open(dir.path().join("letter"), Options::new()).unwrap_err().code(), "not_a_store");
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let shown = path.as_ref().to_path_buf();
         let tell = |kind| StoreError::new(kind, &shown);
@@ -118,6 +96,14 @@ impl Store {
     }
 
     /// The path as it was given.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("state");
+    /// assert_eq!(Store::open(&path, Options::new())?.path(), path);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn path(&self) -> &Path {
         &self.inner.given
     }
@@ -126,6 +112,19 @@ impl Store {
     ///
     /// # Errors
     /// A key that is empty or longer than 255 bytes.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// use stanchion::Acquire;
+    ///
+    /// let gate = store.gate(policy, "billing-api")?;
+    /// assert!(gate.acquire(Acquire::new(), None).answer.is_admitted());
+    /// assert_eq!(store.keys()?[0].key, "billing-api");
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn gate(&self, policy: impl Into<Arc<Policy>>, key: &str) -> Result<KeyHandle, StoreError> {
         self.inner.check_key(key)?;
         Ok(KeyHandle::new(Arc::clone(&self.inner), policy.into(), key))
@@ -135,6 +134,15 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read or of which some part is corrupt; [`Store::survey`] shows the rest of it.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+    /// assert!(store.keys()?.iter().map(|found| &found.key).eq(["greeting"]));
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn keys(&self) -> Result<Vec<KeyInfo>, StoreError> {
         let Survey { keys, damages } = self.survey()?;
         damages.into_iter().next().map_or(Ok(keys), Err)
@@ -144,6 +152,15 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read at all.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+    /// assert!(store.survey()?.damages.is_empty());
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn survey(&self) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
         let session = self.inner.look(Instant::now()).map_err(|kind| self.inner.tell(kind))?;
@@ -165,6 +182,16 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read or is corrupt.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+    /// assert_eq!(store.read("greeting")?.unwrap().bytes, b"hello");
+    /// assert_eq!(store.read("farewell")?, None);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn read(&self, key: &str) -> Result<Option<Record>, StoreError> {
         self.inner.check_key(key)?;
         self.inner.read(key).map_err(|kind| self.inner.tell(kind))
@@ -175,6 +202,21 @@ impl Store {
     ///
     /// # Errors
     /// Those of `f`, and those of the store, turned into `E`.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// let count = |store: &Store| {
+    ///     store.transact("count", |old| {
+    ///         let count = old.map_or(0, |bytes| bytes[0]);
+    ///         Ok::<_, StoreError>(Some(vec![count + 1].into()))
+    ///     })
+    /// };
+    /// assert_eq!((count(&store)?, count(&store)?), (1, 2));
+    /// assert_eq!(store.read("count")?.unwrap().bytes, [2]);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn transact<E: From<StoreError>>(
         &self,
         key: &str,
@@ -192,6 +234,16 @@ impl Store {
     ///
     /// # Errors
     /// The lock is not free in time, or the file cannot be used.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// let transaction = store.begin("greeting")?;
+    /// assert_eq!(transaction.bytes(), None);
+    /// assert_eq!(transaction.commit(b"hello", None)?, 1);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn begin(&self, key: &str) -> Result<Transaction, StoreError> {
         self.inner.check_key(key)?;
         let begun =
@@ -203,6 +255,17 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be used.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// let held = store.begin("greeting")?;
+    /// assert!(store.try_begin("greeting")?.is_none());
+    /// held.abort();
+    /// assert!(store.try_begin("greeting")?.is_some());
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn try_begin(&self, key: &str) -> Result<Option<Transaction>, StoreError> {
         self.inner.check_key(key)?;
         match self.inner.lock(Duration::ZERO).and_then(|guard| Transaction::new(&self.inner, guard, key)) {
@@ -216,6 +279,15 @@ impl Store {
     ///
     /// # Errors
     /// The lock is not free in time, or the file cannot be used.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+    /// assert_eq!((store.remove("greeting")?, store.remove("greeting")?), (true, false));
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn remove(&self, key: &str) -> Result<bool, StoreError> {
         self.inner.check_key(key)?;
         let removed = self.inner.lock(self.inner.options.wait);
@@ -293,15 +365,7 @@ impl Inner {
             Unlocked::Restless if self.options.read_only => session.table.get(key.as_bytes(), None, &mut buf)?,
             Unlocked::Restless => self.lock(self.options.wait)?.session.table.get(key.as_bytes(), None, &mut buf)?,
         };
-        Ok(found.map(|Found { newest, .. }| record_of(&newest, &buf)))
-    }
-}
-
-fn record_of(newest: &Newest, buf: &[u8]) -> Record {
-    Record {
-        bytes: newest.body(buf).to_vec(),
-        sequence: newest.head.sequence,
-        vacuous_at: Timestamp::from_micros(newest.head.vacuous_at),
+        Ok(found.map(|Found { newest, .. }| Record::of(&newest, &buf)))
     }
 }
 

@@ -7,6 +7,20 @@ use stanchion::{Admission, Events, Permit, Rejection, Step};
 use crate::error::StoreError;
 
 /// An answer, with what the store adds to it.
+///
+/// ```
+/// # use stanchion_store::{Options, Store, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("state"), Options::new())?;
+/// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+/// use stanchion::Acquire;
+///
+/// let gate = store.gate(policy, "billing-api")?;
+/// let stored = gate.acquire(Acquire::new(), None);
+/// assert!(stored.answer.is_admitted() && stored.degraded.is_none());
+/// assert_eq!((stored.changed, stored.sequence), (true, 1));
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored<T> {
@@ -47,6 +61,20 @@ impl<T> Stored<T> {
 }
 
 /// The store's answer to an acquire.
+///
+/// ```
+/// # use stanchion_store::{Options, Store, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("state"), Options::new())?;
+/// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+/// use stanchion::Acquire;
+/// use stanchion_store::Verdict;
+///
+/// let gate = store.gate(policy, "billing-api")?;
+/// assert!(matches!(gate.acquire(Acquire::new(), None).answer, Verdict::Admitted { .. }));
+/// assert!(matches!(gate.acquire(Acquire::new(), None).answer, Verdict::Rejected(_)));
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an admitted call holds a permit that wants to be settled"]
 #[non_exhaustive]
@@ -66,12 +94,25 @@ pub enum Verdict {
     /// The gates refuse. Nothing was taken from any of them.
     Rejected(Rejection),
     /// No gate was asked: the store is away and the policy says `on_store_error: reject`. The reason stands in
-    /// [`Stored::degraded`].
+    /// [`degraded`](field@Stored::degraded).
     Unavailable,
 }
 
 impl Verdict {
     /// Whether the call may go ahead.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// use stanchion::Acquire;
+    ///
+    /// let gate = store.gate(policy, "billing-api")?;
+    /// assert!(gate.acquire(Acquire::new(), None).answer.is_admitted());
+    /// assert!(!gate.acquire(Acquire::new(), None).answer.is_admitted());
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub const fn is_admitted(&self) -> bool {
         matches!(self, Self::Admitted { .. })
     }
@@ -81,6 +122,21 @@ impl Verdict {
     ///
     /// # Errors
     /// The call may not go ahead now.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// use stanchion::{Acquire, Gate};
+    ///
+    /// let gate = store.gate(policy, "billing-api")?;
+    /// let call = gate.acquire(Acquire::new(), None).answer.into_result().unwrap();
+    /// assert!(call.permit.is_leased());
+    /// let refusal = gate.acquire(Acquire::new(), None).answer.into_result().unwrap_err();
+    /// assert_eq!(refusal.map(|refusal| refusal.by), Some(Gate::Bulkhead));
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn into_result(self) -> Result<Admission, Option<Rejection>> {
         match self {
             Self::Admitted { permit, would_reject } => Ok(Admission::new(permit, would_reject)),

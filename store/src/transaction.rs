@@ -13,6 +13,16 @@ use crate::store::Inner;
 use crate::table::{Found, Put};
 
 /// The lock of a file, held for one key. Dropped, it changes nothing.
+///
+/// ```
+/// # use stanchion_store::{Options, Store, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("state"), Options::new())?;
+/// let transaction = store.begin("greeting")?;
+/// assert_eq!((transaction.bytes(), transaction.sequence()), (None, 0));
+/// assert_eq!(transaction.commit(b"hello", None)?, 1);
+/// # Ok::<(), StoreError>(())
+/// ```
 pub struct Transaction {
     inner: Arc<Inner>,
     guard: Guard,
@@ -22,6 +32,17 @@ pub struct Transaction {
 }
 
 /// What a transaction writes.
+///
+/// ```
+/// # use stanchion_store::{Options, Store, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let store = Store::open(dir.path().join("state"), Options::new())?;
+/// use stanchion_store::Write;
+///
+/// store.transact("greeting", |_| Ok::<_, StoreError>(Some(Write { bytes: b"hello".to_vec(), vacuous_at: None })))?;
+/// assert_eq!(Write::from(b"hello".to_vec()).bytes, store.read("greeting")?.unwrap().bytes);
+/// # Ok::<(), StoreError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -48,16 +69,44 @@ impl Transaction {
     }
 
     /// The key's bytes; `None` where it does not exist yet.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+    /// assert_eq!(store.begin("greeting")?.bytes(), Some(&b"hello"[..]));
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn bytes(&self) -> Option<&[u8]> {
         self.found.as_ref().map(|found| found.newest.body(&self.buf))
     }
 
     /// The key's write sequence; 0 where it does not exist yet.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.transact("greeting", |_| Ok::<_, StoreError>(Some(b"hello".to_vec().into())))?;
+    /// assert_eq!(store.begin("greeting")?.sequence(), 1);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn sequence(&self) -> u64 {
         self.found.as_ref().map_or(0, |found| found.newest.head.sequence)
     }
 
     /// How long was waited for the lock.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// use std::time::Duration;
+    ///
+    /// assert!(store.begin("greeting")?.waited() < Duration::from_millis(100), "the wait that the options allow");
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn waited(&self) -> Duration {
         self.guard.waited
     }
@@ -66,6 +115,15 @@ impl Transaction {
     ///
     /// # Errors
     /// The bytes are too long, or the file cannot be written; the old bytes stay.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.begin("greeting")?.commit(b"hello", None)?;
+    /// assert_eq!(store.begin("greeting")?.commit(b"good evening", None)?, 2);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn commit(mut self, bytes: &[u8], vacuous_at: Option<Timestamp>) -> Result<u64, StoreError> {
         let key = self.key.as_bytes();
         let put = Put {
@@ -83,6 +141,15 @@ impl Transaction {
     }
 
     /// Unlocks and changes nothing.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// store.begin("greeting")?.abort();
+    /// assert_eq!(store.read("greeting")?, None);
+    /// # Ok::<(), StoreError>(())
+    /// ```
     pub fn abort(self) {}
 }
 
