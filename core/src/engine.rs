@@ -3,12 +3,12 @@
 //! Each step first looks (nothing is written), then decides, then commits. A commit begins with `advance`: all that time has
 //! brought due is stored, so that one history has one encoding. What changes nothing commits nothing.
 
-use crate::answer::{Answer, Decision, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter, Settled, Step};
+use crate::answer::{Answer, Decision, Events, Gate, GateSet, Rejection, Renewed, RetryAfter, Settled, Step};
 use crate::bulkhead::find_holder;
 use crate::circuit::Circuit;
 use crate::input::{Acquire, Input, Settle};
 use crate::limit;
-use crate::live::{BLOCK, CARRIES, FRESH, INSTANT, LAST, Mem, PARKED, View, WAKE, set_stored_probes, stored_probes};
+use crate::live::{BLOCK, CARRIES, FRESH, INSTANT, LAST, Mem, PARKED, WAKE, set_stored_probes, stored_probes};
 use crate::num::{bits, level};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
@@ -33,13 +33,13 @@ impl Policy {
     /// A clock that stepped back by more than `clock_tolerance_ms` is repaired first; a state of another policy is adopted.
     ///
     /// ```
-    /// use stanchion::{Acquire, Decision, Policy, Settle, Timestamp};
+    /// use stanchion::{Acquire, Policy, Settle, Timestamp};
     ///
     /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
     /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
     /// let mut state = policy.new_state(now);
-    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
-    /// assert!(matches!(policy.acquire(&mut state, Acquire::new(), now).answer, Decision::Rejected(_)));
+    /// let permit = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap().permit;
+    /// assert!(policy.acquire(&mut state, Acquire::new(), now).answer.into_result().is_err());
     /// let _ = policy.settle(&mut state, permit, Settle::success(), now);
     /// ```
     #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
@@ -56,16 +56,16 @@ impl Policy {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use stanchion::{Acquire, Decision, Policy, Settle, Settled, Timestamp};
+    /// use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
     ///
     /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 1}}"#).unwrap();
     /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
     /// let mut state = policy.new_state(now);
-    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// let permit = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap().permit;
     /// let later = now.saturating_add(Duration::from_millis(20));
     /// let step = policy.settle(&mut state, permit, Settle::failure(), later);
     /// assert_eq!(step.answer, Settled::Counted);
-    /// assert!(step.changed && matches!(policy.acquire(&mut state, Acquire::new(), later).answer, Decision::Rejected(_)));
+    /// assert!(policy.acquire(&mut state, Acquire::new(), later).answer.into_result().is_err(), "it opened");
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
     #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
@@ -84,14 +84,14 @@ impl Policy {
     /// The call never began: slot, probe and all tokens that have not refilled meanwhile come back.
     ///
     /// ```
-    /// use stanchion::{Acquire, Decision, Policy, Settled, Timestamp};
+    /// use stanchion::{Acquire, Policy, Settled, Timestamp};
     ///
     /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
     /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
     /// let mut state = policy.new_state(now);
-    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// let permit = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap().permit;
     /// assert_eq!(policy.cancel(&mut state, permit, now).answer, Settled::Counted);
-    /// assert!(matches!(policy.acquire(&mut state, Acquire::new(), now).answer, Decision::Admitted { .. }));
+    /// assert!(policy.acquire(&mut state, Acquire::new(), now).answer.into_result().is_ok());
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a permit is one-shot: it is taken")]
     pub fn cancel(&self, state: &mut impl Live, permit: Permit, now: Timestamp) -> Step<Settled> {
@@ -103,12 +103,12 @@ impl Policy {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use stanchion::{Acquire, Decision, Policy, Renewed, Timestamp};
+    /// use stanchion::{Acquire, Policy, Renewed, Timestamp};
     ///
     /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1, "lease_ms": 30000}}"#).unwrap();
     /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
     /// let mut state = policy.new_state(now);
-    /// let Decision::Admitted { permit, .. } = policy.acquire(&mut state, Acquire::new(), now).answer else { panic!() };
+    /// let permit = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap().permit;
     /// let at = |seconds| now.saturating_add(Duration::from_secs(seconds));
     /// assert_eq!(policy.renew(&mut state, &permit, at(10)).answer, Renewed::Until(at(40)));
     /// assert_eq!(policy.renew(&mut state, &permit, at(40)).answer, Renewed::LeaseLost);
@@ -120,6 +120,16 @@ impl Policy {
     }
 
     /// Any input: a history is a list of inputs with their instants, a replay is a fold over it.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Answer, Input, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let step = policy.apply(&mut state, Input::Acquire(Acquire::new()), Timestamp::MIN);
+    /// let Answer::Decision(decision) = step.answer else { unreachable!() };
+    /// assert!(decision.into_result().is_ok());
+    /// ```
     pub fn apply(&self, state: &mut impl Live, input: Input, now: Timestamp) -> Step<Answer> {
         match input {
             Input::Acquire(wish) => self.acquire(state, wish, now).map(Answer::Decision),
@@ -144,39 +154,6 @@ impl Policy {
         step.ends(answer)
     }
 
-    /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
-    ///
-    /// ```
-    /// use stanchion::{Acquire, LimitConfig, Peek, Policy, Timestamp};
-    ///
-    /// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 10, 10, 1_000)).build().unwrap();
-    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
-    /// let state = policy.new_state(now);
-    /// assert_eq!(policy.peek(&state, &Acquire::new().cost(10), now), Peek::Admits);
-    /// assert!(matches!(policy.peek(&state, &Acquire::new().cost(11), now), Peek::Rejects(_)));
-    /// ```
-    pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
-        let rejection =
-            self.look(state, now, |view, t| Outlook { policy: self, view, wish: *wish, t }.rejection(now.as_micros()));
-        rejection.map_or(Peek::Admits, Peek::Rejects)
-    }
-
-    /// Looks at a state as it would be at `now`, adopted and repaired where that is due.
-    pub(crate) fn look<T>(&self, state: &impl Live, now: Timestamp, look: impl FnOnce(View<'_>, u64) -> T) -> T {
-        let now = now.as_micros();
-        let copy;
-        let mut words = state.words();
-        if self.needs_care(words, now) {
-            let mut owned = crate::State::from_words(words.to_vec());
-            let _ = self.take_care(&mut owned, now);
-            copy = owned;
-            words = copy.words();
-        }
-        let blank = [0; crate::live::HEAD];
-        let view = View::new(words).unwrap_or(View { head: &blank, body: &[] });
-        look(view, now.max(view.last_at()))
-    }
-
     #[inline]
     pub(crate) fn enter<'a>(&'a self, state: &'a mut impl Live, now: u64) -> Option<Entered<'a>> {
         let (mut changed, mut events) = (false, Events::NONE);
@@ -196,7 +173,7 @@ impl Policy {
 
     /// Whether a state must be started, adopted or repaired first.
     #[inline]
-    fn needs_care(&self, words: &[u64], now: u64) -> bool {
+    pub(crate) fn needs_care(&self, words: &[u64], now: u64) -> bool {
         let [head_tag, last, ..] = words else { return true };
         *head_tag != self.tag
             || last & (FRESH | PARKED) != 0

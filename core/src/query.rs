@@ -1,5 +1,7 @@
-//! Queries about the future: what changes next by itself, and when a state says nothing any more.
+//! Queries, which write nothing: what an acquire would be answered, what changes next by itself, and when a state says
+//! nothing any more.
 
+use crate::answer::Peek;
 use crate::bulkhead::by_end;
 use crate::circuit::Circuit;
 use crate::input::Acquire;
@@ -14,6 +16,39 @@ use crate::time::Timestamp;
 use crate::window::empties_at;
 
 impl Policy {
+    /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, LimitConfig, Peek, Policy, Timestamp};
+    ///
+    /// let policy = Policy::builder("api").limit(LimitConfig::new("calls", 10, 10, 1_000)).build().unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let state = policy.new_state(now);
+    /// assert_eq!(policy.peek(&state, &Acquire::new().cost(10), now), Peek::Admits);
+    /// assert!(matches!(policy.peek(&state, &Acquire::new().cost(11), now), Peek::Rejects(_)));
+    /// ```
+    pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
+        let rejection =
+            self.look(state, now, |view, t| Outlook { policy: self, view, wish: *wish, t }.rejection(now.as_micros()));
+        rejection.map_or(Peek::Admits, Peek::Rejects)
+    }
+
+    /// Looks at a state as it would be at `now`, adopted and repaired where that is due.
+    pub(crate) fn look<T>(&self, state: &impl Live, now: Timestamp, look: impl FnOnce(View<'_>, u64) -> T) -> T {
+        let now = now.as_micros();
+        let copy;
+        let mut words = state.words();
+        if self.needs_care(words, now) {
+            let mut owned = crate::State::from_words(words.to_vec());
+            let _ = self.take_care(&mut owned, now);
+            copy = owned;
+            words = copy.words();
+        }
+        let blank = [0; crate::live::HEAD];
+        let view = View::new(words).unwrap_or(View { head: &blank, body: &[] });
+        look(view, now.max(view.last_at()))
+    }
+
     /// The first instant after `now` at which, by time alone, the circuit reads otherwise, a lease, probe, block or mode ends,
     /// or a level becomes full; `None` where nothing is to come. A host that shows a state sets its timer to it.
     ///
