@@ -56,6 +56,13 @@ impl Permit {
     ///
     /// Bits from the lowest: 48 of the instant, 16 of the generation's low part; 32 of the cost; 8 of the generation's
     /// high part, 24 of the lease id.
+    ///
+    /// ```
+    /// use stanchion::Permit;
+    ///
+    /// let permit = Permit::from_words([1, 2, 3, 4]);
+    /// assert_eq!(permit.to_words(), [1, 2, 3, 4]);
+    /// ```
     #[inline]
     pub const fn to_words(&self) -> [u32; 4] {
         let at = self.acquired_at_us();
@@ -66,6 +73,15 @@ impl Permit {
 
     /// A permit from its four words. Any four words are a permit; one that was never given out changes nothing but
     /// what the rules for stale permits allow.
+    ///
+    /// ```
+    /// use stanchion::{Permit, Policy, Settle, Settled, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let never_given_out = Permit::from_words([0; 4]);
+    /// assert_eq!(policy.settle(&mut state, never_given_out, Settle::failure(), Timestamp::MIN).answer, Settled::Stale);
+    /// ```
     #[inline]
     pub const fn from_words([at, high_at, cost, ids]: [u32; 4]) -> Self {
         let generation = (high_at >> 16) | ((ids & 0xFF) << 16);
@@ -74,42 +90,93 @@ impl Permit {
     }
 
     /// The 16 bytes: the four words, little-endian.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Permit::from_words([1, 0, 0, 0]).to_bytes()[..2], [1, 0]);
+    /// ```
     pub fn to_bytes(&self) -> [u8; 16] {
         let [a, b, c, d] = self.to_words().map(u128::from);
         (a | (b << 32) | (c << 64) | (d << 96)).to_le_bytes()
     }
 
     /// A permit from its 16 bytes.
+    ///
+    /// ```
+    /// use stanchion::Permit;
+    ///
+    /// let permit = Permit::from_words([1, 2, 3, 4]);
+    /// assert_eq!(Permit::from_bytes(permit.to_bytes()), permit);
+    /// ```
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         let all = u128::from_le_bytes(bytes);
         Self::from_words([word(all, 0), word(all, 1), word(all, 2), word(all, 3)])
     }
 
     /// The instant of the decision, modulo 2^48 µs (about 8.9 years).
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Permit::from_words([7, 1, 0, 0]).acquired_at_us(), (1 << 32) + 7);
+    /// ```
     #[inline]
     pub const fn acquired_at_us(&self) -> u64 {
         self.low & MASK_48
     }
 
     /// What the acquire cost.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, LimitConfig, Policy, Timestamp};
+    ///
+    /// let policy = Policy::builder("api").limit(LimitConfig::new("tokens", 100_000, 100_000, 60_000)).build().unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let call = policy.acquire(&mut state, Acquire::new().cost(250), Timestamp::MIN).answer.into_result().unwrap();
+    /// assert_eq!(call.permit.cost(), 250);
+    /// ```
     #[inline]
     pub const fn cost(&self) -> u32 {
         low32(self.low >> 48) | (low32(self.high >> 48) << 16)
     }
 
     /// The circuit's generation at the decision; 0 marks a permit of shadow mode.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
+    /// assert_eq!(call.permit.generation(), state.snapshot().generation);
+    /// ```
     #[inline]
     pub const fn generation(&self) -> u32 {
         low32(self.high & MASK_24)
     }
 
     /// The lease that holds the slot and the probe; 0 where nothing is leased.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
+    /// assert_eq!(call.permit.lease_id(), state.snapshot().leases[0].id);
+    /// ```
     #[inline]
     pub const fn lease_id(&self) -> u32 {
         low32((self.high >> 24) & MASK_24)
     }
 
     /// Whether this permit holds a lease, which `renew` can extend.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
+    /// assert!(call.permit.is_leased());
+    /// ```
     pub const fn is_leased(&self) -> bool {
         self.lease_id() != 0
     }

@@ -7,6 +7,14 @@ use crate::live::fingerprint;
 
 /// A checked, immutable policy: the rules of one key. Build it from JSON or with the typed builders; it is
 /// `Send + Sync` and can be shared by any number of states.
+///
+/// ```
+/// use stanchion::{BulkheadConfig, Policy};
+///
+/// let built = Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap();
+/// let read = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 10}}"#).unwrap();
+/// assert_eq!(built.config(), read.config());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// The first word of its live states, with the fingerprint in it: of circuit, limits, block and bulkhead with their
@@ -117,11 +125,26 @@ pub(crate) struct BulkheadRules {
 
 impl Policy {
     /// Stands for circuit, limits, block and bulkhead with their defaults; a state carries that of its policy.
+    ///
+    /// ```
+    /// use stanchion::Policy;
+    ///
+    /// let ten = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 10}}"#).unwrap();
+    /// let renamed = Policy::from_json(r#"{"name": "the api", "bulkhead": {"max_concurrent": 10}}"#).unwrap();
+    /// let twenty = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 20}}"#).unwrap();
+    /// assert_eq!(ten.fingerprint(), renamed.fingerprint());
+    /// assert_ne!(ten.fingerprint(), twenty.fingerprint());
+    /// ```
     pub const fn fingerprint(&self) -> u32 {
         fingerprint(self.tag)
     }
 
     /// What it was built from, with all defaults filled in.
+    ///
+    /// ```
+    /// let policy = stanchion::Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 10}}"#).unwrap();
+    /// assert_eq!(policy.config().clock_tolerance_ms, 1_000, "the default is filled in");
+    /// ```
     pub const fn config(&self) -> &PolicyConfig {
         &self.config
     }
