@@ -16,6 +16,7 @@ use crate::circuit::next_generation;
 use crate::limit;
 use crate::policy::{CircuitRules, LimitRules, Policy, WindowRules};
 use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Phase, Snapshot, WindowSnapshot};
+use crate::sort::sort_by_key;
 
 /// How many limits that a policy lacks are carried at most.
 pub(crate) const MAX_CARRIED: usize = 16;
@@ -71,7 +72,7 @@ fn adopt_limits(policy: &Policy, snapshot: &mut Snapshot) -> bool {
         snapshot.limits.retain(|limit| Some(limit.name_hash) != soonest);
         has_dropped = true;
     }
-    snapshot.limits.sort_unstable_by_key(|limit| limit.name_hash);
+    sort_by_key(&mut snapshot.limits, |limit| limit.name_hash);
     has_dropped
 }
 

@@ -15,6 +15,7 @@ use crate::num::{level, wide};
 use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, LimitRules, Policy};
 use crate::snapshot::{Mode, Phase, Reason};
+use crate::sort::sort_by_key;
 use crate::state::Live;
 use crate::time::Timestamp;
 use crate::window::{failures_in_window, sums};
@@ -366,7 +367,7 @@ fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExpl
     let (mut in_flight, mut first_end_us) = (0_u32, None);
     let mut leases: Vec<_> = by_end(view).filter(|lease| lease.expires_at > t).collect();
     // Equal states say the same, whatever order leases that end at once were taken in.
-    leases.sort_unstable_by_key(|lease| (lease.expires_at, lease.id));
+    sort_by_key(&mut leases, |lease| (lease.expires_at, lease.id));
     for lease in leases {
         in_flight = in_flight.saturating_add(1);
         first_end_us = first_end_us.or(Some(lease.expires_at));

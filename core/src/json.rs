@@ -1,14 +1,12 @@
-//! JSON as a tree whose objects keep their order and their repeated names, so that a reader can refuse the latter.
-//!
-//! `serde_json` does the parsing. Its own `Value` would keep the last of two equal names in silence, and would turn
-//! decimals into floats for good; here numbers stay text.
+//! JSON as a tree whose objects keep their order and their repeated names, so that a reader can refuse the latter, and
+//! whose numbers stay decimals.
+
+mod read;
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::config::{Quoted, listed, parse_scaled};
 use crate::error::ConfigError;
@@ -31,8 +29,7 @@ pub(crate) enum Json {
 impl Json {
     /// Reads a whole text.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
-        serde_json::from_str(text)
-            .map_err(|error| ConfigError::new("", &format!("invalid JSON ({error})"), "a JSON object"))
+        read::Reader::read(text)
     }
 
     pub(crate) fn text(text: &str) -> Self {
@@ -127,63 +124,6 @@ impl fmt::Display for Json {
                 f.write_str("}")
             }
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.to_string()))
-    }
-
-    /// The shortest decimal that reads as the same float: `0.29` stays `0.29`, `5.0` and `5e0` are `5`.
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Number(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Json::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            fields.push(entry);
-        }
-        Ok(Json::Object(fields))
     }
 }
 

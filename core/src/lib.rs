@@ -48,6 +48,7 @@ mod snapshot;
 mod snapshot_json;
 #[cfg(feature = "serde")]
 mod snapshot_schema;
+mod sort;
 mod state;
 mod summary;
 mod time;

@@ -15,6 +15,7 @@ use crate::policy::{Policy, WindowRules};
 use crate::snapshot::{
     CircuitSnapshot, LeaseSnapshot, ModeSnapshot, ProbeSnapshot, ProbesSnapshot, Snapshot, WindowSnapshot,
 };
+use crate::sort::sort_by_key;
 use crate::window::{failures, window};
 
 /// What a live state says, as of its last change.
@@ -37,7 +38,7 @@ pub(crate) fn unload(view: View<'_>) -> Snapshot {
     let elapsed_us = view.last_at().saturating_sub(view.refills_from());
     snapshot.limits = view.limits().iter().map(limit::from_words).filter(|limit| limit.name_hash != 0).collect();
     snapshot.limits.iter_mut().for_each(|limit| limit.refill(elapsed_us));
-    snapshot.limits.sort_unstable_by_key(|limit| limit.name_hash);
+    sort_by_key(&mut snapshot.limits, |limit| limit.name_hash);
     snapshot.block_until = view.head[BLOCK];
     snapshot.failures_at = failures(view);
     snapshot.window = window(view);
@@ -45,7 +46,7 @@ pub(crate) fn unload(view: View<'_>) -> Snapshot {
     snapshot.leases = by_end(view)
         .map(|l| LeaseSnapshot { id: l.id, expires_at: l.expires_at, holder: l.holder, count: l.count })
         .collect();
-    snapshot.leases.sort_unstable_by_key(|lease| lease.id);
+    sort_by_key(&mut snapshot.leases, |lease| lease.id);
     if raw_len > 0 {
         // What the policy has no place for was written by `raw_sections`, so it reads back.
         let rest = Snapshot::decode(&unpack(raw, raw_len)).unwrap_or_default();
@@ -78,7 +79,7 @@ fn probes_snapshot(view: View<'_>, circuit: &Circuit) -> Option<ProbesSnapshot> 
     }
     let mut live: Vec<ProbeSnapshot> =
         view.probes().iter().map(|[id, end]| ProbeSnapshot { id: low32(*id), expires_at: *end }).collect();
-    live.sort_unstable_by_key(|probe| (probe.id, probe.expires_at));
+    sort_by_key(&mut live, |probe| (probe.id, probe.expires_at));
     Some(ProbesSnapshot { first_at: circuit.first_probe_at, live })
 }
 
@@ -171,7 +172,7 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
 /// and a state could be made to take the square of its length.
 fn load_leases(snapshot: &Snapshot, mem: &mut Mem<'_>) {
     let mut leases: Vec<&LeaseSnapshot> = snapshot.leases.iter().collect();
-    leases.sort_unstable_by_key(|lease| (lease.expires_at, lease.id));
+    sort_by_key(&mut leases, |lease| (lease.expires_at, lease.id));
     for lease in leases {
         mem.take_lease(lease.id, lease.expires_at, lease.holder, lease.count);
     }

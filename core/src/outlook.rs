@@ -15,6 +15,7 @@ use crate::live::{BLOCK, MARK, View};
 use crate::num::{index, level};
 use crate::policy::{BulkheadRules, CircuitRules, LimitRules, NEVER_US, Policy};
 use crate::snapshot::{Mode, Phase};
+use crate::sort::sort_by_key;
 
 /// A wish, looked at on a state that no one changes meanwhile.
 #[derive(Clone, Copy)]
@@ -84,7 +85,7 @@ impl Outlook<'_> {
     /// When enough probes have ended for one more, or the circuit opens again: whichever comes first.
     fn place_frees_at(&self, circuit: &Circuit, rules: &CircuitRules, x: u64) -> Until {
         let mut ends: Vec<u64> = self.view.probes().iter().map(|[_, end]| *end).filter(|end| *end > x).collect();
-        ends.sort_unstable();
+        sort_by_key(&mut ends, |end| *end);
         let live = circuit.live_probes(self.view.probes(), x);
         let by_permits = live.saturating_sub(rules.half_open_permits);
         let by_calls = live.saturating_add(circuit.results()).saturating_sub(rules.half_open_calls);

@@ -12,6 +12,7 @@ use crate::load::{load, park, shape, unload, words_for};
 use crate::num::{index, low32};
 use crate::policy::Policy;
 use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Snapshot};
+use crate::sort::sort_by_key;
 use crate::time::Timestamp;
 
 mod sealed {
@@ -257,7 +258,7 @@ impl Policy {
     pub(crate) fn initial_limits(&self) -> Vec<LimitSnapshot> {
         let mut limits: Vec<_> =
             self.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
-        limits.sort_unstable_by_key(|limit| limit.name_hash);
+        sort_by_key(&mut limits, |limit| limit.name_hash);
         limits
     }
 
