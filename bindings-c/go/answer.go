@@ -1,8 +1,12 @@
-//go:build cgo
-
 package stanchion
 
-import "time"
+// #include "stanchion.h"
+import "C"
+
+import (
+	"slices"
+	"time"
+)
 
 // Gate is one gate of a policy.
 type Gate struct {
@@ -68,6 +72,24 @@ func (o Outcome) String() string {
 		return outcomeNames[o]
 	}
 	return ""
+}
+
+// MarshalText is the outcome's name in JSON.
+func (o Outcome) MarshalText() ([]byte, error) {
+	if o.String() == "" {
+		return nil, statusError(C.STN_OUT_OF_RANGE)
+	}
+	return []byte(o.String()), nil
+}
+
+// UnmarshalText reads the outcome's name in JSON.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	place := slices.Index(outcomeNames[:], string(text))
+	if place < 1 {
+		return statusError(C.STN_OUT_OF_RANGE)
+	}
+	*o = Outcome(place)
+	return nil
 }
 
 // Result is what became of a result, a renewal or a command.

@@ -21,6 +21,10 @@ type Config struct {
 	// How many calls may run at once. Nil for no bound.
 	Bulkhead *BulkheadConfig `json:"bulkhead,omitempty"`
 
+	// What statuses and network errors mean, where that is otherwise than in the default table. Default: the
+	// default table.
+	Classify ClassifyConfig `json:"classify,omitempty"`
+
 	// When a host aborts a call. Nil for never.
 	CallTimeoutMS *uint32 `json:"call_timeout_ms,omitempty"`
 
@@ -175,6 +179,27 @@ type BulkheadConfig struct {
 	Reentrant *bool `json:"reentrant,omitempty"`
 }
 
+// ClassifyConfig: what a policy says otherwise about statuses ("429"), classes of statuses ("5xx") and network
+// errors ("timeout") than the default table.
+type ClassifyConfig map[string]ClassifyRule
+
+// ClassifyRule: what is said otherwise about one status, class of statuses or network error. What is left out
+// is as it would be without the rule.
+type ClassifyRule struct {
+	// What it says about the protected system. Default: as without the rule.
+	Outcome *Outcome `json:"outcome,omitempty"`
+
+	// What its Retry-After header does. Only statuses have one. Default: as without the rule.
+	RetryAfter *RetryAfter `json:"retry_after,omitempty"`
+
+	// For how long it closes the policy's block where no header says until when. 0 for not at all. Default: as
+	// without the rule.
+	BlockMS *uint32 `json:"block_ms,omitempty"`
+
+	// Whether the request may be made again. Default: as without the rule.
+	Retry *Retry `json:"retry,omitempty"`
+}
+
 // OnStoreError: what a host answers while the shared state cannot be reached.
 type OnStoreError string
 
@@ -242,4 +267,29 @@ const (
 
 	// InitialEmpty: nothing.
 	InitialEmpty Initial = "empty"
+)
+
+// RetryAfter: what its Retry-After header does. Only statuses have one.
+type RetryAfter string
+
+const (
+	// RetryAfterBlock: it closes the policy's block until then.
+	RetryAfterBlock RetryAfter = "block"
+
+	// RetryAfterIgnore: nothing.
+	RetryAfterIgnore RetryAfter = "ignore"
+)
+
+// Retry: whether the request may be made again.
+type Retry string
+
+const (
+	// RetryNever: the answer would be the same, or nobody wants it any more.
+	RetryNever Retry = "never"
+
+	// RetryIdempotent: only where it does no harm to process it twice: the first one may have been.
+	RetryIdempotent Retry = "idempotent"
+
+	// RetryAlways: the first one was surely not processed.
+	RetryAlways Retry = "always"
 )

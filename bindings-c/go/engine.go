@@ -66,6 +66,7 @@ type backend interface {
 	cancel(permit [4]uint32, nowUS uint64) (answered, error)
 	renew(permit [4]uint32, nowUS uint64) (answered, error)
 	command(json string, nowUS uint64) (answered, error)
+	classify(reply Reply, nowUS uint64) (Classified, error)
 	explain(nowUS uint64) ([]byte, error)
 	snapshot() ([]byte, error)
 	restore(bytes []byte) error

@@ -3,7 +3,10 @@ package stanchion
 // #include "stanchion.h"
 import "C"
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Moment is a policy at an instant: see [Policy.At]. Its methods are those of [Policy].
 type Moment struct {
@@ -117,6 +120,11 @@ func (m Moment) Command(json string) (Answer, error) {
 	m.policy.line.nudge()
 	m.policy.tellReport(&a.report)
 	return a.public(), err
+}
+
+// Block is [Policy.Block] at the instant.
+func (m Moment) Block(until time.Time) (Answer, error) {
+	return m.Command(`{"block":{"until_us":` + strconv.FormatInt(until.UnixMicro(), 10) + `}}`)
 }
 
 // Explain is [Policy.Explain] at the instant.

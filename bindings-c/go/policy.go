@@ -59,7 +59,6 @@ func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
 		if err != nil {
 			return nil, err
 		}
-		C.stn_policy_free(handle) // the key keeps what it needs of it
 		p.backend = key
 		return p, nil
 	}

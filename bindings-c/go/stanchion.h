@@ -113,6 +113,36 @@
 // The call says nothing about the system: its slot comes back, nothing is counted.
 #define STN_IGNORED 3
 
+// In `error` of `stn_reply`: no connection came about. Nothing was sent.
+#define STN_NETWORK_REFUSED 1
+
+// The connection broke. Nobody knows whether the request was processed.
+#define STN_NETWORK_RESET 2
+
+// No answer in time, from the upstream or by the caller's own bound.
+#define STN_NETWORK_TIMEOUT 3
+
+// The name was not resolved. Nothing was sent.
+#define STN_NETWORK_DNS 4
+
+// No trusted connection: a certificate or a protocol that did not fit. Nothing was sent.
+#define STN_NETWORK_TLS 5
+
+// The caller gave the call up.
+#define STN_NETWORK_ABORTED 6
+
+// Any other network error, and one that cannot be told. Nobody knows whether the request was processed.
+#define STN_NETWORK_OTHER 7
+
+// In `retry` of `stn_classified`: the answer would be the same, or nobody wants it any more.
+#define STN_RETRY_NEVER 1
+
+// The request may be made again where it does no harm to process it twice: the first one may have been.
+#define STN_RETRY_IDEMPOTENT 2
+
+// The request may be made again: the first one was surely not processed.
+#define STN_RETRY_ALWAYS 3
+
 // The call may go ahead.
 #define STN_ADMITTED 1
 
@@ -299,6 +329,38 @@ typedef struct stn_answer {
     // With `STN_RENEWED`: when the lease ends now. Else 0.
     uint64_t until_us;
 } stn_answer;
+
+// What came back from an HTTP call: a status, or a network error instead of one.
+typedef struct stn_reply {
+    // `sizeof(stn_reply)`.
+    uint32_t struct_size;
+    // The status. What is none (below 100, above 599) counts as a 5xx. Passed over where `error` is not 0.
+    uint32_t status;
+    // `STN_NETWORK_REFUSED` and so on, or 0 where there was a status.
+    uint32_t error;
+    // 0.
+    uint32_t reserved;
+    // The value of the answer's Retry-After header, UTF-8, not ended by a NUL; null where it has none.
+    const char *retry_after;
+    // Its length in bytes.
+    size_t retry_after_len;
+} stn_reply;
+
+// What a reply means. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_classified {
+    // `sizeof(stn_classified)`, set by the caller.
+    uint32_t struct_size;
+    // With which the call is settled: `STN_SUCCESS`, `STN_FAILURE` or `STN_IGNORED`.
+    uint32_t outcome;
+    // Whether the request may be made again: `STN_RETRY_NEVER` and so on.
+    uint32_t retry;
+    // 0.
+    uint32_t reserved;
+    // Until when the policy is to be blocked, by the command `{"block":{"until_us":…}}`. 0 where it is not.
+    uint64_t block_until_us;
+    // When the server wants to be called again by its Retry-After header; 0 without one. No retry comes earlier.
+    uint64_t retry_at_us;
+} stn_classified;
 
 // How a state file is opened. All zero but for `struct_size` takes every default.
 typedef struct stn_store_options {
@@ -500,6 +562,14 @@ uint32_t stn_vacuous_at(const struct stn_policy *policy,
                         const void *state,
                         size_t size,
                         uint64_t *out);
+
+// What came back from an HTTP call means, by the policy's table of statuses and network errors: for the circuit, for the
+// block, and for whoever would make the request again. No state is needed: the answer is settled with `outcome`, and
+// where `block_until_us` is not 0 the command `block` is given.
+uint32_t stn_classify(const struct stn_policy *policy,
+                      const struct stn_reply *what,
+                      uint64_t now_us,
+                      struct stn_classified *out);
 
 // The name of a status without its prefix, such as `BUFFER_TOO_SMALL`; null where there is none. Never freed.
 const char *stn_status_name(uint32_t number);

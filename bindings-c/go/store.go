@@ -108,11 +108,11 @@ func atPath(err error, path string) error {
 	return err
 }
 
-// key is a policy on one key of the file.
+// key is a policy on one key of the file, which owns the policy once it succeeds.
 func (s *Store) key(policy *C.stn_policy, name string) (*key, error) {
 	var why C.stn_error
 	why.struct_size = C.sizeof_stn_error
-	k := &key{path: s.path}
+	k := &key{policy: policy, path: s.path}
 	text, size := chars(name)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -122,16 +122,25 @@ func (s *Store) key(policy *C.stn_policy, name string) (*key, error) {
 	if status := C.stn_store_key_open(s.handle, policy, text, size, &k.handle, &why); status != C.STN_OK {
 		return nil, atPath(toError(status, &why), s.path)
 	}
-	k.forgotten = runtime.AddCleanup(k, freeKey, k.handle)
+	k.forgotten = runtime.AddCleanup(k, freeKey, keyHandles{k.handle, policy})
 	return k, nil
 }
 
-func freeKey(handle *C.stn_store_key) { C.stn_store_key_close(handle) }
+type keyHandles struct {
+	key    *C.stn_store_key
+	policy *C.stn_policy
+}
+
+func freeKey(handles keyHandles) {
+	C.stn_store_key_close(handles.key)
+	C.stn_policy_free(handles.policy)
+}
 
 // key is the backend of a policy whose state is in a file.
 type key struct {
 	mu        sync.RWMutex
 	handle    *C.stn_store_key
+	policy    *C.stn_policy // for what needs no state
 	path      string
 	forgotten runtime.Cleanup
 }
@@ -150,7 +159,7 @@ func (k *key) close() {
 	defer k.mu.Unlock()
 	if k.handle != nil {
 		k.forgotten.Stop()
-		C.stn_store_key_close(k.handle)
+		freeKey(keyHandles{k.handle, k.policy})
 		k.handle = nil
 	}
 }

@@ -44,6 +44,28 @@ pub const STN_FAILURE: u32 = 2;
 /// The call says nothing about the system: its slot comes back, nothing is counted.
 pub const STN_IGNORED: u32 = 3;
 
+/// In `error` of `stn_reply`: no connection came about. Nothing was sent.
+pub const STN_NETWORK_REFUSED: u32 = 1;
+/// The connection broke. Nobody knows whether the request was processed.
+pub const STN_NETWORK_RESET: u32 = 2;
+/// No answer in time, from the upstream or by the caller's own bound.
+pub const STN_NETWORK_TIMEOUT: u32 = 3;
+/// The name was not resolved. Nothing was sent.
+pub const STN_NETWORK_DNS: u32 = 4;
+/// No trusted connection: a certificate or a protocol that did not fit. Nothing was sent.
+pub const STN_NETWORK_TLS: u32 = 5;
+/// The caller gave the call up.
+pub const STN_NETWORK_ABORTED: u32 = 6;
+/// Any other network error, and one that cannot be told. Nobody knows whether the request was processed.
+pub const STN_NETWORK_OTHER: u32 = 7;
+
+/// In `retry` of `stn_classified`: the answer would be the same, or nobody wants it any more.
+pub const STN_RETRY_NEVER: u32 = 1;
+/// The request may be made again where it does no harm to process it twice: the first one may have been.
+pub const STN_RETRY_IDEMPOTENT: u32 = 2;
+/// The request may be made again: the first one was surely not processed.
+pub const STN_RETRY_ALWAYS: u32 = 3;
+
 /// The call may go ahead.
 pub const STN_ADMITTED: u32 = 1;
 /// The gates refuse; nothing was taken from any of them.
@@ -205,6 +227,40 @@ pub struct stn_answer {
     pub until_us: u64,
 }
 
+/// What came back from an HTTP call: a status, or a network error instead of one.
+#[repr(C)]
+pub struct stn_reply {
+    /// `sizeof(stn_reply)`.
+    pub struct_size: u32,
+    /// The status. What is none (below 100, above 599) counts as a 5xx. Passed over where `error` is not 0.
+    pub status: u32,
+    /// `STN_NETWORK_REFUSED` and so on, or 0 where there was a status.
+    pub error: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The value of the answer's Retry-After header, UTF-8, not ended by a NUL; null where it has none.
+    pub retry_after: *const c_char,
+    /// Its length in bytes.
+    pub retry_after_len: usize,
+}
+
+/// What a reply means. The caller sets `struct_size`; the library writes the rest.
+#[repr(C)]
+pub struct stn_classified {
+    /// `sizeof(stn_classified)`, set by the caller.
+    pub struct_size: u32,
+    /// With which the call is settled: `STN_SUCCESS`, `STN_FAILURE` or `STN_IGNORED`.
+    pub outcome: u32,
+    /// Whether the request may be made again: `STN_RETRY_NEVER` and so on.
+    pub retry: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Until when the policy is to be blocked, by the command `{"block":{"until_us":…}}`. 0 where it is not.
+    pub block_until_us: u64,
+    /// When the server wants to be called again by its Retry-After header; 0 without one. No retry comes earlier.
+    pub retry_at_us: u64,
+}
+
 /// How a state file is opened. All zero but for `struct_size` takes every default.
 #[repr(C)]
 pub struct stn_store_options {
@@ -250,6 +306,10 @@ unsafe impl Sized32 for stn_settle_options {}
 unsafe impl Sized32 for stn_decision {}
 // SAFETY: as above.
 unsafe impl Sized32 for stn_answer {}
+// SAFETY: as above, and a pointer.
+unsafe impl Sized32 for stn_reply {}
+// SAFETY: as above.
+unsafe impl Sized32 for stn_classified {}
 // SAFETY: as above.
 unsafe impl Sized32 for stn_store_options {}
 // SAFETY: as above.

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use engine::{
-    Acquire, Commanded, Decision, Events, Holder, Outcome, Peek, Rejection, Renewed, Settle, Settled, Step, Timestamp,
+    Acquire, Classified, Commanded, Decision, Events, Holder, NetworkError, Outcome, Peek, Rejection, Renewed, Reply,
+    Settle, Settled, Step, Timestamp,
 };
 
 use crate::abi::{
     STN_ACQUIRE_COST, STN_ACQUIRE_HOLDER, STN_ADMITTED, STN_FAILURE, STN_IGNORED, STN_NEVER, STN_REJECTED,
-    STN_SETTLE_ACTUAL_COST, STN_SETTLE_DURATION, STN_SUCCESS, stn_acquire_options, stn_answer, stn_decision,
-    stn_permit, stn_settle_options,
+    STN_SETTLE_ACTUAL_COST, STN_SETTLE_DURATION, STN_SUCCESS, stn_acquire_options, stn_answer, stn_classified,
+    stn_decision, stn_permit, stn_reply, stn_settle_options,
 };
 use crate::guard::{OUT_OF_RANGE, Status};
-use crate::hand::{Out, given};
+use crate::hand::{Out, bytes, given};
 
 /// # Safety
 /// `options` is null (every default) or the caller's struct.
@@ -58,6 +59,39 @@ pub(crate) unsafe fn end(options: *const stn_settle_options) -> Result<Settle, S
         end = end.actual_cost(options.actual_cost);
     }
     Ok(end)
+}
+
+/// A header that is not UTF-8 is none: what a server sends is no misuse by the caller.
+///
+/// # Safety
+/// `what` is null (refused) or the caller's struct.
+pub(crate) unsafe fn reply<'a>(what: *const stn_reply) -> Result<Reply<'a>, Status> {
+    // SAFETY: the caller vouches for the struct.
+    let what = unsafe { given(what)? };
+    if what.error != 0 {
+        return NetworkError::from_code(what.error).map(Reply::Error).ok_or(OUT_OF_RANGE);
+    }
+    // SAFETY: as above, and for the header.
+    let header = unsafe { bytes(what.retry_after.cast(), what.retry_after_len)? };
+    Ok(match str::from_utf8(header) {
+        Ok(header) => Reply::status(what.status).retry_after(header),
+        Err(_) => Reply::status(what.status),
+    })
+}
+
+impl Out<stn_classified> {
+    pub(crate) fn classified(self, classified: &Classified) {
+        let outcome = match classified.outcome {
+            Outcome::Success => STN_SUCCESS,
+            Outcome::Failure => STN_FAILURE,
+            Outcome::Ignored => STN_IGNORED,
+        };
+        let retry = classified.retry.code();
+        let block_until_us = instant_or_zero(classified.block_until);
+        let retry_at_us = instant_or_zero(classified.retry_at);
+        let struct_size = self.struct_size;
+        self.write(stn_classified { struct_size, outcome, retry, reserved: 0, block_until_us, retry_at_us });
+    }
 }
 
 impl stn_decision {
@@ -186,9 +220,13 @@ pub(crate) fn instant_or_zero(at: Option<Timestamp>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Commanded, Renewed, Settled, Timestamp};
+    use engine::Retry;
+
+    use super::{Commanded, NetworkError, Renewed, Settled, Timestamp};
     use crate::abi::{
-        STN_COUNTED, STN_DONE, STN_LEASE_LOST, STN_NO_GATE, STN_NOT_LEASED, STN_RENEWED, STN_STALE, STN_UNCHANGED,
+        STN_COUNTED, STN_DONE, STN_LEASE_LOST, STN_NETWORK_ABORTED, STN_NETWORK_DNS, STN_NETWORK_OTHER,
+        STN_NETWORK_REFUSED, STN_NETWORK_RESET, STN_NETWORK_TIMEOUT, STN_NETWORK_TLS, STN_NO_GATE, STN_NOT_LEASED,
+        STN_RENEWED, STN_RETRY_ALWAYS, STN_RETRY_IDEMPOTENT, STN_RETRY_NEVER, STN_STALE, STN_UNCHANGED,
     };
 
     #[test]
@@ -197,6 +235,19 @@ mod tests {
         assert_eq!(settled, [STN_COUNTED, STN_STALE, STN_LEASE_LOST]);
         let renewed = [Renewed::Until(Timestamp::MAX), Renewed::LeaseLost, Renewed::NotLeased].map(Renewed::code);
         assert_eq!(renewed, [STN_RENEWED, STN_LEASE_LOST, STN_NOT_LEASED]);
+        let errors = [1, 2, 3, 4, 5, 6, 7].map(|code| NetworkError::from_code(code).map(NetworkError::code));
+        let constants = [
+            STN_NETWORK_REFUSED,
+            STN_NETWORK_RESET,
+            STN_NETWORK_TIMEOUT,
+            STN_NETWORK_DNS,
+            STN_NETWORK_TLS,
+            STN_NETWORK_ABORTED,
+            STN_NETWORK_OTHER,
+        ];
+        assert_eq!(errors, constants.map(Some));
+        let retries = [Retry::Never, Retry::Idempotent, Retry::Always].map(Retry::code);
+        assert_eq!(retries, [STN_RETRY_NEVER, STN_RETRY_IDEMPOTENT, STN_RETRY_ALWAYS]);
         let commanded = [Commanded::Done, Commanded::Unchanged, Commanded::NoGate].map(Commanded::code);
         assert_eq!(commanded, [STN_DONE, STN_UNCHANGED, STN_NO_GATE]);
     }

@@ -1,9 +1,9 @@
-//! What can be asked of a state without changing it.
+//! What can be asked of a policy and a state without changing them.
 
 use std::ffi::{c_char, c_void};
 
-use crate::abi::{stn_acquire_options, stn_decision};
-use crate::convert::{instant_or_zero, wish};
+use crate::abi::{stn_acquire_options, stn_classified, stn_decision, stn_reply};
+use crate::convert::{instant_or_zero, reply, wish};
 use crate::guard::guard;
 use crate::hand::{Out, give_text, handle, instant, lent, put};
 use crate::policy::stn_policy;
@@ -85,5 +85,25 @@ pub unsafe extern "C" fn stn_vacuous_at(
         let policy = &handle(policy)?.policy;
         let state = lent(policy, state.cast_mut(), size)?;
         put(out, instant_or_zero(policy.vacuous_at(&state)))
+    })
+}
+
+/// What came back from an HTTP call means, by the policy's table of statuses and network errors: for the circuit, for the
+/// block, and for whoever would make the request again. No state is needed: the answer is settled with `outcome`, and
+/// where `block_until_us` is not 0 the command `block` is given.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_classify(
+    policy: *const stn_policy,
+    what: *const stn_reply,
+    now_us: u64,
+    out: *mut stn_classified,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let policy = &handle(policy)?.policy;
+        let out = Out::new(out)?;
+        let classified = policy.classify(&reply(what)?, instant(now_us)?);
+        out.classified(&classified);
+        Ok(())
     })
 }

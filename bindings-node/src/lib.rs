@@ -104,6 +104,12 @@ export_borrowing! {
     refuse(status: Status, [text: String]) -> Status;
 }
 
+/// [`Raw::classify`]
+#[napi]
+pub fn classify(policy: u32, status: f64, error: String, retry_after: String, now_us: f64) -> napi::Result<Status> {
+    call(|raw| raw.classify(policy, status, &error, &retry_after, now_us))
+}
+
 /// [`Raw::settle`], the permit as its four words.
 #[napi]
 pub fn settle(

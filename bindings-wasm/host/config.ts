@@ -23,6 +23,9 @@ export interface PolicyConfig {
   /** How many calls may run at once. Null for no bound. */
   readonly bulkhead?: BulkheadConfig | null | undefined;
 
+  /** What statuses and network errors mean, where that is otherwise than in the default table. Default: the default table. */
+  readonly classify?: ClassifyConfig | undefined;
+
   /**
    * When a host aborts a call. Null for never.
    * From 1 to 4,294,967,295.
@@ -330,4 +333,39 @@ export interface BulkheadConfig {
    * @default false
    */
   readonly reentrant?: boolean | undefined;
+}
+
+/** What a policy says otherwise about statuses ("429"), classes of statuses ("5xx") and network errors ("timeout") than the default table. */
+export type ClassifyConfig = Readonly<Record<string, ClassifyRule | undefined>>;
+
+/** What is said otherwise about one status, class of statuses or network error. What is left out is as it would be without the rule. */
+export interface ClassifyRule {
+  /**
+   * What it says about the protected system. Default: as without the rule.
+   * - `'success'`: It worked.
+   * - `'failure'`: It failed in a way that says something about the protected system.
+   * - `'ignored'`: It says nothing about the system.
+   */
+  readonly outcome?: 'success' | 'failure' | 'ignored' | undefined;
+
+  /**
+   * What its Retry-After header does. Only statuses have one. Default: as without the rule.
+   * - `'block'`: It closes the policy's block until then.
+   * - `'ignore'`: Nothing.
+   */
+  readonly retryAfter?: 'block' | 'ignore' | undefined;
+
+  /**
+   * For how long it closes the policy's block where no header says until when. 0 for not at all. Default: as without the rule.
+   * From 0 to 4,294,967,295.
+   */
+  readonly blockMs?: number | undefined;
+
+  /**
+   * Whether the request may be made again. Default: as without the rule.
+   * - `'never'`: The answer would be the same, or nobody wants it any more.
+   * - `'idempotent'`: Only where it does no harm to process it twice: the first one may have been.
+   * - `'always'`: The first one was surely not processed.
+   */
+  readonly retry?: 'never' | 'idempotent' | 'always' | undefined;
 }

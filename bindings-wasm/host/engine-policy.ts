@@ -1,4 +1,5 @@
 import type { Engine } from './engine.js';
+import type { EngineClassified, EngineReply } from './engine-types.js';
 import { EngineError } from './errors.js';
 import { State } from './state.js';
 import { dispose } from './symbols.js';
@@ -86,6 +87,19 @@ export class EnginePolicy {
     const raw = engine.raw();
     engine.check(engine.run(() => raw.policyFingerprint(handle)));
     return engine.number();
+  }
+
+  /**
+   * What came back from an HTTP call means for the circuit, for the block and for a retry, by the policy's table.
+   * @throws InputError where the status is no whole number, or the error none that there is.
+   */
+  classify(reply: EngineReply, nowUs: number): EngineClassified {
+    const { engine, handle } = this.#usable();
+    const raw = engine.raw();
+    const [status, error] = [Number(reply.status), reply.error === undefined ? '' : String(reply.error)];
+    const retryAfter = String((reply.status !== undefined && reply.retryAfter) || '');
+    engine.check(engine.run(() => raw.classify(handle, status, error, retryAfter, nowUs)), nowUs);
+    return engine.classified();
   }
 
   /** @internal A gate's name by its index. */

@@ -91,6 +91,26 @@ export interface EngineSettle {
   readonly actualCost?: number | undefined;
 }
 
+/** A class of network errors; `other` where it cannot be told. `aborted`: the caller gave the call up. */
+export type NetworkError = 'refused' | 'reset' | 'timeout' | 'dns' | 'tls' | 'aborted' | 'other';
+
+/** What came back from an HTTP call: a status, with its Retry-After header if it has one, or a network error instead. */
+export type EngineReply =
+  | { readonly status: number; readonly retryAfter?: string | null | undefined; readonly error?: undefined }
+  | { readonly error: NetworkError; readonly status?: undefined };
+
+/** What a reply means, by the policy's table. */
+export interface EngineClassified {
+  /** With which the call is settled. */
+  readonly outcome: Outcome;
+  /** Until when the policy is to be blocked (`{ block: { until_us } }`), in µs; null where it is not. */
+  readonly blockUntilUs: number | null;
+  /** Whether the request may be made again: `idempotent` where it does no harm to process it twice. */
+  readonly retry: 'never' | 'idempotent' | 'always';
+  /** When the server wants to be called again by its Retry-After header, in µs; null without one. No retry comes earlier. */
+  readonly retryAtUs: number | null;
+}
+
 /** A policy or a command as its JSON text, or as the value of it. */
 export type Json = string | Readonly<Record<string, unknown>>;
 

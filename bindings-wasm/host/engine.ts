@@ -2,9 +2,11 @@ import { EngineError, type StanchionError, errorOfKind } from './errors.js';
 import { EnginePermit } from './engine-permit.js';
 import { EnginePolicy } from './engine-policy.js';
 import { FAULT, type Instance, NUMBER, PART, type RawEngine, UNAVAILABLE, WORD } from './raw.js';
-import { type EngineEventName, type EngineRejection, type EngineStep, type Gate, type Json, gateOf } from './engine-types.js';
+import { type EngineClassified, type EngineEventName, type EngineRejection, type EngineStep, type Gate, type Json, gateOf } from './engine-types.js';
 
 const NO_EVENTS: readonly EngineEventName[] = Object.freeze([]);
+const OUTCOMES = ['success', 'failure', 'ignored'] as const;
+const RETRIES = ['', 'never', 'idempotent', 'always'] as const;
 const UNCHANGED: EngineStep = Object.freeze({ changed: false, events: NO_EVENTS });
 const CHANGED: EngineStep = Object.freeze({ changed: true, events: NO_EVENTS });
 
@@ -215,6 +217,18 @@ export class Engine {
       if ((bits >>> index) & 1) gates.push(gateOf(name(index)));
     }
     return { by: gateOf(name(by)), gates, retryAfterUs };
+  }
+
+  /** @internal What a reply means, from the slot. */
+  classified(): EngineClassified {
+    const words = this.#instance.words();
+    const numbers = this.#instance.numbers();
+    return {
+      outcome: OUTCOMES[words[WORD.outcome]!]!,
+      blockUntilUs: numbers[NUMBER.value]! || null,
+      retry: RETRIES[words[WORD.retry]!] as EngineClassified['retry'],
+      retryAtUs: numbers[NUMBER.retryAtUs]! || null,
+    };
   }
 
   #event(code: number): EngineEventName {

@@ -39,6 +39,7 @@ export interface RawEngine {
   vacuousAt(state: number): number;
   permitParse(text: string): number;
   permitText(permit0: number, permit1: number, permit2: number, permit3: number): number;
+  classify(policy: number, status: number, error: string, retryAfter: string, nowUs: number): number;
   parseRetryAfter(header: string, nowUs: number): number;
   holderHash(name: string): void;
   waitMs(waitUs: number): void;
@@ -76,8 +77,8 @@ export const HAS_DURATION = 4;
 export const HAS_ACTUAL_COST = 8;
 
 /** Where what lies in the slot's words. */
-export const WORD = { permit: 0, by: 4, gates: 5, changed: 6, events: 7, degraded: 9 } as const;
+export const WORD = { permit: 0, by: 4, outcome: 4, gates: 5, retry: 5, changed: 6, events: 7, degraded: 9 } as const;
 /** Where what lies in the slot's numbers. */
-export const NUMBER = { retryAfterUs: 5, value: 6, sequence: 7 } as const;
+export const NUMBER = { retryAfterUs: 5, retryAtUs: 5, value: 6, sequence: 7 } as const;
 /** The parts of a fault. */
 export const PART = { code: 0, message: 1, field: 2, value: 3, allowed: 4, path: 5, kind: 6 } as const;

@@ -17,6 +17,7 @@ function typeOf(schema) {
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' | ');
   if (schema.oneOf) return schema.oneOf.map((one) => (one.const === undefined ? typeOf(one) : `'${one.const}'`)).join(' | ');
   if (Array.isArray(schema.type)) return schema.type.map((type) => typeOf({ ...schema, type })).join(' | ');
+  if (schema.additionalProperties) return `Readonly<Record<string, ${typeOf(schema.additionalProperties)} | undefined>>`;
   if (schema.type === 'array') return `readonly ${typeOf(schema.items)}[]`;
   if (schema.type === 'integer') return 'number';
   return schema.type;

@@ -50,6 +50,7 @@ export! {
     "explain" explain(state: u32, now_us: f64) -> Status;
     "nextChangeAt" next_change_at(state: u32, now_us: f64) -> Status;
     "vacuousAt" vacuous_at(state: u32) -> Status;
+    "classify" classify(policy: u32, status: f64, error: &str, retry_after: &str, now_us: f64) -> Status;
     "parseRetryAfter" parse_retry_after(header: &str, now_us: f64) -> Status;
     "permitParse" permit_parse(text: &str) -> Status;
     "eventName" event_name(code: u32) -> Status;

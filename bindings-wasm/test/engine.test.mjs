@@ -49,6 +49,21 @@ test('events come by name and in order', () => {
   assert.deepEqual(state.command({ unblock: {} }, NOW), { commanded: 'no_gate', changed: false, events: [] });
 });
 
+test('a reply is classified, and what is none is told', () => {
+  const policy = engine.policy({ name: 'p', block: {} });
+  const [busy, aborted] = [policy.classify({ status: 429, retryAfter: '7' }, NOW), policy.classify({ error: 'aborted' }, NOW)];
+  assert.deepEqual(busy, { outcome: 'ignored', blockUntilUs: NOW + 7e6, retry: 'always', retryAtUs: NOW + 7e6 });
+  assert.deepEqual(aborted, { outcome: 'ignored', blockUntilUs: null, retry: 'never', retryAtUs: null });
+  assert.equal(policy.classify({ status: 503, retryAfter: null }, NOW).blockUntilUs, null);
+  for (const reply of [{}, { status: 1.5 }, { status: -1 }, { status: 'OK' }]) {
+    assert.equal(thrown(() => policy.classify(reply, NOW)).field, 'status');
+  }
+  const { name, field, value, allowed } = thrown(() => policy.classify({ error: 'timeuot' }, NOW));
+  assert.deepEqual([name, field, value], ['InputError', 'error', '"timeuot"']);
+  assert.match(allowed, /`timeout`/);
+  assert.equal(thrown(() => policy.classify({ status: 200 }, 0)).field, 'now_us');
+});
+
 test('instants are exact up to the last one', () => {
   const lease = 30_000_000;
   for (const now of [1, NOW, 2 ** 51 + 1, 2 ** 52 - 1 - lease]) {

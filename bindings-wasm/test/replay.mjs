@@ -24,7 +24,7 @@ export async function replay(engine, files) {
 async function run(engine, id, vector) {
   const lines = vector.has('steps')
     ? steps(engine, vector)
-    : [vector.has('config') ? config(engine, vector) : retryAfter(engine, vector)];
+    : [vector.has('config') ? config(engine, vector) : vector.has('classify') ? classify(engine, vector) : retryAfter(engine, vector)];
   const digest = await sha256(lines.map((line) => `${canonical(line)}\n`).join(''));
   const differences = () => (vector.has('steps') ? stepDifferences(id, vector, lines) : difference(id, vector.get('expect'), lines[0]));
   return { id, digest, differences };
@@ -60,6 +60,15 @@ function config(engine, vector) {
 function fieldsOf(error) {
   if (error.code !== 'invalid_config' && error.code !== 'invalid_input') throw error;
   return { field: error.field, value: error.value, allowed: error.allowed };
+}
+
+function classify(engine, vector) {
+  const policy = engine.policy(write(vector.get('policy')));
+  const reply = vector.get('classify');
+  const fields = { status: number(reply.get('status')), error: reply.get('error'), retryAfter: reply.get('retry_after') };
+  const { outcome, blockUntilUs, retry, retryAtUs } = policy.classify(fields, number(vector.get('now_us')));
+  policy.free();
+  return { outcome, block_until_us: blockUntilUs, retry, retry_at_us: retryAtUs };
 }
 
 function retryAfter(engine, vector) {

@@ -31,7 +31,7 @@ pub enum Outcome {
     Success,
     /// It failed in a way that says something about the protected system.
     Failure,
-    /// It says nothing about the system (abandoned, a 404, our own refusal): the slot comes back, nothing is counted.
+    /// It says nothing about the system (abandoned, throttled, our own refusal): the slot comes back, nothing is counted.
     Ignored,
 }
 

@@ -133,16 +133,26 @@ pub(crate) struct Object<'a>(&'a [(String, Json)]);
 impl<'a> Object<'a> {
     /// Refuses what is no object, unknown names and repeated names.
     pub(crate) fn open(json: &'a Json, known: &[&str]) -> Result<Self, ConfigError> {
+        let is_known = |name: &str| known.contains(&name);
+        Self::open_any(json, |name| no_such_field(name, known), is_known).map(Self)
+    }
+
+    /// The same for names that follow a rule instead of standing in a list; `refusal` says what is no name.
+    pub(crate) fn open_any(
+        json: &'a Json,
+        refusal: impl Fn(&str) -> String,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Result<&'a [(String, Json)], ConfigError> {
         let Json::Object(fields) = json else { return Err(ConfigError::new("", json, "an object")) };
         for (i, (name, value)) in fields.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                return Err(ConfigError::new(&cut(name), value, &no_such_field(name, known)));
+            if !is_known(name) {
+                return Err(ConfigError::new(&cut(name), value, &refusal(name)));
             }
             if fields.iter().take(i).any(|(earlier, _)| earlier == name) {
                 return Err(ConfigError::new(name, value, "this field only once"));
             }
         }
-        Ok(Self(fields))
+        Ok(fields)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a Json> {

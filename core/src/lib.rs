@@ -16,6 +16,7 @@ mod adopt;
 mod answer;
 mod bulkhead;
 mod circuit;
+mod classify;
 mod codec;
 mod command;
 #[cfg(feature = "serde")]
@@ -58,11 +59,13 @@ pub use answer::{
     Admission, Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter,
     Settled, Step,
 };
+pub use classify::{Classified, Reply};
 #[cfg(feature = "serde")]
 pub use config::policy_schema;
 pub use config::{
-    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure,
-    LateSuccess, LimitConfig, Multiplier, OnStoreError, Percent, PolicyConfig, PolicyMode, TimeWindow, WindowConfig,
+    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, ClassifyConfig, ClassifyRule,
+    FailuresInWindowConfig, Initial, LateFailure, LateSuccess, LimitConfig, Multiplier, NetworkError, On, OnStoreError,
+    Percent, PolicyConfig, PolicyMode, Retry, RetryAfterHeader, TimeWindow, WindowConfig,
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};

@@ -18,6 +18,8 @@ mod oracle;
 
 #[path = "laws/adoption.rs"]
 mod adoption;
+#[path = "laws/classify.rs"]
+mod classify;
 #[path = "laws/differential.rs"]
 mod differential;
 #[path = "laws/limits.rs"]

@@ -155,6 +155,23 @@ static void another_policy(const stn_policy *policy) {
     stn_policy_free(other);
 }
 
+static void replies(const stn_policy *policy) {
+    stn_reply reply = {.struct_size = sizeof reply, .status = 429, .retry_after = "\xff", .retry_after_len = 1};
+    stn_classified classified = {.struct_size = sizeof classified};
+    CHECK(stn_classify(policy, &reply, NOW, &classified) == STN_OK && classified.retry_at_us == 0); /* no header */
+    reply.retry_after = NULL;
+    CHECK(stn_classify(policy, &reply, NOW, &classified) == STN_NULL_POINTER);
+    reply = (stn_reply){.struct_size = sizeof reply, .error = 8};
+    CHECK(stn_classify(policy, &reply, NOW, &classified) == STN_OUT_OF_RANGE);
+    CHECK(stn_classify(policy, NULL, NOW, &classified) == STN_NULL_POINTER);
+    CHECK(stn_classify(NULL, &reply, NOW, &classified) == STN_NULL_POINTER);
+    reply.error = STN_NETWORK_OTHER;
+    CHECK(stn_classify(policy, &reply, 0, &classified) == STN_OUT_OF_RANGE);
+    CHECK(stn_classify(policy, &reply, NOW, NULL) == STN_NULL_POINTER);
+    classified.struct_size = 8;
+    CHECK(stn_classify(policy, &reply, NOW, &classified) == STN_STRUCT_SIZE);
+}
+
 static void handles(stn_policy *policy) {
     uint64_t none[4] = {1, 2, 3, 4};
     size_t size;
@@ -177,6 +194,7 @@ int main(void) {
     texts(policy);
     bytes_of(policy);
     another_policy(policy);
+    replies(policy);
     handles(policy);
     stn_policy_free(policy);
     puts("misuse: told, and nothing changed");

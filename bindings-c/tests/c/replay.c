@@ -45,7 +45,7 @@ static json_t *error_json(const stn_error *error) {
                      error->allowed);
 }
 
-static stn_policy *build(const json_t *config, stn_error *error) {
+stn_policy *build(const json_t *config, stn_error *error) {
     text json = {0};
     stn_policy *policy = NULL;
     canonical(&json, config);
@@ -361,13 +361,14 @@ static json_t *retry_after(const json_t *vector, const char *id) {
     const uint64_t now_us = (uint64_t)json_integer_value(json_object_get(vector, "now_us"));
     uint64_t until_us;
     must(&p, stn_parse_retry_after(json_string_value(value), json_string_length(value), now_us, &until_us));
-    return json_pack("{s:o}", "until_us", until_us == 0 ? json_null() : json_integer((json_int_t)until_us));
+    return json_pack("{s:o}", "until_us", instant_or_null(until_us));
 }
 
 json_t *replay(const json_t *vector, const char *id) {
     const json_t *build_from = json_object_get(vector, "config");
     if (build_from != NULL) return json_pack("[o]", config(build_from, id));
+    if (json_object_get(vector, "classify") != NULL) return json_pack("[o]", classify(vector, id));
     if (json_object_get(vector, "retry_after") != NULL) return json_pack("[o]", retry_after(vector, id));
-    if (json_object_get(vector, "steps") == NULL) broken(id, "neither steps nor config nor retry_after");
+    if (json_object_get(vector, "steps") == NULL) broken(id, "neither steps nor config, classify or retry_after");
     return steps(vector, id);
 }

@@ -4,11 +4,22 @@
 
 #include <jansson.h>
 
+#include "stanchion.h"
+
 /* The computed lines of a vector, as a new array. Looks at no `expect`, and at the `state` of no step. Ends the process
  * with 2 where the vector is not one. */
 json_t *replay(const json_t *vector, const char *id);
 
 /* A vector that is none: tells why, and ends the process with 2. */
 _Noreturn void broken(const char *id, const char *why);
+
+/* The policy of a configuration; NULL where it is none, and `error` says why. */
+stn_policy *build(const json_t *config, stn_error *error);
+
+/* The computed line of a vector that asks what a reply means. */
+json_t *classify(const json_t *vector, const char *id);
+
+/* An instant, and null for 0. */
+json_t *instant_or_null(uint64_t at_us);
 
 #endif

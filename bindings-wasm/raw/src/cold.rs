@@ -6,7 +6,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 
-use stanchion::{Command, Event, Gate, Permit, Policy, holder_hash, parse_retry_after, wait_ms};
+use stanchion::{Command, Event, Gate, InputError, Permit, Policy, Reply, holder_hash, parse_retry_after, wait_ms};
 
 use crate::slot::halves;
 use crate::{Held, PermitWords, Raw, Status, number};
@@ -170,6 +170,22 @@ impl Raw {
         }
     }
 
+    /// [`Policy::classify`]: by the network error of that name or, where it is empty, by the status. An empty header is
+    /// none. See [`Slot::classified`](crate::Slot::classified) for where the answer lies.
+    pub fn classify(&mut self, policy: u32, status: f64, error: &str, retry_after: &str, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        self.with_policy(policy, |raw, policy| match reply(status, error, retry_after) {
+            Ok(reply) => {
+                raw.slot.classified(&policy.classify(&reply, now));
+                0
+            }
+            Err(error) => raw.fail(error),
+        })
+    }
+
     /// The slot's permit is the one of these 32 hexadecimal digits.
     #[inline(never)]
     pub fn permit_parse(&mut self, text: &str) -> Status {
@@ -224,5 +240,15 @@ impl Raw {
     fn number(&mut self, number: u64) -> Status {
         self.slot.value = number::exact(number);
         0
+    }
+}
+
+fn reply<'a>(status: f64, error: &str, retry_after: &'a str) -> Result<Reply<'a>, InputError> {
+    if !error.is_empty() {
+        return error.parse().map(Reply::Error);
+    }
+    match number::whole_u32(status) {
+        Some(status) => Ok(Reply::status(status).retry_after(retry_after)),
+        None => Err(InputError::new("status", &"none", "a whole number from 0 to 4294967295")),
     }
 }

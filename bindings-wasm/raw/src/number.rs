@@ -88,7 +88,7 @@ pub(crate) fn whole(number: f64) -> Option<u64> {
 }
 
 #[inline]
-fn whole_u32(number: f64) -> Option<u32> {
+pub(crate) fn whole_u32(number: f64) -> Option<u32> {
     whole(number).and_then(|whole| u32::try_from(whole).ok())
 }
 

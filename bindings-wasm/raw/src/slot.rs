@@ -1,6 +1,6 @@
 //! The result slot: where the rest of an answer lies, to be read lazily and without a call.
 
-use stanchion::{Decision, Events, Permit, Rejection, Step, Timestamp};
+use stanchion::{Classified, Decision, Events, Outcome, Permit, Rejection, Step, Timestamp};
 
 use crate::number::exact;
 use crate::status::Status;
@@ -12,9 +12,9 @@ use crate::status::Status;
 pub struct Slot {
     /// Words 0 to 3: the permit; for `holder_hash` its two halves, the low one first.
     pub permit: [u32; 4],
-    /// Word 4: the index of the gate that holds the call up longest.
+    /// Word 4: the index of the gate that holds the call up longest; for `classify` the outcome.
     pub by: u32,
-    /// Word 5: the gates that refuse, as bits.
+    /// Word 5: the gates that refuse, as bits; for `classify` whether a retry may be made.
     pub gates: u32,
     /// Word 6: 1 where the state is another than before.
     pub changed: u32,
@@ -22,7 +22,7 @@ pub struct Slot {
     pub events: [u32; 2],
     /// Word 9: 1 where a store answered without its file.
     pub degraded: u32,
-    /// Number 5: how long to wait in µs, infinite for never.
+    /// Number 5: how long to wait in µs, infinite for never; for `classify` when the server wants to be called again.
     pub retry_after_us: f64,
     /// Number 6: whatever else is one number: a handle, an instant in µs (0 for none), a fingerprint.
     pub value: f64,
@@ -103,6 +103,19 @@ impl Slot {
             Some(wait) => exact(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)),
             None => f64::INFINITY,
         };
+    }
+
+    /// Puts down what a reply means: its outcome (0 success, 1 failure, 2 ignored), whether it may be retried (1 never,
+    /// 2 if idempotent, 3 always), the block's end in `value` and the instant of Retry-After in `retry_after_us`, 0 for none.
+    pub fn classified(&mut self, classified: &Classified) {
+        self.by = match classified.outcome {
+            Outcome::Success => 0,
+            Outcome::Failure => 1,
+            Outcome::Ignored => 2,
+        };
+        self.gates = classified.retry.code();
+        self.instant(classified.block_until);
+        self.retry_after_us = classified.retry_at.map_or(0.0, |at| exact(at.as_micros()));
     }
 
     /// Puts down an instant, 0 for none.

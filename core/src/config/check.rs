@@ -32,6 +32,10 @@ pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigEr
     if let Some(bulkhead) = &config.bulkhead {
         lease(bulkhead.lease_ms, timeout_ms).map_err(|e| e.within("bulkhead.lease_ms"))?;
     }
+    if let Some(classify) = &config.classify {
+        let max_block_ms = config.block.as_ref().map(|block| block.max_block_ms);
+        classify.check_block(max_block_ms).map_err(|e| e.within("classify"))?;
+    }
     Ok(config)
 }
 

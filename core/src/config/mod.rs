@@ -1,12 +1,13 @@
 //! Configurations: one table of parameters, checked once, compiled to the form in which the engine decides.
 //!
-//! - `parts` is the table (`window` and `words` belong to it), `table` what it expands to, `values` and `decimal` the
+//! - `parts` is the table (`window`, `classify` and `words` belong to it), `table` what it expands to, `values` and `decimal` the
 //!   types that stand in it, `walk` what goes through it: the check of the ranges, the reader and the writer of JSON.
 //! - `check` holds what one field says about another, and fills in the defaults that depend on other fields.
 //! - `compile` makes the engine's rules and the fingerprint, `share` the part of a policy that one host may use alone.
 //! - `schema` is the JSON Schema, `fault` the path in an error.
 
 mod check;
+mod classify;
 mod compile;
 mod decimal;
 mod fault;
@@ -21,6 +22,7 @@ mod walk;
 mod window;
 mod words;
 
+pub use classify::{ClassifyConfig, ClassifyRule, NetworkError, On, Retry, RetryAfterHeader};
 #[cfg(feature = "serde")]
 pub(crate) use decimal::parse_scaled;
 pub use decimal::{Multiplier, Percent};

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::classify::ClassifyConfig;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, range, row};
 #[cfg(feature = "serde")]
@@ -45,6 +46,8 @@ config! {
             block: maybe(BlockConfig), None;
             /// How many calls may run at once. Null for no bound.
             bulkhead: maybe(BulkheadConfig), None;
+            /// What statuses and network errors mean, where that is otherwise than in the default table.
+            classify: derived(ClassifyConfig), "the default table";
             /// When a host aborts a call. Null for never.
             call_timeout_ms: maybe(u32) in 1..=4_294_967_295, None;
             /// How far the clocks of hosts may differ before it counts as a clock that was set back.

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::config::classify::{self, ClassifyRule};
 use crate::config::decimal::decimal;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
@@ -31,6 +32,8 @@ pub fn policy_schema() -> String {
         named::<LimitConfig>(),
         named::<BlockConfig>(),
         named::<BulkheadConfig>(),
+        classify::definition(),
+        named::<ClassifyRule>(),
     ];
     let mut root = alloc::vec![
         field("$schema", Json::text("https://json-schema.org/draft/2020-12/schema")),
@@ -104,7 +107,7 @@ fn type_of(row: &Row, meaning: &Meaning) -> Fields {
             });
             [field("oneOf", Json::List(each.collect()))].into()
         }
-        Shape::Table(_) => reference(meaning.type_name),
+        Shape::Table(_) | Shape::Map => reference(meaning.type_name),
         Shape::List => {
             let items = Json::Object(reference(meaning.type_name));
             [field("type", Json::text("array")), field("items", items), field("minItems", lo), field("maxItems", hi)]

@@ -60,12 +60,15 @@ pub(crate) enum Shape {
     Table(&'static str),
     /// A list of tables.
     List,
+    /// Tables by names that follow a rule.
+    Map,
 }
 
 /// Where a field stands.
 pub(crate) enum Place<'a> {
     Scalar(&'a mut dyn Scalar),
     Tables(&'a mut dyn Tables),
+    Map(&'a mut dyn Map),
 }
 
 /// A value without fields of its own.
@@ -96,6 +99,22 @@ pub(crate) trait Tables {
     /// One more, with its defaults: the kind that this JSON wants.
     #[cfg(feature = "serde")]
     fn add(&mut self, json: &Json) -> Result<&mut dyn Table, ConfigError>;
+}
+
+/// Tables by names that follow a rule, or nothing at all.
+pub(crate) trait Map {
+    /// What stands there, in its order; None for nothing.
+    fn names(&self) -> Option<Vec<String>>;
+    fn at(&mut self, index: usize) -> Option<&mut dyn Table>;
+    fn is_name(&self, name: &str) -> bool;
+    /// What is a name, for people.
+    fn names_allowed(&self) -> String;
+    /// Nothing stands there yet.
+    #[cfg(feature = "serde")]
+    fn start(&mut self);
+    /// One more, with its defaults.
+    #[cfg(feature = "serde")]
+    fn add(&mut self, name: &str) -> Option<&mut dyn Table>;
 }
 
 /// A type that may stand in the table.

@@ -177,17 +177,9 @@ impl<T: Named> Tables for Vec<T> {
     }
 }
 
-/// An enum of words, each declared once with its doc.
-macro_rules! choices {
-    ($(
-        $(#[doc = $about:literal])+
-        pub enum $Name:ident { $($(#[doc = $doc:literal])+ $Variant:ident = $word:literal,)+ }
-    )+) => { $(
-        $(#[doc = $about])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum $Name { $($(#[doc = $doc])+ $Variant,)+ }
-
+/// The words of an enum, as they stand in JSON.
+macro_rules! word_values {
+    ($Name:ident { $($(#[doc = $doc:literal])+ $Variant:ident = $word:literal,)+ }) => {
         impl $Name {
             const ALL: &'static [Self] = &[$(Self::$Variant),+];
 
@@ -213,6 +205,22 @@ macro_rules! choices {
         }
 
         scalars! { $Name }
+    };
+}
+pub(crate) use word_values;
+
+/// An enum of words, each declared once with its doc.
+macro_rules! choices {
+    ($(
+        $(#[doc = $about:literal])+
+        pub enum $Name:ident { $($(#[doc = $doc:literal])+ $Variant:ident = $word:literal,)+ }
+    )+) => { $(
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $Name { $($(#[doc = $doc])+ $Variant,)+ }
+
+        word_values! { $Name { $($(#[doc = $doc])+ $Variant = $word,)+ } }
     )+ };
 }
 pub(crate) use choices;

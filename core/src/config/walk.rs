@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::config::decimal::decimal;
 use crate::config::fault::{Quoted, listed};
-use crate::config::table::{Datum, Kind, Place, Row, Shape, Table, Tables};
+use crate::config::table::{Datum, Kind, Map, Place, Row, Shape, Table, Tables};
 use crate::error::ConfigError;
 #[cfg(feature = "serde")]
 use crate::json::{Json, Object};
@@ -23,10 +23,37 @@ pub(crate) fn check(table: &mut dyn Table) -> Result<(), ConfigError> {
         let checked = match place {
             Place::Scalar(scalar) => row.check(&scalar.get()),
             Place::Tables(tables) => row.check_tables(tables),
+            Place::Map(map) => check_map(map),
         };
         checked.map_err(|e| row.fault(e))?;
     }
     Ok(())
+}
+
+fn check_map(map: &mut dyn Map) -> Result<(), ConfigError> {
+    for (place, name) in map.names().unwrap_or_default().iter().enumerate() {
+        if !map.is_name(name) {
+            return Err(ConfigError::new(name, &"an object", &map.names_allowed()));
+        }
+        map.at(place).map_or(Ok(()), check).map_err(|e| e.within(name))?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "serde")]
+fn read_map(map: &mut dyn Map, json: &Json) -> Result<(), ConfigError> {
+    map.start();
+    let fields = Object::open_any(json, |_| map.names_allowed(), |name| map.is_name(name))?;
+    for (name, value) in fields {
+        map.add(name).map_or(Ok(()), |table| read(table, value)).map_err(|e| e.within(name))?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "serde")]
+fn write_map(map: &mut dyn Map) -> Option<Json> {
+    let fields = map.names()?.into_iter().enumerate();
+    Some(Json::Object(fields.filter_map(|(place, name)| Some((name, write(map.at(place)?)))).collect()))
 }
 
 /// Fills a table from JSON. What the types cannot hold is refused here, the rest of the ranges by [`check`].
@@ -68,6 +95,7 @@ impl Row {
             Shape::Text => format!("a text of {lo} to {hi} characters"),
             Shape::Word(words) => listed(words.iter().map(|word| Quoted(word).to_string())),
             Shape::Table(allowed) => allowed.to_string(),
+            Shape::Map => "an object".to_string(),
             Shape::List => format!("a list of {lo} to {hi} items"),
         }
     }
@@ -121,6 +149,7 @@ impl Row {
                 tables.clear();
                 if is_none { Ok(()) } else { self.read_tables(tables, json) }
             }
+            Place::Map(map) => read_map(map, json),
         }
     }
 
@@ -156,6 +185,7 @@ impl Row {
                 Some(Json::List((0..tables.len()).filter_map(|place| tables.at(place).map(write)).collect()))
             }
             (Place::Tables(tables), _) => tables.at(0).map(write).or_else(nothing),
+            (Place::Map(map), _) => write_map(map),
             (Place::Scalar(scalar), shape) => match (scalar.get(), shape) {
                 (Datum::Nothing, _) => nothing(),
                 (Datum::Steps(place), Shape::Word(words)) => words.get(index(place)).map(|word| Json::text(word)),

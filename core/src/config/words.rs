@@ -1,7 +1,7 @@
 //! The words that a policy chooses from.
 
 use crate::config::table::{Datum, Field, Place, Shape};
-use crate::config::values::{Value, choices, scalars};
+use crate::config::values::{Value, choices, scalars, word_values};
 #[cfg(feature = "serde")]
 use crate::num::index;
 use crate::num::wide;

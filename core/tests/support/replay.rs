@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stanchion::{
-    Acquire, Answer, Command, Event, Events, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Settle, State,
-    Timestamp, parse_retry_after,
+    Acquire, Answer, Command, Event, Events, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply, Settle,
+    State, Timestamp, parse_retry_after,
 };
 
 /// Where a vector begins when it does not say.
@@ -79,12 +79,15 @@ pub(crate) fn replay(inputs: &Value, mut after: impl FnMut(&Policy, &State, Time
     if let Some(config) = inputs.get("config") {
         return Ok(vec![build(config)?]);
     }
+    if let Some(reply) = inputs.get("classify") {
+        return Ok(vec![classify(&policy(&inputs["policy"])?, reply, timestamp(inputs["now_us"].as_u64())?)?]);
+    }
     if let Some(value) = inputs["retry_after"].as_str() {
         let now = timestamp(inputs["now_us"].as_u64())?;
         let until = parse_retry_after(value, now).map(Timestamp::as_micros);
         return Ok(vec![json!({ "until_us": until })]);
     }
-    let steps = inputs["steps"].as_array().ok_or("neither `steps` nor `config` nor `retry_after`")?;
+    let steps = inputs["steps"].as_array().ok_or("neither `steps` nor `config`, `classify` or `retry_after`")?;
     let mut player = Player::new(inputs)?;
     let mut lines = Vec::new();
     for (i, step) in steps.iter().enumerate() {
@@ -105,6 +108,22 @@ fn build(config: &Value) -> Result<Value, String> {
         }
         Err(e) => json!({ "error": { "field": e.field, "value": e.value, "allowed": e.allowed } }),
     })
+}
+
+fn classify(policy: &Policy, reply: &Value, now: Timestamp) -> Result<Value, String> {
+    let reply = if let Some(name) = reply["error"].as_str() {
+        Reply::Error(name.parse().map_err(|e| format!("{e}"))?)
+    } else {
+        let status = Reply::status(number(reply, "status")?.ok_or("no `status`")?);
+        reply["retry_after"].as_str().map_or(status, |value| status.retry_after(value))
+    };
+    let classified = policy.classify(&reply, now);
+    Ok(json!({
+        "outcome": classified.outcome.name(),
+        "block_until_us": classified.block_until.map(Timestamp::as_micros),
+        "retry": classified.retry.name(),
+        "retry_at_us": classified.retry_at.map(Timestamp::as_micros),
+    }))
 }
 
 /// What is remembered between the steps of one vector.

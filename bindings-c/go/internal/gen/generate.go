@@ -41,6 +41,12 @@ func generate(text []byte) ([]byte, error) {
 
 // definition is a struct. One of several objects is a struct with the fields of all, of which the core knows what goes together.
 func (g *generator) definition(def named) error {
+	if fields := def.schema.Additional; fields != nil && fields.ref != "" {
+		g.out.WriteString("\n")
+		g.comment(def.name + ": " + lowerFirst(def.schema.Description))
+		fmt.Fprintf(&g.out, "type %s map[string]%s\n", def.name, refName(fields.ref))
+		return nil
+	}
 	if def.schema.OneOf == nil {
 		if g.isPart(def.name) {
 			return nil
@@ -114,7 +120,7 @@ func (g *generator) fieldType(p named, isRequired bool) (string, error) {
 	}
 	plain, err := g.plainType(p)
 	switch {
-	case err != nil || isRequired:
+	case err != nil || isRequired || g.isMap(p.schema.Ref):
 		return plain, err
 	case p.schema.isNullable() && !p.schema.defaultsToNull():
 		return "*OrNull[" + plain + "]", nil
@@ -123,10 +129,18 @@ func (g *generator) fieldType(p named, isRequired bool) (string, error) {
 	}
 }
 
+// isMap tells whether a definition is one of a map, whose nil is nothing.
+func (g *generator) isMap(ref string) bool {
+	def, err := g.resolve(ref)
+	return err == nil && def.Additional != nil && def.Additional.ref != ""
+}
+
 func (g *generator) plainType(p named) (string, error) {
 	s := p.schema
 	if s.OneOf != nil {
-		g.enums = append(g.enums, p)
+		if p.name != "outcome" { // which calls are settled with, too
+			g.enums = append(g.enums, p)
+		}
 		return goName(p.name), nil
 	}
 	for _, other := range append([]*schema{s}, s.AnyOf...) {
@@ -156,8 +170,9 @@ func (g *generator) plainType(p named) (string, error) {
 
 func (g *generator) enum(p named) {
 	name := goName(p.name)
+	about, _, _ := strings.Cut(p.schema.Description, " Default: ")
 	g.out.WriteString("\n")
-	g.comment(name + ": " + lowerFirst(p.schema.Description))
+	g.comment(name + ": " + lowerFirst(about))
 	fmt.Fprintf(&g.out, "type %s string\n\nconst (\n", name)
 	for i, value := range p.schema.OneOf {
 		if i > 0 {

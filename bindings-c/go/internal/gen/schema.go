@@ -13,13 +13,15 @@ type schema struct {
 	Required    []string
 	Properties  ordered
 	Items       *schema
-	Maximum     json.Number
-	Default     json.RawMessage
-	Const       string
-	Ref         string `json:"$ref"`
-	AnyOf       []*schema
-	OneOf       []*schema
-	Defs        ordered `json:"$defs"`
+	// Additional is what every field of a map is; nil of a struct.
+	Additional *mapped `json:"additionalProperties"`
+	Maximum    json.Number
+	Default    json.RawMessage
+	Const      string
+	Ref        string `json:"$ref"`
+	AnyOf      []*schema
+	OneOf      []*schema
+	Defs       ordered `json:"$defs"`
 }
 
 func parse(text []byte) (*schema, error) {
@@ -45,6 +47,19 @@ func (s *schema) isNullable() bool {
 
 // defaultsToNull tells whether null is what stands there if nothing does.
 func (s *schema) defaultsToNull() bool { return string(s.Default) == "null" }
+
+// mapped is what the fields of a map are, by reference; nothing where there are no further fields.
+type mapped struct{ ref string }
+
+func (m *mapped) UnmarshalJSON(text []byte) error {
+	if string(text) == "false" {
+		return nil
+	}
+	var value schema
+	err := json.Unmarshal(text, &value)
+	m.ref = value.Ref
+	return err
+}
 
 // oneOrMany is the type of a schema, or its types.
 type oneOrMany []string

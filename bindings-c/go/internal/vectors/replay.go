@@ -30,9 +30,12 @@ func replay(vector object) ([]object, error) {
 		}
 		return []object{line}, nil
 	}
+	if reply, isThere := vector["classify"].(object); isThere {
+		return one(classify(vector, reply))
+	}
 	steps, isThere := vector["steps"].([]any)
 	if !isThere {
-		return nil, errors.New("neither steps nor config nor retry_after")
+		return nil, errors.New("neither steps nor config, classify or retry_after")
 	}
 	return replaySteps(vector, steps)
 }
@@ -47,6 +50,47 @@ func build(config any) (object, error) {
 	defer policy.Close()
 	filled, err := parse([]byte(policy.Config()))
 	return object{"fingerprint": policy.Fingerprint(), "config": filled}, err
+}
+
+var networkErrors = map[string]stanchion.NetworkError{
+	"refused": stanchion.NetworkRefused, "reset": stanchion.NetworkReset, "timeout": stanchion.NetworkTimeout,
+	"dns": stanchion.NetworkDNS, "tls": stanchion.NetworkTLS, "aborted": stanchion.NetworkAborted,
+	"other": stanchion.NetworkOther,
+}
+
+func classify(vector, fields object) (object, error) {
+	policy, err := stanchion.FromJSON([]byte(canonical(vector["policy"])))
+	if err != nil {
+		return nil, err
+	}
+	defer policy.Close()
+	now, err := number(vector, "now_us")
+	if err != nil {
+		return nil, err
+	}
+	var reply stanchion.Reply
+	if name, isError := fields["error"].(string); isError {
+		reply.Error = networkErrors[name]
+	} else {
+		status, err := number(fields, "status")
+		if err != nil {
+			return nil, err
+		}
+		reply.Status = int(status)
+	}
+	reply.RetryAfter, _ = fields["retry_after"].(string)
+	classified, err := policy.At(time.UnixMicro(now)).Classify(reply)
+	return object{
+		"outcome": classified.Outcome.String(), "block_until_us": orNull(classified.BlockUntil),
+		"retry": string(classified.Retry), "retry_at_us": orNull(classified.RetryAt),
+	}, err
+}
+
+func orNull(instant time.Time) any {
+	if instant.IsZero() {
+		return nil
+	}
+	return instant.UnixMicro()
 }
 
 // refusedInput is an error with its fields, which a configuration and a command have.
