@@ -1,10 +1,10 @@
 import { build } from 'esbuild';
 
 /**
- * Bundles a module and what it imports into one file of `folder`, with the export conditions of a runtime. A `.wasm` file that
- * is imported lies beside it under its own name.
+ * Bundles a module and what it imports into one file of `folder`, with the export conditions of a runtime; `external`
+ * modules are the runtime's own. A `.wasm` file that is imported lies beside it under its own name.
  */
-export async function bundle(entry, folder, conditions) {
+export async function bundle(entry, folder, conditions, external = []) {
   await build({
     entryPoints: [entry],
     outdir: folder,
@@ -12,6 +12,7 @@ export async function bundle(entry, folder, conditions) {
     format: 'esm',
     target: 'es2022',
     conditions,
+    external,
     loader: { '.wasm': 'copy' },
     assetNames: '[name]',
     logLevel: 'warning',

@@ -6,7 +6,7 @@ import { extname, join, normalize } from 'node:path';
 
 import { chromium } from 'playwright-core';
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm' };
 const ARGS = [
   '--disable-gpu',
   '--disable-quic',

@@ -1,0 +1,19 @@
+// The packed package in Deno and Bun, as their registry packages have them.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { FACTS, said, tool, withAddon } from './support.mjs';
+
+const DENO = [tool('deno'), 'run', '--allow-all', '--no-remote', '--node-modules-dir=manual'];
+
+for (const [name, command] of Object.entries({ deno: DENO, bun: [tool('bun')] })) {
+  test(`${name} decides`, async () => {
+    assert.deepEqual(await said(withAddon, ...command, 'say.mjs'), FACTS);
+  });
+
+  test(`${name} opens the store`, async () => {
+    const path = join(withAddon, `${name}.state`);
+    assert.deepEqual(await said(withAddon, ...command, 'open-store.mjs', path), { answer: 'called' });
+  });
+}

@@ -1,0 +1,48 @@
+// What the packed packages say of themselves, and what tools that check packages say of them.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+
+import { PLATFORMS, platform } from '../../dist/platform.js';
+import { installed, said, tarball, tool, withAddon } from './support.mjs';
+
+const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+const addon = JSON.parse(readFileSync(join(installed, `../stanchion-${platform()}/package.json`), 'utf8'));
+const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
+
+test('publint finds nothing', async () => {
+  const { messages, pkg } = await publint({ pkgDir: installed, strict: true });
+  assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
+});
+
+test('are the types wrong? no', async () => {
+  const { problems } = await said(withAddon, tool('attw'), tarball, '--profile', 'node16', '--format', 'json');
+  // TypeScript's resolution of the days before `exports`, which newer compilers do not have any more.
+  const found = Object.values(problems).flat().filter(({ resolutionKind }) => resolutionKind !== 'node10');
+  assert.deepEqual(found, []);
+});
+
+test('each platform has its package, of the same version, and nothing runs at an installation', () => {
+  const wanted = Object.fromEntries(PLATFORMS.map((name) => [`stanchion-${name}`, manifest.version]));
+  assert.deepEqual(manifest.optionalDependencies, wanted);
+  assert.equal(addon.version, manifest.version);
+  for (const { scripts, dependencies } of [manifest, addon]) assert.deepEqual([scripts, dependencies], [undefined, undefined]);
+});
+
+test('the licences and what the README shows are in the package', () => {
+  for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md']) assert(files.includes(name), name);
+});
+
+test('source maps carry their sources, and the bytes of the engine are in none', () => {
+  const maps = files.filter((name) => name.endsWith('.map'));
+  assert(maps.length > 10);
+  for (const name of maps) {
+    const { sources, sourcesContent = [] } = JSON.parse(readFileSync(join(installed, name), 'utf8'));
+    assert(sourcesContent.length === sources.length && sourcesContent.every((text) => typeof text === 'string'), name);
+    assert(sourcesContent.every((text) => !text.includes('AGFzbQE')), name);
+  }
+});

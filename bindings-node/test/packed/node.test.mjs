@@ -1,0 +1,41 @@
+// The packed package in Node, imported and required, with the platform's addon and without it.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { platform } from '../../dist/platform.js';
+import { FACTS, said, withAddon, withoutAddon } from './support.mjs';
+
+const node = process.execPath;
+
+for (const [name, folder] of Object.entries({ 'with the addon': withAddon, 'without the addon': withoutAddon })) {
+  for (const program of ['say.mjs', 'say.cjs']) {
+    test(`${program} decides, ${name}`, async () => {
+      assert.deepEqual(await said(folder, node, program), FACTS);
+    });
+  }
+}
+
+test('the store opens with the addon', async () => {
+  assert.deepEqual(await said(withAddon, node, 'open-store.mjs', join(withAddon, 'one.state')), { answer: 'called' });
+});
+
+test('without the addon the store says which platform lacks which package, when it is first used', async () => {
+  const { message, ...error } = await said(withoutAddon, node, 'open-store.mjs', join(withoutAddon, 'one.state'));
+  assert.deepEqual(error, { name: 'EngineError', code: 'no_addon', isOurs: true });
+  assert(message.startsWith(`no addon for ${platform()}: `), message);
+  assert(message.includes(`the package \`stanchion-${platform()}\``), message);
+});
+
+test('a process that imports and requires has one engine', async () => {
+  const facts = { isOneEngine: true, isOneStore: true, areErrorsShared: true, areNamesTheSame: true };
+  assert.deepEqual(await said(withAddon, node, 'one-state.mjs'), facts);
+});
+
+for (const what of ['stanchion', './node_modules/stanchion/bundle/default/index.js']) {
+  test(`import and construction of ${what} read no clock, draw no random number and start no timer`, async () => {
+    const { before, after } = await said(withAddon, node, 'quiet.mjs', what);
+    assert.deepEqual(before, []);
+    assert.notEqual(after.length, 0, 'the counters count');
+  });
+}

@@ -1,0 +1,3 @@
+import { isStanchionError } from 'stanchion';
+
+globalThis.facts = isStanchionError(new Error('none of ours'));

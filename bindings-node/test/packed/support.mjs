@@ -1,0 +1,34 @@
+// What the tests of the packed package share.
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const folder = process.env.STANCHION_PACKED;
+if (folder === undefined) throw new Error('these tests want the packed package: run `npm run test:packed -w stanchion`');
+
+/** The folders of a program that installed the package with the platform's addon, and without it. */
+export const withAddon = join(folder, 'with-addon');
+export const withoutAddon = join(folder, 'without-addon');
+/** Where the package lies in them. */
+export const installed = join(withAddon, 'node_modules/stanchion');
+/** The packed package. */
+export const tarball = join(folder, 'tarballs', readdirSync(join(folder, 'tarballs')).find((name) => /^stanchion-\d/.test(name)));
+/** What the programs say in every runtime. */
+export const FACTS = {
+  told: [['Error', 'failed'], ['Error', 'failed'], ['RejectedError', '`api` is held up by its circuit: retry after 30000 ms'], 'called'],
+  refused: { by: { gate: 'circuit' }, retryAfterMs: 30_000 },
+  error: { name: 'ConfigError', field: 'bulkhead.maxConcurrent', isOurs: true },
+};
+
+const run = promisify(execFile);
+
+/** A program of the repository's workspace. */
+export const tool = (name) => fileURLToPath(new URL(`../../../node_modules/.bin/${name}`, import.meta.url));
+
+/** Runs a program in a folder and answers with what it printed as JSON. */
+export async function said(cwd, command, ...args) {
+  const { stdout } = await run(command, args, { cwd, env: { ...process.env, NO_COLOR: '1' } });
+  return JSON.parse(stdout);
+}
