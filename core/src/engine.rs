@@ -99,7 +99,8 @@ impl Policy {
     }
 
     /// Extends the lease of a call that goes on: the slot to `lease_ms`, the probe to `probe_lease_ms` from now, never nearer
-    /// than they were.
+    /// than they were, and answers the earlier end. Under a policy with a bulkhead, a call without its slot has lost its lease,
+    /// whatever its probe does: it must end.
     ///
     /// ```
     /// use core::time::Duration;

@@ -209,6 +209,10 @@ impl Entered<'_> {
         let circuit = self.circuit_now();
         let view = self.mem.view();
         let slot = find_live(view, id, self.t).map(|lease| lease.expires_at);
+        // Whatever becomes of the probe: the slot may be another's, so the call must end.
+        if slot.is_none() && self.policy.bulkhead.is_some() {
+            return Renewed::LeaseLost;
+        }
         let probe = self.has_probe(&circuit, permit).then(|| self.probe_end(id)).flatten();
         let slot_until = slot.map(|end| end.max(self.policy.bulkhead.map_or(0, |rules| self.until(rules.lease_us))));
         let probe_until = probe.map(|end| end.max(self.rules().map_or(0, |rules| self.until(rules.probe_lease_us))));

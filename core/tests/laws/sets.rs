@@ -68,7 +68,10 @@ fn bulkhead_is_a_set_of_leases() {
                 Op::Renew(pick) => {
                     let Some(index) = engine.permits.index(pick) else { continue };
                     let slot = live.get_mut(&index).filter(|(end, _)| *end > t);
-                    if let (Some((end, _)), Said::Renewed(Renewed::Until(_))) = (slot, &reply.said) {
+                    // Who lost its slot is told so, whatever else it holds.
+                    let goes_on = matches!(reply.said, Said::Renewed(Renewed::Until(_)));
+                    prop_assert_eq!(goes_on, slot.is_some(), "{:?} beside {:?}", moment, reply.said);
+                    if let Some((end, _)) = slot {
                         *end = (*end).max(t + bulkhead.lease_ms * 1000);
                     }
                 }

@@ -128,6 +128,9 @@ impl Model {
         if permit.lease == 0 {
             return Renewed::NotLeased;
         }
+        if self.spec.bulkhead.is_some() && !self.slots.contains_key(&permit.lease) {
+            return Renewed::LeaseLost;
+        }
         let is_probe = self.is_probe(permit);
         let mut until = Vec::new();
         let t = self.last;
