@@ -56,8 +56,9 @@ export class StoredPolicy extends BasePolicy {
     const permit = new Permit(this, word0, word1, word2, word3, steadyMs);
     this.common.events.tell('admitted', this.key);
     if (decision.wouldReject !== null) {
-      permit.wouldReject = Rejection.of(decision.wouldReject, decision.degraded);
-      this.common.events.tell('wouldReject', this.key, { rejection: permit.wouldReject });
+      const rejection = Rejection.of(decision.wouldReject, decision.degraded);
+      permit.mind(rejection);
+      this.common.events.tell('wouldReject', this.key, { rejection });
     }
     return permit;
   }

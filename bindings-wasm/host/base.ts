@@ -173,11 +173,12 @@ export abstract class BasePolicy implements Policy {
   /** @internal Renews the lease of a running call; one that is lost ends the call. */
   keep(permit: Permit): void {
     // What goes wrong with a store is tried again in the next round, of which a lease has two more.
+    if (permit.keptAt < 0) return;
     Promise.resolve()
       .then(() => this.extend(permit))
       .then(
         ({ renewed }) => {
-          if (renewed === 'until' || !permit.isKept) return;
+          if (renewed === 'until' || permit.keptAt < 0) return;
           this.common.keeper.leave(permit);
           if (renewed === 'leaseLost') permit.abort(leaseLost());
         },

@@ -31,6 +31,8 @@ export class Common implements GateNames {
   readonly maxWaiting: number;
   /** Whether a call can be made without timers, listeners and questions. */
   readonly isPlain: boolean;
+  /** Whether a call without a limit of its own may outlive its lease. */
+  readonly renews: boolean;
   /** How many calls wait, on all keys. */
   waiting = 0;
   readonly #lines = new Map<string | undefined, Line>();
@@ -47,6 +49,7 @@ export class Common implements GateNames {
     this.keeper = new Keeper(this.ticker, this.bounds.leaseMs / 3);
     this.classify = classify;
     this.maxWaiting = atLeastZero('maxWaiting', maxWaiting);
+    this.renews = this.outlives(Infinity);
     this.isPlain = classify === undefined && this.bounds.callTimeoutMs === Infinity;
   }
 

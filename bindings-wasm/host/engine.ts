@@ -18,6 +18,8 @@ export class Engine {
   #holderWords: readonly [number, number] = [0, 0];
   #broken: EngineError | undefined;
   #epoch = 0;
+  /** @internal The same as `epoch`; −1 after a trap. A field, because every call asks for it. */
+  running = 0;
 
   /** @internal The runtimes' entry points make one. */
   constructor(instance: Instance) {
@@ -83,6 +85,7 @@ export class Engine {
   restart(): void {
     this.#instance.restart();
     this.#epoch += 1;
+    this.running = this.#epoch;
     this.#broken = undefined;
     this.#holder = '';
     this.#holderWords = [0, 0];
@@ -93,10 +96,6 @@ export class Engine {
     return this.#epoch;
   }
 
-  /** @internal The same; NaN, which equals nothing, after a trap. */
-  get running(): number {
-    return this.#broken === undefined ? this.#epoch : NaN;
-  }
 
   /** @internal The instance, for who reads its slot without a call between. */
   get instance(): Instance {
@@ -121,6 +120,7 @@ export class Engine {
   /** @internal What to throw for what a raw call threw. */
   caught(error: unknown): unknown {
     if (!this.#instance.isFatal(error)) return error;
+    this.running = -1;
     this.#broken = new EngineError({
       code: 'engine_broken',
       message: 'the engine stopped at an internal error: start a fresh instance with `restart` and restore its states',

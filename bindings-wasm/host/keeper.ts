@@ -9,52 +9,45 @@ const LOST_AFTER_MS = 1000;
  * not for a timer. A timer is pending while calls run, and for a third of a lease at most after the last.
  */
 export class Keeper {
-  readonly #ticker: Ticker;
-  readonly #everyMs: number;
-  #first: Permit | undefined;
-  #isArmed = false;
-  #dueMs = 0;
+  private readonly ticker: Ticker;
+  private readonly everyMs: number;
+  private readonly kept: Permit[] = [];
+  private isArmed = false;
+  private dueMs = 0;
 
   constructor(ticker: Ticker, everyMs: number) {
-    this.#ticker = ticker;
-    this.#everyMs = everyMs;
+    this.ticker = ticker;
+    this.everyMs = everyMs;
   }
 
   /** Renews a permit's lease from now on. */
   enter(permit: Permit): void {
-    permit.isKept = true;
-    permit.nextKept = this.#first;
-    if (this.#first !== undefined) this.#first.previousKept = permit;
-    this.#first = permit;
-    if (!this.#isArmed || this.#ticker.steadyMs > this.#dueMs + LOST_AFTER_MS) this.#arm();
+    permit.keptAt = this.kept.push(permit) - 1;
+    if (!this.isArmed || this.ticker.steadyMs > this.dueMs + LOST_AFTER_MS) this.arm();
   }
 
-  /** Ends that. */
+  /** Ends that: the last one takes its place. */
   leave(permit: Permit): void {
-    if (!permit.isKept) return;
-    const { nextKept, previousKept } = permit;
-    if (previousKept === undefined) this.#first = nextKept;
-    else previousKept.nextKept = nextKept;
-    if (nextKept !== undefined) nextKept.previousKept = previousKept;
-    permit.isKept = false;
-    permit.nextKept = permit.previousKept = undefined;
+    const at = permit.keptAt;
+    if (at < 0) return;
+    permit.keptAt = -1;
+    const last = this.kept.pop()!;
+    if (last === permit) return;
+    this.kept[at] = last;
+    last.keptAt = at;
   }
 
-  #arm(): void {
-    this.#isArmed = true;
-    this.#dueMs = this.#ticker.steadyMs + this.#everyMs;
-    this.#ticker.afterIdly(this.#everyMs, this.#round);
+  private arm(): void {
+    this.isArmed = true;
+    this.dueMs = this.ticker.steadyMs + this.everyMs;
+    this.ticker.afterIdly(this.everyMs, () => this.round());
   }
 
-  readonly #round = (): void => {
-    this.#isArmed = false;
-    if (this.#first === undefined) return;
-    this.#ticker.nowUs();
-    this.#arm();
-    let next: Permit | undefined;
-    for (let permit: Permit | undefined = this.#first; permit !== undefined; permit = next) {
-      next = permit.nextKept;
-      permit.policy.keep(permit);
-    }
-  };
+  private round(): void {
+    this.isArmed = false;
+    if (this.kept.length === 0) return;
+    this.ticker.nowUs();
+    this.arm();
+    for (const permit of [...this.kept]) permit.policy.keep(permit);
+  }
 }

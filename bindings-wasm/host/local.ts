@@ -13,6 +13,8 @@ const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ig
 const SETTLED: readonly Settled[] = ['counted', 'stale', 'leaseLost'];
 const COMMANDED: readonly Commanded[] = ['done', 'unchanged', 'noGate'];
 const NO_OPTIONS: TryAcquireOptions = Object.freeze({});
+/** No holder is named. */
+const NOBODY: readonly [number, number] = [0, 0];
 /** No state yet: the raw engine knows none by it. */
 const NONE = 0xffff_ffff;
 
@@ -27,18 +29,22 @@ export interface Place {
 
 /** A policy whose state is in this process. Its hot calls pass numbers only, and read the rest of the answer from the slot. */
 export class InProcess extends BasePolicy implements LocalPolicy {
-  readonly #place: Place;
-  #raw: RawEngine;
-  #handle = NONE;
-  #turn: number;
-  #running: number;
+  // Not `#private`: a hot call pays for the check of each.
+  private readonly place: Place;
+  private raw: RawEngine;
+  private handle = NONE;
+  private turn: number;
+  private readonly running: number;
+  /** The slot's words. Memory that grew leaves a view of length 0. */
+  private words: Uint32Array;
 
   constructor(common: Common, place: Place, key?: string) {
     super(common, key);
-    this.#place = place;
-    this.#raw = common.engine.raw();
-    this.#turn = place.turn;
-    this.#running = common.engine.running;
+    this.place = place;
+    this.raw = common.engine.raw();
+    this.turn = place.turn;
+    this.running = common.engine.running;
+    this.words = common.engine.instance.words();
   }
 
   get isShared(): boolean {
@@ -46,57 +52,57 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   }
 
   override execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T> {
-    return options === undefined && this.common.isPlain ? this.#plainly(fn) : this.guarded(fn, options ?? {});
+    return options === undefined && this.common.isPlain ? this.plainly(fn) : this.guarded(fn, options ?? {});
   }
 
   tryAcquire(options: TryAcquireOptions = NO_OPTIONS): Answer {
-    const answer = this.#ask(options.cost ?? 1, options.holder, this.common.ticker.nowUs());
+    const answer = this.decide(options.cost ?? 1, options.holder, this.common.ticker.nowUs());
     if (this.common.events.isHeard && answer instanceof Rejection) this.tellRejected(answer);
     return answer;
   }
 
   override async acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly Answer[]> {
     const nowUs = this.common.ticker.nowUs();
-    const answers = wishes.map(({ cost = 1, holder }) => this.#ask(cost, holder, nowUs));
+    const answers = wishes.map(({ cost = 1, holder }) => this.decide(cost, holder, nowUs));
     for (const answer of answers) if (answer instanceof Rejection) this.tellRejected(answer);
     return answers;
   }
 
   /** @internal */
   ask(cost: number, holder: string | undefined): Answer {
-    return this.#ask(cost, holder, this.common.ticker.nowUs());
+    return this.decide(cost, holder, this.common.ticker.nowUs());
   }
 
-  #ask(cost: number, holder: string | undefined, nowUs: number): Answer {
+  private decide(cost: number, holder: string | undefined, nowUs: number): Answer {
     const { common } = this;
-    if (this.#running !== common.engine.running || this.#turn !== this.#place.turn || this.#handle === NONE) this.#enter(nowUs);
-    let [lo, hi] = [0, 0];
-    if (holder !== undefined) [lo, hi] = common.engine.holderHash(holder);
+    if (this.running !== common.engine.running || this.turn !== this.place.turn || this.handle === NONE) this.enter(nowUs);
+    const hash = holder === undefined ? NOBODY : common.engine.holderHash(holder);
     let status: number;
     try {
-      status = this.#raw.acquire(this.#handle, cost, lo, hi, nowUs);
+      status = this.raw.acquire(this.handle, cost, hash[0], hash[1], nowUs);
     } catch (error) {
       throw common.engine.caught(error);
     }
     if (status >= FAULT) throw common.refused(status, [nowUs, cost]);
-    const words = common.engine.instance.words();
+    if (this.words.length === 0) this.words = common.engine.instance.words();
+    const { words } = this;
     if (status === 2) {
       const retryAfterUs = common.engine.instance.numbers()[NUMBER.retryAfterUs]!;
       const rejection = new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null);
       if (common.events.isHeard) common.events.tellSteps(common.engine.step().events, this.key);
       return rejection;
     }
-    const permit = new Permit(this, words[0]!, words[1]!, words[2]!, words[3]!, common.ticker.steadyMs);
-    return status === 0 && !common.events.isHeard ? permit : this.#toldPermit(permit, status);
+    const permit = new Permit(this, words[0]! | 0, words[1]! | 0, words[2]! | 0, words[3]! | 0, common.ticker.steadyMs);
+    return status === 0 && !common.events.isHeard ? permit : this.toldPermit(permit, status);
   }
 
-  #toldPermit(permit: Permit, status: number): Permit {
+  private toldPermit(permit: Permit, status: number): Permit {
     const { common } = this;
     const { instance } = common.engine;
     if (status === 1) {
       const words = instance.words();
       const retryAfterUs = instance.numbers()[NUMBER.retryAfterUs]!;
-      permit.wouldReject = new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null);
+      permit.mind(new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null));
     }
     const step = common.engine.step();
     common.events.tellSteps(step.events, this.key);
@@ -106,28 +112,28 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   }
 
   /** `execute` without options: one clock reading for the acquire, one for the settle, and no more than a promise. */
-  async #plainly<T>(fn: (call: Call) => T | PromiseLike<T>): Promise<T> {
+  private async plainly<T>(fn: (call: Call) => T | PromiseLike<T>): Promise<T> {
     const { common } = this;
-    const permit = this.#ask(1, undefined, common.ticker.nowUs());
+    const permit = this.decide(1, undefined, common.ticker.nowUs());
     if (permit instanceof Rejection) throw this.refused(permit);
-    if (permit.word3 > 0xff && common.bounds.leaseMs !== Infinity) common.keeper.enter(permit);
+    if (permit.word3 >>> 8 !== 0 && common.renews) common.keeper.enter(permit);
     let value: T;
     try {
       value = await fn(permit);
     } catch (error) {
-      this.#conclude(permit, OUTCOMES[usualOutcome(error, undefined)]);
+      this.conclude(permit, OUTCOMES[usualOutcome(error, undefined)]);
       throw error;
     }
-    this.#conclude(permit, 0);
+    this.conclude(permit, 0);
     return value;
   }
 
-  #conclude(permit: Permit, outcome: number): void {
+  private conclude(permit: Permit, outcome: number): void {
     if (permit.isUsed) return;
     permit.isUsed = true;
-    if (permit.isKept) this.common.keeper.leave(permit);
+    if (permit.keptAt >= 0) this.common.keeper.leave(permit);
     try {
-      this.#settle(permit, outcome, undefined, undefined);
+      this.finish(permit, outcome, undefined, undefined);
     } catch (error) {
       this.tellNotSettled(error);
     }
@@ -135,30 +141,30 @@ export class InProcess extends BasePolicy implements LocalPolicy {
 
   /** @internal */
   give(permit: Permit, outcome: Outcome, { durationMs, actualCost }: SettleOptions): Settled {
-    return this.#settle(permit, OUTCOMES[outcome] ?? NO_OUTCOME, durationMs, actualCost, outcome);
+    return this.finish(permit, OUTCOMES[outcome] ?? NO_OUTCOME, durationMs, actualCost, outcome);
   }
 
-  #settle(permit: Permit, outcome: number, durationMs: number | undefined, actualCost: number | undefined, said?: unknown): Settled {
+  private finish(permit: Permit, outcome: number, durationMs: number | undefined, actualCost: number | undefined, said?: unknown): Settled {
     const { common } = this;
     const nowUs = common.ticker.nowUs();
-    if (this.#running !== common.engine.running || this.#turn !== this.#place.turn || this.#handle === NONE) this.#enter(nowUs);
+    if (this.running !== common.engine.running || this.turn !== this.place.turn || this.handle === NONE) this.enter(nowUs);
     const durationUs = durationMs === undefined ? sinceUs(permit.startedMs, common.ticker.steadyMs) : Math.floor(durationMs * 1000);
     const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
     const code = outcome | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
     const { word0, word1, word2, word3 } = permit;
     let status: number;
     try {
-      status = this.#raw.settle(this.#handle, word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
+      status = this.raw.settle(this.handle, word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
     } catch (error) {
       throw common.engine.caught(error);
     }
     if (status >= FAULT) throw common.refused(status, [nowUs, undefined, durationMs, actualCost, said]);
     if (common.waiting > 0) common.nudge(this.key);
-    if (common.events.isHeard) this.#tellSettled(outcome, hasDuration ? durationUs / 1000 : undefined);
+    if (common.events.isHeard) this.tellSettled(outcome, hasDuration ? durationUs / 1000 : undefined);
     return SETTLED[status]!;
   }
 
-  #tellSettled(outcome: number, durationMs: number | undefined): void {
+  private tellSettled(outcome: number, durationMs: number | undefined): void {
     const { events, engine } = this.common;
     events.tellSteps(engine.step().events, this.key);
     events.tell('settled', this.key, { outcome: (['success', 'failure', 'ignored'] as const)[outcome], durationMs });
@@ -167,14 +173,14 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   /** @internal */
   takeBack(permit: Permit): Settled {
     const { word0, word1, word2, word3 } = permit;
-    return this.#step((handle, nowUs) => this.#raw.cancel(handle, word0, word1, word2, word3, nowUs), (status) => SETTLED[status]!);
+    return this.take((handle, nowUs) => this.raw.cancel(handle, word0, word1, word2, word3, nowUs), (status) => SETTLED[status]!);
   }
 
   /** @internal */
   extend(permit: Permit): Renewed {
     const { word0, word1, word2, word3 } = permit;
-    return this.#step(
-      (handle, nowUs) => this.#raw.renew(handle, word0, word1, word2, word3, nowUs),
+    return this.take(
+      (handle, nowUs) => this.raw.renew(handle, word0, word1, word2, word3, nowUs),
       (status): Renewed => {
         if (status === 0) return { renewed: 'until', untilMs: this.common.engine.number() / 1000 };
         return { renewed: status === 1 ? 'leaseLost' : 'notLeased' };
@@ -185,41 +191,41 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   /** @internal */
   order(command: Json): Commanded {
     const json = JSON.stringify(command);
-    return this.#step((handle, nowUs) => this.#raw.command(handle, json, nowUs), (status) => COMMANDED[status]!);
+    return this.take((handle, nowUs) => this.raw.command(handle, json, nowUs), (status) => COMMANDED[status]!);
   }
 
   peek({ cost = 1, holder }: TryAcquireOptions = NO_OPTIONS): Peek {
     const { engine } = this.common;
     const [lo, hi] = holder === undefined ? [0, 0] : engine.holderHash(holder);
-    const status = this.#query((handle, nowUs) => this.#raw.peek(handle, cost, lo, hi, nowUs), cost);
+    const status = this.query((handle, nowUs) => this.raw.peek(handle, cost, lo, hi, nowUs), cost);
     if (status !== 2) return { admitted: true };
     const words = engine.instance.words();
     return new Rejection(this.common, words[WORD.by]!, words[WORD.gates]!, engine.instance.numbers()[NUMBER.retryAfterUs]!, null);
   }
 
   explain(): Explanation {
-    this.#query((handle, nowUs) => this.#raw.explain(handle, nowUs));
+    this.query((handle, nowUs) => this.raw.explain(handle, nowUs));
     return explanationOf(this.common.engine.text());
   }
 
   snapshot(): Uint8Array {
-    this.#query((handle) => this.#raw.snapshot(handle));
+    this.query((handle) => this.raw.snapshot(handle));
     return this.common.engine.bytes();
   }
 
   async restore(bytes: Uint8Array): Promise<void> {
-    this.#query((handle) => this.#raw.stateRestore(handle, bytes));
+    this.query((handle) => this.raw.stateRestore(handle, bytes));
     this.common.nudge(this.key);
   }
 
   free(): void {
-    this.#handle = NONE;
-    this.#place.free();
+    this.handle = NONE;
+    this.place.free();
   }
 
   /** A step that is not hot: reads its answer, tells what happened, and lets who waits ask. */
-  #step<T>(run: (handle: number, nowUs: number) => number, read: (status: number) => T): T {
-    const answer = read(this.#query(run));
+  private take<T>(run: (handle: number, nowUs: number) => number, read: (status: number) => T): T {
+    const answer = read(this.query(run));
     const { events, engine } = this.common;
     const happened = events.isHeard ? engine.step().events : undefined;
     this.common.nudge(this.key);
@@ -227,24 +233,24 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return answer;
   }
 
-  #query(run: (handle: number, nowUs: number) => number, cost?: number): number {
+  private query(run: (handle: number, nowUs: number) => number, cost?: number): number {
     const { common } = this;
     const nowUs = common.ticker.nowUs();
-    this.#enter(nowUs);
-    const status = common.engine.run(() => run(this.#handle, nowUs));
+    this.enter(nowUs);
+    const status = common.engine.run(() => run(this.handle, nowUs));
     if (status >= FAULT) throw common.refused(status, [nowUs, cost]);
     return status;
   }
 
   /** Finds its state, makes it where there is none yet. */
-  #enter(nowUs: number): void {
+  private enter(nowUs: number): void {
     const { engine } = this.common;
-    this.#raw = engine.raw();
-    if (this.#running !== engine.running) {
+    this.raw = engine.raw();
+    if (this.running !== engine.running) {
       throw new EngineError({ code: 'engine_broken', message: 'the policy belongs to an instance that ended: build it again' });
     }
-    this.#handle = this.#place.handle(nowUs);
-    this.#turn = this.#place.turn;
+    this.handle = this.place.handle(nowUs);
+    this.turn = this.place.turn;
   }
 }
 

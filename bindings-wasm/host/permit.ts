@@ -12,7 +12,7 @@ import { asyncDispose, dispose } from './symbols.js';
 export class Permit implements Call {
   /** @internal */
   readonly policy: BasePolicy;
-  /** @internal Its four 32-bit words. */
+  /** @internal Its four words, as signed numbers of 32 bits: those fit into a field without a box. */
   readonly word0: number;
   /** @internal */
   readonly word1: number;
@@ -24,18 +24,10 @@ export class Permit implements Call {
   readonly startedMs: number;
   /** Whether it was given back. */
   isUsed = false;
-  /** @internal In the keeper's list. */
-  isKept = false;
-  /** @internal */
-  nextKept: Permit | undefined = undefined;
-  /** @internal */
-  previousKept: Permit | undefined = undefined;
-  /** @internal Why its call was given up. */
-  abandoned: { readonly reason: unknown } | undefined = undefined;
-  /** @internal */
-  controller: AbortController | undefined = undefined;
-  /** In shadow mode, the refusal that would have been answered. */
-  wouldReject: Rejection | undefined = undefined;
+  /** @internal Where it stands in the keeper's list; −1 where it does not. */
+  keptAt = -1;
+  /** @internal What hardly any permit has. */
+  rest: Rest | undefined = undefined;
 
   /** @internal Made by an acquire. */
   constructor(policy: BasePolicy, word0: number, word1: number, word2: number, word3: number, startedMs: number) {
@@ -64,11 +56,12 @@ export class Permit implements Call {
 
   /** Aborted when the call that holds it is given up. Of a permit that `acquire` gave, only when `execute` holds it too. */
   get signal(): AbortSignal {
-    if (this.controller === undefined) {
-      this.controller = new AbortController();
-      if (this.abandoned !== undefined) this.controller.abort(this.abandoned.reason);
-    }
-    return this.controller.signal;
+    return (this.rest ??= new Rest()).signal;
+  }
+
+  /** In shadow mode, the refusal that would have been answered. */
+  get wouldReject(): Rejection | undefined {
+    return this.rest?.wouldReject;
   }
 
   /**
@@ -76,12 +69,12 @@ export class Permit implements Call {
    * Where that fails (a store that is away), the permit is as before.
    */
   settle(outcome: Outcome, options?: SettleOptions): Promise<Settled> {
-    return this.#giveBack(() => this.policy.settlePermit(this, outcome, options));
+    return giveBack(this, () => this.policy.settlePermit(this, outcome, options));
   }
 
   /** Gives the permit back: the call never began, so its tokens come back, too. */
   cancel(): Promise<Settled> {
-    return this.#giveBack(() => this.policy.cancelPermit(this));
+    return giveBack(this, () => this.policy.cancelPermit(this));
   }
 
   /** Extends its lease. `execute` does so by itself, at a third of the lease. */
@@ -111,26 +104,46 @@ export class Permit implements Call {
 
   /** @internal Aborts the signal of its call. */
   abort(reason: unknown): void {
-    if (this.abandoned !== undefined) return;
-    this.abandoned = { reason };
-    this.controller?.abort(reason);
+    (this.rest ??= new Rest()).abort(reason);
   }
 
-  /** @internal Marks it as given back. */
-  take(): void {
-    if (this.isUsed) {
-      throw new EngineError({ code: 'permit_used', message: 'the permit was already given back by `settle` or `cancel`' });
+  /** @internal Remembers what shadow mode lets through. */
+  mind(wouldReject: Rejection): void {
+    (this.rest ??= new Rest()).wouldReject = wouldReject;
+  }
+}
+
+/** What hardly any permit has, so that the others are small. */
+class Rest {
+  wouldReject: Rejection | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+  #abandoned: { readonly reason: unknown } | undefined = undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abandoned !== undefined) this.#controller.abort(this.#abandoned.reason);
     }
-    this.isUsed = true;
+    return this.#controller.signal;
   }
 
-  async #giveBack(give: () => Settled | Promise<Settled>): Promise<Settled> {
-    this.take();
-    try {
-      return await give();
-    } catch (error) {
-      this.isUsed = false;
-      throw error;
-    }
+  abort(reason: unknown): void {
+    if (this.#abandoned !== undefined) return;
+    this.#abandoned = { reason };
+    this.#controller?.abort(reason);
+  }
+}
+
+/** Gives a permit back: once, unless that fails, for then nothing happened. */
+async function giveBack(permit: Permit, give: () => Settled | Promise<Settled>): Promise<Settled> {
+  if (permit.isUsed) {
+    throw new EngineError({ code: 'permit_used', message: 'the permit was already given back by `settle` or `cancel`' });
+  }
+  permit.isUsed = true;
+  try {
+    return await give();
+  } catch (error) {
+    permit.isUsed = false;
+    throw error;
   }
 }
