@@ -2,7 +2,7 @@ import { type Clock, Ticker } from './clock.js';
 import { inputAsWritten } from './config-json.js';
 import type { Engine } from './engine.js';
 import type { EnginePolicy } from './engine-policy.js';
-import { type Gate, gateOf } from './engine-types.js';
+import { type EngineClassified, type EngineReply, type Gate, gateOf } from './engine-types.js';
 import { InputError } from './errors.js';
 import { Events } from './events.js';
 import { Keeper } from './keeper.js';
@@ -66,6 +66,11 @@ export class Common implements GateNames {
   /** The error behind a status; `args` are what was given, as its user wrote it. */
   refused(status: number, args: readonly unknown[]): unknown {
     return inputAsWritten(this.engine.fault(status, args));
+  }
+
+  /** What an HTTP answer or a network error means, by the policy's table. */
+  classifyReply(reply: EngineReply): EngineClassified {
+    return this.rules.classify(reply, this.ticker.nowUs());
   }
 
   /** An error of an input with the name that its user wrote. */

@@ -17,6 +17,7 @@ export type * from './engine-types.js';
 export * from './errors.js';
 export type * from './events.js';
 export type * from './explanation.js';
+export { type Fetch, type GuardFetchOptions, guardFetch } from './fetch.js';
 export { nest } from './nest.js';
 export { Permit } from './permit.js';
 export type * from './policy.js';

@@ -1,0 +1,217 @@
+import type { BasePolicy } from './base.js';
+import { atLeastZero } from './common.js';
+import type { EngineClassified, EngineReply, NetworkError, Outcome } from './engine-types.js';
+import { type RejectedError, TimeoutError, isStanchionError } from './errors.js';
+import { networkErrorOf } from './network-error.js';
+import type { Permit } from './permit.js';
+import type { Policy, TryAcquireOptions } from './policy.js';
+
+/** A `fetch`, whichever. */
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
+/** How a guarded `fetch` makes its calls. */
+export interface GuardFetchOptions extends TryAcquireOptions {
+  /** The `fetch` that is guarded; the runtime's by default. */
+  readonly fetch?: Fetch | undefined;
+  /** How long to wait for the admission at most, in ms; 0, the default, does not wait. */
+  readonly waitMs?: number | undefined;
+  /** How long a call may take in ms, from its admission to the end of its body. */
+  readonly timeoutMs?: number | undefined;
+  /** How long admission and call may take together, in ms. */
+  readonly deadlineMs?: number | undefined;
+  /** Answers in place of a refusal, which is thrown by default. */
+  readonly onRejected?: ((error: RejectedError) => Response | PromiseLike<Response>) | undefined;
+}
+
+/**
+ * A `fetch` under a policy, to be used in place of the runtime's. Statuses and network errors count by the policy's table (its
+ * setting `classify` overrides it), a server's Retry-After closes the policy's block, and the permit is held until the body has
+ * ended or was cancelled. A body that nobody reads keeps its slot no longer than its lease.
+ *
+ * With a function, each host can have a policy of its own: `guardFetch((url) => perHost.of(url.host))`.
+ *
+ * @example
+ * ```ts
+ * const upstream = definePolicy({ name: 'upstream', circuit: { consecutiveFailures: 5 }, block: {} });
+ * const guarded = guardFetch(upstream, { timeoutMs: 2000 });
+ * const response = await guarded('https://api.example.com/items');
+ * ```
+ * @returns a `fetch` that throws besides `RejectedError` where a call is refused, and `TimeoutError` where it took too long.
+ */
+export function guardFetch(policy: Policy | ((url: URL) => Policy), options: GuardFetchOptions = {}): Fetch {
+  for (const name of ['waitMs', 'timeoutMs', 'deadlineMs'] as const) atLeastZero(name, options[name] ?? 0);
+  return async (input, init = {}) => {
+    // What is no request is an error of the caller, and asks for nothing.
+    const url = urlOf(input, init);
+    const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
+    const guard = (typeof policy === 'function' ? policy(url) : policy) as BasePolicy;
+    const beganMs = options.deadlineMs === undefined ? 0 : guard.common.ticker.readSteadyMs();
+    let permit: Permit;
+    try {
+      const { cost, holder, waitMs = 0, deadlineMs = Infinity } = options;
+      permit = await guard.acquire({ cost, holder, waitMs: Math.min(waitMs, deadlineMs), signal: signal ?? undefined });
+    } catch (error) {
+      if (options.onRejected === undefined || !isStanchionError(error, 'RejectedError')) throw error;
+      return options.onRejected(error);
+    }
+    const exchange = new Exchange(guard, permit, signal ?? undefined);
+    exchange.bound(options, beganMs);
+    return exchange.make(() => (options.fetch ?? fetch)(input, { ...init, signal: exchange.signal }));
+  };
+}
+
+/** The URL of a request. What cannot be one throws here as `fetch` would. */
+function urlOf(input: string | URL | Request, init: RequestInit): URL {
+  if (input instanceof Request) return new URL(input.url);
+  return new URL(new Request(input, { ...init, body: null, signal: null }).url);
+}
+
+/** One admitted request: from its beginning to the end of its body. */
+class Exchange {
+  readonly #policy: BasePolicy;
+  readonly #permit: Permit;
+  readonly #caller: AbortSignal | undefined;
+  readonly #controller = new AbortController();
+  #timer: unknown;
+  #outcome: Outcome | undefined;
+  #renewedMs: number;
+  #isOver = false;
+
+  constructor(policy: BasePolicy, permit: Permit, caller: AbortSignal | undefined) {
+    this.#policy = policy;
+    this.#permit = permit;
+    this.#caller = caller;
+    this.#renewedMs = permit.startedMs;
+    caller?.addEventListener('abort', this.#onAbort);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Gives it up when its time is over. */
+  bound({ timeoutMs, deadlineMs }: GuardFetchOptions, beganMs: number): void {
+    const limit = this.#policy.limit(timeoutMs, deadlineMs, beganMs);
+    if (limit === undefined) return;
+    const giveUp = (): void => this.#controller.abort(new TimeoutError(limit.by, limit.timeoutMs));
+    this.#timer = this.#policy.common.ticker.after(limit.leftMs, giveUp);
+  }
+
+  async make(send: () => Promise<Response>): Promise<Response> {
+    const { keeper, renews } = this.#policy.common;
+    if (this.#permit.isLeased && renews) keeper.enter(this.#permit);
+    let response: Response;
+    try {
+      response = await send();
+    } catch (error) {
+      await this.#settle(this.#reply({ error: this.#errorOf(error) }));
+      throw error;
+    }
+    keeper.leave(this.#permit);
+    return this.#answered(response);
+  }
+
+  async #answered(response: Response): Promise<Response> {
+    const { status, type } = response;
+    // Of an opaque answer nothing can be told; one that redirects by hand is an answer like any other.
+    const isOpaque = type === 'opaque';
+    const reply = this.#reply({ status: type === 'opaqueredirect' ? 302 : status, retryAfter: response.headers.get('retry-after') });
+    this.#outcome = isOpaque ? 'ignored' : reply.outcome;
+    if (reply.blockUntilUs !== null && !isOpaque) await this.#block(reply.blockUntilUs);
+    if (response.body === null || status < 200) {
+      await this.#end(this.#outcome);
+      return response;
+    }
+    return withBody(response, this.#guarded(response.body));
+  }
+
+  /** The body, which tells its end. It is read only as it is asked for. */
+  #guarded(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const reader = body.getReader();
+    return new ReadableStream(
+      {
+        pull: async (controller) => {
+          try {
+            const { done, value } = await reader.read();
+            if (!done) {
+              controller.enqueue(value);
+              return this.#renew();
+            }
+            await this.#end(this.#outcome);
+            controller.close();
+          } catch (error) {
+            await this.#end(this.#afterBroken(error));
+            throw error;
+          }
+        },
+        cancel: async (reason) => {
+          await this.#end(this.#outcome);
+          await reader.cancel(reason);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** A body that breaks says more than a good status. */
+  #afterBroken(error: unknown): Outcome | undefined {
+    return this.#outcome === 'success' ? this.#reply({ error: this.#errorOf(error) }).outcome : this.#outcome;
+  }
+
+  /** While a body is read, its lease is kept; one that is forgotten is not. */
+  #renew(): void {
+    const { ticker, bounds } = this.#policy.common;
+    if (!this.#permit.isLeased || ticker.readSteadyMs() - this.#renewedMs < bounds.leaseMs / 3) return;
+    this.#renewedMs = ticker.steadyMs;
+    this.#policy.watch(Promise.resolve(this.#permit.renew()));
+  }
+
+  #errorOf(error: unknown): NetworkError {
+    if (isStanchionError(this.#controller.signal.reason, 'TimeoutError')) return 'timeout';
+    return this.#caller?.aborted === true ? 'aborted' : networkErrorOf(error);
+  }
+
+  #reply(reply: EngineReply): EngineClassified {
+    return this.#policy.common.classifyReply(reply);
+  }
+
+  async #settle(classified: EngineClassified): Promise<void> {
+    if (classified.blockUntilUs !== null) await this.#block(classified.blockUntilUs);
+    await this.#end(classified.outcome);
+  }
+
+  async #block(untilUs: number): Promise<void> {
+    try {
+      await this.#policy.order({ block: { until_us: untilUs } });
+    } catch (error) {
+      this.#policy.tellNotSettled(error);
+    }
+  }
+
+  /** Gives the permit back, once. The answer is the caller's whatever becomes of that. */
+  async #end(outcome: Outcome = 'ignored'): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+    if (this.#timer !== undefined) this.#policy.common.ticker.clear(this.#timer);
+    try {
+      await this.#permit.settle(outcome);
+    } catch (error) {
+      this.#policy.tellNotSettled(error);
+    }
+  }
+
+  readonly #onAbort = (): void => this.#controller.abort(this.#caller?.reason);
+}
+
+/** The same response with another body. What a constructor cannot set is set on the object. */
+function withBody(response: Response, body: ReadableStream<Uint8Array<ArrayBuffer>>): Response {
+  const { status, statusText, headers, url, redirected, type } = response;
+  return asIf(new Response(body, { status, statusText, headers }), { url, redirected, type });
+}
+
+function asIf(response: Response, seen: { readonly url: string; readonly redirected: boolean; readonly type: ResponseType }): Response {
+  const clone = (): Response => asIf(Response.prototype.clone.call(response), seen);
+  for (const [name, value] of Object.entries({ ...seen, clone })) Object.defineProperty(response, name, { value });
+  return response;
+}

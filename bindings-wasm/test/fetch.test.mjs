@@ -1,0 +1,229 @@
+// A guarded fetch, against a real server on loopback: what counts as what, how long the permit is held, how it ends.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import test, { after, before } from 'node:test';
+
+import { RejectedError, TimeoutError, defineKeyed, definePolicy, guardFetch } from '../dist/index.js';
+import { networkErrorOf } from '../dist/network-error.js';
+import { TestClock } from '../dist/testing.js';
+
+const CONFIG = { name: 'up', circuit: { consecutiveFailures: 3 }, block: {}, bulkhead: { maxConcurrent: 2, leaseMs: 30_000 } };
+
+const ROUTES = {
+  '/ok': (_, response) => response.end('hello'),
+  '/none': (_, response) => response.writeHead(204).end(),
+  '/missing': (_, response) => response.writeHead(404).end('no'),
+  '/broken': (_, response) => response.writeHead(500).end('oops'),
+  '/busy': (_, response) => response.writeHead(429, { 'retry-after': '7' }).end('later'),
+  '/away': (_, response) => response.writeHead(503, { 'retry-after': '5abc' }).end('later'),
+  '/moved': (_, response) => response.writeHead(302, { location: '/ok' }).end(),
+  '/parts': (_, response) => {
+    response.write('first ');
+    setTimeout(() => response.end('second'), 20);
+  },
+  '/cut': (_, response) => {
+    response.writeHead(200, { 'content-length': 100 });
+    response.write('a bit');
+    setTimeout(() => response.destroy(), 20);
+  },
+  '/slow': () => {},
+  '/endless': (_, response) => response.write('and so on'),
+  '/echo': async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    response.end(`${request.method} ${text} ${request.headers['x-mine']}`);
+  },
+};
+let origin;
+const server = createServer((request, response) => ROUTES[request.url](request, response));
+before(async () => {
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  origin = `http://127.0.0.1:${server.address().port}`;
+});
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const build = (options, config = CONFIG, more) => {
+  const policy = definePolicy(config, more);
+  const settled = [];
+  policy.on('settled', ({ outcome }) => settled.push(outcome));
+  const guarded = guardFetch(policy, options);
+  return { policy, settled, guarded, get: (path, init) => guarded(origin + path, init) };
+};
+const inFlight = (policy) => policy.explain().bulkhead.inFlight;
+
+test('an answer is as without a guard, and holds its permit until the body has ended', async () => {
+  const { policy, settled, get } = build();
+  const response = await get('/parts');
+  assert.deepEqual([response.status, response.ok, response.url, response.redirected, response.type], [200, true, `${origin}/parts`, false, 'basic']);
+  assert.deepEqual([inFlight(policy), settled], [1, []]);
+  assert.equal(await response.text(), 'first second');
+  assert.deepEqual([inFlight(policy), settled], [0, ['success']]);
+});
+
+test('an answer without a body is settled at once', async () => {
+  const { policy, settled, get } = build();
+  assert.equal((await get('/none')).body, null);
+  assert.equal((await get('/ok', { method: 'HEAD' })).status, 200);
+  assert.deepEqual([inFlight(policy), settled], [0, ['success', 'success']]);
+});
+
+test('statuses count by the core\'s table, and by what the policy says otherwise', async () => {
+  const { settled, get } = build();
+  for (const path of ['/missing', '/broken']) await (await get(path)).text();
+  assert.deepEqual(settled, ['success', 'failure']);
+  const strict = build({}, { ...CONFIG, classify: { 404: { outcome: 'failure' } } });
+  await (await strict.get('/missing')).text();
+  assert.deepEqual(strict.settled, ['failure']);
+});
+
+test('Retry-After closes the block before the body is read; what is no such header does not', async () => {
+  const { policy, settled, get } = build();
+  const away = await get('/away');
+  assert.equal(policy.peek().admitted, true);
+  await away.body.cancel();
+  const busy = await get('/busy');
+  const { by, retryAfterMs } = policy.peek();
+  assert.equal(by.gate, 'block');
+  assert(retryAfterMs > 6000 && retryAfterMs <= 7000);
+  await assert.rejects(get('/ok'), RejectedError);
+  assert.equal(await busy.text(), 'later');
+  assert.deepEqual(settled, ['failure', 'ignored']);
+});
+
+test('a refusal may be answered instead', async () => {
+  const { policy, get } = build({ onRejected: ({ retryAfterMs }) => new Response('busy', { status: 503, headers: { 'retry-after': String(retryAfterMs / 1000) } }) });
+  await policy.forceOpen({ forMs: 9000 });
+  const response = await get('/ok');
+  assert.deepEqual([response.status, Number(response.headers.get('retry-after')) > 8], [503, true]);
+  assert.throws(() => guardFetch(policy, { timeoutMs: NaN }), { field: 'timeoutMs' });
+});
+
+test('methods, headers, bodies and requests go through', async () => {
+  const { guarded, get, settled } = build();
+  const init = { method: 'POST', body: 'text', headers: { 'x-mine': 'yes' } };
+  assert.equal(await (await get('/echo', init)).text(), 'POST text yes');
+  assert.equal(await (await guarded(new Request(`${origin}/echo`, init))).text(), 'POST text yes');
+  assert.equal(await (await guarded(new URL(`${origin}/ok`))).text(), 'hello');
+  assert.deepEqual(settled, ['success', 'success', 'success']);
+});
+
+test('redirects are followed as ever, and by hand they are answers', async () => {
+  const { settled, get } = build();
+  const followed = await get('/moved');
+  assert.deepEqual([followed.url, followed.redirected, await followed.text()], [`${origin}/ok`, true, 'hello']);
+  const byHand = await get('/moved', { redirect: 'manual' });
+  assert.equal(byHand.status, 302);
+  await byHand.text();
+  assert.deepEqual(settled, ['success', 'success']);
+});
+
+test('a clone is read, too, and still knows where it is from', async () => {
+  const { settled, get } = build();
+  const response = await get('/ok');
+  const copy = response.clone();
+  assert.equal(copy.url, `${origin}/ok`);
+  assert.deepEqual([await copy.text(), await response.text(), settled], ['hello', 'hello', ['success']]);
+});
+
+test('no connection is a failure', async () => {
+  const { settled, guarded } = build();
+  const closed = createServer();
+  await new Promise((listening) => closed.listen(0, '127.0.0.1', listening));
+  const { port } = closed.address();
+  await new Promise((done) => closed.close(done));
+  const error = await guarded(`http://127.0.0.1:${port}`).catch((thrown) => thrown);
+  assert.deepEqual([error.name, networkErrorOf(error), settled], ['TypeError', 'refused', ['failure']]);
+});
+
+test('what is no request asks for nothing and counts as nothing', async () => {
+  const { policy, settled, guarded } = build();
+  await assert.rejects(guarded('not a url'), TypeError);
+  await assert.rejects(guarded(origin, { method: 'IN VALID' }), TypeError);
+  assert.deepEqual([inFlight(policy), settled], [0, []]);
+});
+
+test('a body that breaks is a failure, whatever the status was', async () => {
+  const { policy, settled, get } = build();
+  await assert.rejects((await get('/cut')).text(), TypeError);
+  assert.deepEqual([inFlight(policy), settled], [0, ['failure']]);
+});
+
+test('a body that is cancelled gives the permit back', async () => {
+  const { policy, settled, get } = build();
+  await (await get('/endless')).body.cancel();
+  assert.deepEqual([inFlight(policy), settled], [0, ['success']]);
+});
+
+test('an abort by the caller is ignored, before the answer and in its body', async () => {
+  const { policy, settled, get } = build();
+  const reason = new Error('the user left');
+  const first = new AbortController();
+  const early = get('/slow', { signal: first.signal });
+  setTimeout(() => first.abort(reason), 20);
+  await assert.rejects(early, reason);
+  const second = new AbortController();
+  const response = await get('/endless', { signal: second.signal });
+  const text = response.text();
+  second.abort(reason);
+  await assert.rejects(text, reason);
+  await assert.rejects(get('/ok', { signal: second.signal }), reason);
+  assert.deepEqual([inFlight(policy), settled], [0, ['ignored', 'ignored']]);
+});
+
+test('a call that takes too long is a failure, before the answer and in its body', async () => {
+  for (const path of ['/slow', '/endless']) {
+    const { policy, settled, get } = build({ timeoutMs: 30 });
+    await assert.rejects(async () => (await get(path)).text(), TimeoutError);
+    assert.deepEqual([inFlight(policy), settled], [0, ['failure']]);
+  }
+});
+
+test('a lease is renewed while the answer is awaited and the body is read, and is lost with one that nobody reads', async () => {
+  const clock = new TestClock();
+  let answer;
+  const fake = () => new Promise((resolve) => (answer = resolve));
+  const endless = () => new Response(new ReadableStream({ pull: (controller) => controller.enqueue(Uint8Array.of(1)) }));
+  const { policy, guarded } = build({ fetch: fake }, { ...CONFIG, bulkhead: { maxConcurrent: 2, leaseMs: 300 } }, { clock });
+  const pending = guarded('http://example.test');
+  await clock.advance(1000);
+  assert.equal(inFlight(policy), 1);
+  answer(endless());
+  const reader = (await pending).body.getReader();
+  for (let i = 0; i < 10; i += 1) {
+    await clock.advance(150);
+    await reader.read();
+    await clock.advance(0);
+  }
+  assert.equal(inFlight(policy), 1);
+  await clock.advance(300);
+  assert.equal(inFlight(policy), 0);
+  await reader.cancel();
+});
+
+test('each host can have a policy of its own', async () => {
+  const hosts = defineKeyed({ name: 'hosts', circuit: { consecutiveFailures: 1 } });
+  const guarded = guardFetch((url) => hosts.of(url.host), { fetch: async (url) => new Response('', { status: url.includes('bad') ? 500 : 200 }) });
+  await (await guarded('http://bad.test')).text();
+  await assert.rejects(guarded('http://bad.test'), { by: { gate: 'circuit' } });
+  assert.equal((await guarded('http://good.test')).status, 200);
+});
+
+test('what runtimes throw has its class', () => {
+  const coded = (code) => new TypeError('fetch failed', { cause: Object.assign(new Error(), { code }) });
+  const table = {
+    refused: ['ECONNREFUSED', 'EHOSTUNREACH'],
+    reset: ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'],
+    dns: ['ENOTFOUND', 'EAI_AGAIN'],
+    timeout: ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+    tls: ['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID', 'EPROTO'],
+    other: ['EWHATEVER', undefined],
+  };
+  for (const [name, codes] of Object.entries(table)) for (const code of codes) assert.equal(networkErrorOf(coded(code)), name, code);
+  const several = new TypeError('fetch failed', { cause: new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })]) });
+  assert.equal(networkErrorOf(several), 'refused');
+  assert.equal(networkErrorOf(new DOMException('', 'AbortError')), 'aborted');
+  assert.equal(networkErrorOf('text'), 'other');
+});
