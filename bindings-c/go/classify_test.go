@@ -85,3 +85,26 @@ func TestAnOutcomeIsItsNameInJSON(t *testing.T) {
 		t.Error("0 is no outcome")
 	}
 }
+
+func TestHeadersTellOfLimits(t *testing.T) {
+	now := time.UnixMicro(1_700_000_000_000_000)
+	const limited = `{"name": "p", "limits": [{"name": "calls", "capacity": 2, "refill_tokens": 1, "refill_interval_ms": 1500}]}`
+	for _, p := range []*Policy{newPolicyAt(t, limited), newPolicyAt(t, limited, WithStore(openFile(t), "k"))} {
+		if got := p.RateLimitPolicy(); got != `"calls";q=2;w=3` {
+			t.Error(got)
+		}
+		for _, want := range []string{`"calls";r=2`, `"calls";r=1;t=2`, `"calls";r=0;t=2`} {
+			if got, err := p.At(now).RateLimit(); err != nil || got != want {
+				t.Errorf("%s, %v", got, err)
+			}
+			_, _ = p.At(now).TryAcquire()
+		}
+		var rejected *RejectedError
+		if _, err := p.At(now).TryAcquire(); !errors.As(err, &rejected) || rejected.RetryAfterHeader() != "2" {
+			t.Errorf("after 1.5 s: %v", err)
+		}
+		if _, err := p.At(now).TryAcquire(Cost(3)); !errors.As(err, &rejected) || rejected.RetryAfterHeader() != "" {
+			t.Errorf("never: %v", err)
+		}
+	}
+}

@@ -67,6 +67,7 @@ type backend interface {
 	renew(permit [4]uint32, nowUS uint64) (answered, error)
 	command(json string, nowUS uint64) (answered, error)
 	classify(reply Reply, nowUS uint64) (Classified, error)
+	rateLimit(nowUS uint64) ([]byte, error)
 	explain(nowUS uint64) ([]byte, error)
 	snapshot() ([]byte, error)
 	restore(bytes []byte) error
@@ -250,25 +251,19 @@ func (c *cell) snapshot() ([]byte, error) {
 
 // restore decodes into new memory, so that an error leaves the state as it was.
 func (c *cell) restore(bytes []byte) error {
-	var why C.stn_error
-	why.struct_size = C.sizeof_stn_error
-	var size C.size_t
-	encoded, length := octets(bytes)
 	_, _, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if status := C.stn_state_size_for(c.policy, encoded, length, &size, &why); status != C.STN_OK {
-		return toError(status, &why)
+	if bytes == nil {
+		bytes = []byte{} // no state, and not a new one
 	}
-	state := make([]uint64, size/8)
-	status := C.stn_state_decode(c.policy, encoded, length, unsafe.Pointer(&state[0]), size, &why)
-	if status != C.STN_OK {
-		return toError(status, &why)
+	state, err := stateOf(c.policy, bytes, 0)
+	if err == nil {
+		c.state = state
 	}
-	c.state = state
-	return nil
+	return err
 }
 
 func (c *cell) nextChangeAt(nowUS uint64) (uint64, error) {

@@ -14,16 +14,18 @@ import (
 // Policy is a checked policy and its state. It is safe for many goroutines. Close it when it is no longer needed; one that is
 // forgotten is freed by the garbage collector.
 type Policy struct {
-	backend     backend
-	clock       func() uint64
-	gates       [C.STN_GATE_BULKHEAD + 1]Gate
-	name        string
-	config      string
-	fingerprint uint32
-	bounds      bounds
-	keeper      keeper
-	line        line
-	listeners   []func(Event)
+	backend backend
+	clock   func() uint64
+	gates   [C.STN_GATE_BULKHEAD + 1]Gate
+	name    string
+	config  string
+	// The value of a header field.
+	rateLimitPolicy string
+	fingerprint     uint32
+	bounds          bounds
+	keeper          keeper
+	line            line
+	listeners       []func(Event)
 }
 
 // FromJSON builds a policy from its JSON form, which policy.schema.json describes. What is no policy is a [*ConfigError].
@@ -87,7 +89,13 @@ func (p *Policy) readHandle(handle *C.stn_policy) error {
 	if err != nil {
 		return err
 	}
-	p.name, p.config = string(name), string(config)
+	allowed, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+		return okOr(C.stn_rate_limit_policy(handle, buffer, capacity, needed))
+	})
+	if err != nil {
+		return err
+	}
+	p.name, p.config, p.rateLimitPolicy = string(name), string(config), string(allowed)
 	if p.bounds, err = boundsOf(config); err != nil {
 		return err
 	}

@@ -417,6 +417,13 @@ uint32_t stn_policy_config(const struct stn_policy *policy, char *buffer, size_t
 uint32_t stn_policy_fingerprint(const struct stn_policy *policy,
                                 uint32_t *out);
 
+// Writes the value of the header field `RateLimit-Policy`, by which a server tells what its limits allow
+// (draft-ietf-httpapi-ratelimit-headers-10). Empty where the policy has no limits.
+uint32_t stn_rate_limit_policy(const struct stn_policy *policy,
+                               char *buffer,
+                               size_t capacity,
+                               size_t *needed);
+
 // Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`.
 //
 // `gate` is an index as in `by` of `stn_decision`. Fails with `STN_OUT_OF_RANGE` where no gate has it.
@@ -548,6 +555,16 @@ uint32_t stn_explain(const struct stn_policy *policy,
                      size_t capacity,
                      size_t *needed);
 
+// Writes the value of the header field `RateLimit`: what is left of the limits, and when there is more. Empty where there
+// are none.
+uint32_t stn_rate_limit(const struct stn_policy *policy,
+                        const void *state,
+                        size_t size,
+                        uint64_t now_us,
+                        char *buffer,
+                        size_t capacity,
+                        size_t *needed);
+
 // When something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode ends, or a level
 // becomes full. 0 where nothing does.
 uint32_t stn_next_change_at(const struct stn_policy *policy,
@@ -588,6 +605,10 @@ const char *stn_version(void);
 
 // What the system's clock says, in microseconds since the Unix epoch, for hosts that have no clock of their own.
 uint64_t stn_now_us(void);
+
+// A wait in whole seconds, rounded up: the value of a `Retry-After` header that is not too early. `wait_us` is that of a
+// refusal, and not `STN_NEVER`.
+uint64_t stn_wait_s(uint64_t wait_us);
 
 // Reads a `Retry-After` header, strictly: seconds, or an HTTP date in its three forms. `*until_us` receives the instant,
 // or 0 where the value is neither.

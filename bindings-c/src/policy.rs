@@ -82,6 +82,19 @@ pub unsafe extern "C" fn stn_policy_fingerprint(policy: *const stn_policy, out: 
     guard(|| unsafe { put(out, handle(policy)?.policy.fingerprint()) })
 }
 
+/// Writes the value of the header field `RateLimit-Policy`, by which a server tells what its limits allow
+/// (draft-ietf-httpapi-ratelimit-headers-10). Empty where the policy has no limits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_rate_limit_policy(
+    policy: *const stn_policy,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe { give_text(handle(policy)?.policy.rate_limit_policy(), buffer, capacity, needed) })
+}
+
 /// Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`.
 ///
 /// `gate` is an index as in `by` of `stn_decision`. Fails with `STN_OUT_OF_RANGE` where no gate has it.

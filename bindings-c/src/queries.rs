@@ -52,6 +52,27 @@ pub unsafe extern "C" fn stn_explain(
     })
 }
 
+/// Writes the value of the header field `RateLimit`: what is left of the limits, and when there is more. Empty where there
+/// are none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_rate_limit(
+    policy: *const stn_policy,
+    state: *const c_void,
+    size: usize,
+    now_us: u64,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        let policy = &handle(policy)?.policy;
+        let now = instant(now_us)?;
+        let state = lent(policy, state.cast_mut(), size)?;
+        give_text(policy.rate_limit(&state, now), buffer, capacity, needed)
+    })
+}
+
 /// When something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode ends, or a level
 /// becomes full. 0 where nothing does.
 #[unsafe(no_mangle)]

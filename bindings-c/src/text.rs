@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use engine::{Event, Permit, Timestamp, holder_hash, parse_retry_after};
+use engine::{Event, Permit, Timestamp, holder_hash, parse_retry_after, wait_s};
 
 use crate::abi::{
     STN_ABI_VERSION, STN_BAD_HANDLE, STN_BUFFER_TOO_SMALL, STN_CONFIG, STN_INPUT, STN_INTERNAL, STN_MISALIGNED,
@@ -104,6 +104,13 @@ pub extern "C" fn stn_now_us() -> u64 {
         Ok(())
     });
     now_us
+}
+
+/// A wait in whole seconds, rounded up: the value of a `Retry-After` header that is not too early. `wait_us` is that of a
+/// refusal, and not `STN_NEVER`.
+#[unsafe(no_mangle)]
+pub extern "C" fn stn_wait_s(wait_us: u64) -> u64 {
+    wait_s(wait_us)
 }
 
 /// Reads a `Retry-After` header, strictly: seconds, or an HTTP date in its three forms. `*until_us` receives the instant,

@@ -76,10 +76,13 @@ export! {
     state_use(state: u32, policy: u32) -> Status;
     state_free(state: u32);
     snapshot(state: u32) -> Status;
+    rate_limit_policy(policy: u32) -> Status;
+    rate_limit(state: u32, now_us: f64) -> Status;
     explain(state: u32, now_us: f64) -> Status;
     next_change_at(state: u32, now_us: f64) -> Status;
     vacuous_at(state: u32) -> Status;
     wait_ms(wait_us: f64);
+    wait_s(wait_us: f64);
 }
 
 /// Exports functions of `Raw` that take one text or one run of bytes, borrowed there and owned here.

@@ -89,6 +89,14 @@ export class EnginePolicy {
     return engine.number();
   }
 
+  /** The value of the header field `RateLimit-Policy`: what the limits allow. Empty where there are none. */
+  rateLimitPolicy(): string {
+    const { engine, handle } = this.#usable();
+    const raw = engine.raw();
+    engine.check(engine.run(() => raw.rateLimitPolicy(handle)));
+    return engine.text();
+  }
+
   /**
    * What came back from an HTTP call means for the circuit, for the block and for a retry, by the policy's table.
    * @throws InputError where the status is no whole number, or the error none that there is.

@@ -73,6 +73,13 @@ export class Engine {
     return this.number();
   }
 
+  /** A wait in whole seconds, rounded up: the value of a Retry-After header that is not too early. `Infinity` for never. */
+  waitS(waitUs: number): number {
+    const raw = this.raw();
+    this.run(() => raw.waitS(waitUs));
+    return this.number();
+  }
+
   /** Whether its instance trapped. All its policies throw `EngineError` then, for ever. */
   get isBroken(): boolean {
     return this.#broken !== undefined;

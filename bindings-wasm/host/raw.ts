@@ -34,6 +34,8 @@ export interface RawEngine {
   stateFree(state: number): void;
   snapshot(state: number): number;
   command(state: number, json: string, nowUs: number): number;
+  rateLimitPolicy(policy: number): number;
+  rateLimit(state: number, nowUs: number): number;
   explain(state: number, nowUs: number): number;
   nextChangeAt(state: number, nowUs: number): number;
   vacuousAt(state: number): number;
@@ -43,6 +45,7 @@ export interface RawEngine {
   parseRetryAfter(header: string, nowUs: number): number;
   holderHash(name: string): void;
   waitMs(waitUs: number): void;
+  waitS(waitUs: number): void;
   refuse(status: number, text: string): number;
 
   fault(part: number): string | null | undefined;

@@ -165,6 +165,14 @@ export class State {
     return peekAnswer(this.#policy, status);
   }
 
+  /** The value of the header field `RateLimit`: what is left of the limits. Empty where there are none. */
+  rateLimit(nowUs: number): string {
+    const engine = this.#usable();
+    const raw = engine.raw();
+    engine.check(engine.run(() => raw.rateLimit(this.#handle, nowUs)), nowUs);
+    return engine.text();
+  }
+
   /** What an operator needs, as JSON: each gate, its numbers, since when, until when, why. */
   explain(nowUs: number): string {
     const engine = this.#usable();

@@ -47,6 +47,8 @@ export! {
     "stateFree" state_free(state: u32);
     "snapshot" snapshot(state: u32) -> Status;
     "command" command(state: u32, json: &str, now_us: f64) -> Status;
+    "rateLimitPolicy" rate_limit_policy(policy: u32) -> Status;
+    "rateLimit" rate_limit(state: u32, now_us: f64) -> Status;
     "explain" explain(state: u32, now_us: f64) -> Status;
     "nextChangeAt" next_change_at(state: u32, now_us: f64) -> Status;
     "vacuousAt" vacuous_at(state: u32) -> Status;
@@ -56,6 +58,7 @@ export! {
     "eventName" event_name(code: u32) -> Status;
     "holderHash" holder_hash(name: &str);
     "waitMs" wait_ms(wait_us: f64);
+    "waitS" wait_s(wait_us: f64);
     "refuse" refuse(status: Status, text: &str) -> Status;
 }
 

@@ -39,6 +39,7 @@ test('an admitted call is settled, a refusal says who and how long', () => {
   const limit = { gate: 'limit', name: 'calls' };
   assert.deepEqual({ admitted, by, gates, retryAfterUs }, { admitted: false, by: limit, gates: [limit], retryAfterUs: 999_997 });
   assert.equal(engine.waitMs(retryAfterUs), 1000);
+  assert.deepEqual([engine.waitS(retryAfterUs), engine.waitS(1_000_001), engine.waitS(Infinity)], [1, 2, Infinity]);
   assert.equal(state.acquire({ cost: 3 }, NOW + 3).retryAfterUs, Infinity);
 });
 

@@ -130,6 +130,7 @@ const DO = {
   },
   next_change_at: (state, _, nowUs) => ({ answer: instant(state.nextChangeAt(nowUs)) }),
   vacuous_at: (state) => ({ answer: instant(state.vacuousAt()) }),
+  rate_limit: (state, _, nowUs) => ({ answer: { rate_limit_policy: state.policy.rateLimitPolicy(), rate_limit: state.rateLimit(nowUs) } }),
   explain: (state, _, nowUs) => ({ answer: parse(state.explain(nowUs)) }),
   restore(state, fields) {
     try {

@@ -27,6 +27,7 @@ mod error;
 mod explain;
 mod fit;
 mod hash;
+mod headers;
 mod input;
 #[cfg(feature = "serde")]
 mod json;
@@ -84,4 +85,4 @@ pub use snapshot::{
 pub use snapshot_schema::state_schema;
 pub use state::{Live, State, StateMut};
 pub use summary::Summary;
-pub use time::{Timestamp, wait_ms};
+pub use time::{Timestamp, wait_ms, wait_s};

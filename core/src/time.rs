@@ -192,3 +192,12 @@ pub(crate) fn duration_us(d: Duration) -> u64 {
 pub const fn wait_ms(micros: u64) -> u64 {
     micros.div_ceil(1000)
 }
+
+/// A wait in whole seconds, rounded up: the value of a `Retry-After` header that is not too early.
+///
+/// ```
+/// assert_eq!((stanchion::wait_s(1_000_000), stanchion::wait_s(1_000_001)), (1, 2));
+/// ```
+pub const fn wait_s(micros: u64) -> u64 {
+    micros.div_ceil(1_000_000)
+}

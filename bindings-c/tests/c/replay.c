@@ -241,6 +241,15 @@ static said explain(const player *p, const json_t *args) {
     return (said){value, 0, 0};
 }
 
+static said rate_limit(const player *p, const json_t *args) {
+    char allowed[1024], left[1024];
+    size_t needed;
+    (void)args;
+    must(p, stn_rate_limit_policy(p->policy, allowed, sizeof allowed, &needed));
+    must(p, stn_rate_limit(p->policy, p->state, STATE_BYTES, p->now_us, left, sizeof left, &needed));
+    return (said){json_pack("{s:s,s:s}", "rate_limit_policy", allowed, "rate_limit", left), 0, 0};
+}
+
 static uint32_t decode(const player *p, const json_t *digits, stn_error *error) {
     size_t len;
     uint8_t *bytes = from_hex(json_string_value(digits), &len);
@@ -279,7 +288,7 @@ static said do_step(const player *p, const json_t *what) {
         {"acquire", acquire}, {"settle", settle},   {"cancel", cancel},
         {"renew", renew},     {"command", command}, {"peek", peek},
         {"explain", explain}, {"restore", restore}, {"next_change_at", next_change_at},
-        {"vacuous_at", vacuous_at},
+        {"vacuous_at", vacuous_at}, {"rate_limit", rate_limit},
     };
     void *first = json_object_iter((json_t *)(uintptr_t)what);
     const char *kind = first == NULL ? "" : json_object_iter_key(first);

@@ -6,7 +6,9 @@ use alloc::borrow::ToOwned;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 
-use stanchion::{Command, Event, Gate, InputError, Permit, Policy, Reply, holder_hash, parse_retry_after, wait_ms};
+use stanchion::{
+    Command, Event, Gate, InputError, Permit, Policy, Reply, holder_hash, parse_retry_after, wait_ms, wait_s,
+};
 
 use crate::slot::halves;
 use crate::{Held, PermitWords, Raw, Status, number};
@@ -138,6 +140,22 @@ impl Raw {
         self.say(text)
     }
 
+    /// `text` is the value of the header field `RateLimit-Policy`.
+    pub fn rate_limit_policy(&mut self, policy: u32) -> Status {
+        self.with_policy(policy, |raw, policy| raw.say(policy.rate_limit_policy()))
+    }
+
+    /// `text` is the value of the header field `RateLimit`.
+    pub fn rate_limit(&mut self, state: u32, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        let Some(held) = self.states.get(state) else { return self.freed("state", state) };
+        let text = held.policy.rate_limit(&held.state, now);
+        self.say(text)
+    }
+
     /// `value` is the first instant at which something changes by time alone, 0 for none.
     #[inline(never)]
     pub fn next_change_at(&mut self, state: u32, now_us: f64) -> Status {
@@ -225,6 +243,11 @@ impl Raw {
     }
 
     #[inline(never)]
+    /// `value` is the wait in whole seconds, rounded up; never for what is no number of microseconds.
+    pub fn wait_s(&mut self, wait_us: f64) {
+        self.slot.value = number::whole(wait_us).map_or(f64::INFINITY, |wait| number::exact(wait_s(wait)));
+    }
+
     fn with_policy(&mut self, policy: u32, run: impl FnOnce(&mut Self, Arc<Policy>) -> Status) -> Status {
         match self.policy(policy) {
             Ok(policy) => run(self, policy),

@@ -250,6 +250,10 @@ impl Player {
             },
             "next_change_at" => instant(policy.next_change_at(state, self.now)),
             "vacuous_at" => instant(policy.vacuous_at(state)),
+            "rate_limit" => {
+                let rate_limit = policy.rate_limit(state, self.now);
+                json!({ "rate_limit_policy": policy.rate_limit_policy(), "rate_limit": rate_limit })
+            }
             "explain" => serde_json::from_str(&policy.explain(state, self.now).to_json()).map_err(|e| e.to_string())?,
             _ => return Err(format!("unknown step `{kind}`")),
         }))

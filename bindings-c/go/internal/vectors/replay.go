@@ -228,6 +228,9 @@ func (p *player) do(kind string, fields object, args any) (object, error) {
 		return at(m.NextChangeAt())
 	case "vacuous_at":
 		return at(p.policy.VacuousAt())
+	case "rate_limit":
+		left, err := m.RateLimit()
+		return query(object{"rate_limit_policy": p.policy.RateLimitPolicy(), "rate_limit": left}), err
 	case "explain":
 		text, err := m.Explain()
 		if err != nil {
