@@ -68,7 +68,9 @@ type CircuitConfig struct {
 	// What the rates are taken over. Refused without a rate. Default: 60,000 ms in 10 slots.
 	Window *WindowConfig `json:"window,omitempty"`
 
-	// So long after the last result a circuit that is not open reads as new. Null for never. Default: 3600000.
+	// So long after the last result or opening a circuit that is not open reads as new. Null for never. It is as
+	// long as `open_max_ms` by default: an opening of that length ends as new, closed and its growth forgotten.
+	// Default: 3600000.
 	ForgetMS *OrNull[uint32] `json:"forget_ms,omitempty"`
 
 	// How long it stays open the first time. Default: 30000.
@@ -77,7 +79,8 @@ type CircuitConfig struct {
 	// Each further opening lasts so many times as long; at most three decimals. Default: 1.
 	OpenMultiplier *float64 `json:"open_multiplier,omitempty"`
 
-	// No opening lasts longer. At least `open_ms`. Default: the larger of `open_ms` and 3,600,000.
+	// No opening lasts longer. At least `open_ms`. One that lasts as long as `forget_ms` ends without a probe.
+	// Default: the larger of `open_ms` and 3,600,000.
 	OpenMaxMS *uint32 `json:"open_max_ms,omitempty"`
 
 	// Shortens each open time by up to so many percent, so that hosts do not probe in step; at most two decimals.

@@ -110,7 +110,7 @@ export interface CircuitConfig {
   readonly window?: WindowConfig | undefined;
 
   /**
-   * So long after the last result a circuit that is not open reads as new. Null for never.
+   * So long after the last result or opening a circuit that is not open reads as new. Null for never. It is as long as `openMaxMs` by default: an opening of that length ends as new, closed and its growth forgotten.
    * From 1 to 4,294,967,295.
    * @default 3600000
    */
@@ -131,7 +131,7 @@ export interface CircuitConfig {
   readonly openMultiplier?: number | undefined;
 
   /**
-   * No opening lasts longer. At least `openMs`. Default: the larger of `openMs` and 3,600,000.
+   * No opening lasts longer. At least `openMs`. One that lasts as long as `forgetMs` ends without a probe. Default: the larger of `openMs` and 3,600,000.
    * From 1 to 4,294,967,295.
    */
   readonly openMaxMs?: number | undefined;

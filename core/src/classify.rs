@@ -36,11 +36,23 @@ pub enum Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// An answer without a Retry-After header.
+    ///
+    /// ```
+    /// use stanchion::Reply;
+    ///
+    /// assert!(matches!(Reply::status(503), Reply::Status { status: 503, retry_after: None, .. }));
+    /// ```
     pub const fn status(status: u32) -> Self {
         Self::Status { status, retry_after: None }
     }
 
     /// The same with the value of its Retry-After header. Network errors have none.
+    ///
+    /// ```
+    /// use stanchion::Reply;
+    ///
+    /// assert!(matches!(Reply::status(503).retry_after("120"), Reply::Status { retry_after: Some("120"), .. }));
+    /// ```
     #[must_use]
     pub const fn retry_after(self, value: &'a str) -> Self {
         match self {
@@ -51,6 +63,16 @@ impl<'a> Reply<'a> {
 }
 
 /// What a reply means.
+///
+/// ```
+/// use core::time::Duration;
+/// use stanchion::{BlockConfig, Policy, Reply, Retry, Timestamp};
+///
+/// let policy = Policy::builder("api").block(BlockConfig::new()).build().unwrap();
+/// let meaning = policy.classify(&Reply::status(429).retry_after("120"), Timestamp::MIN);
+/// let later = Timestamp::MIN.saturating_add(Duration::from_secs(120));
+/// assert_eq!((meaning.block_until, meaning.retry), (Some(later), Retry::Always));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Classified {

@@ -12,14 +12,11 @@ use crate::time::Timestamp;
 /// How a call ended. These are all: it says something for the protected system, against it, or nothing.
 ///
 /// ```
-/// use stanchion::Outcome;
+/// use stanchion::{BulkheadConfig, Outcome, Policy, Reply, Timestamp};
 ///
-/// let outcome = |status: u16| match status {
-///     429 | 500..=599 => Outcome::Failure,
-///     400..=499 => Outcome::Ignored,
-///     _ => Outcome::Success,
-/// };
-/// assert_eq!([200, 404, 503].map(outcome), [Outcome::Success, Outcome::Ignored, Outcome::Failure]);
+/// let policy = Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap();
+/// let outcome = |status| policy.classify(&Reply::status(status), Timestamp::MIN).outcome;
+/// assert_eq!([200, 404, 503].map(outcome), [Outcome::Success, Outcome::Success, Outcome::Failure]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(

@@ -12,7 +12,7 @@ use crate::config::fault::Quoted;
 #[cfg(feature = "serde")]
 use crate::config::schema;
 use crate::config::table::{
-    Datum, Field, Map, Named, Place, Row, Shape, Table, argument, config, field_type, how, range, row,
+    Datum, Field, Map, Named, Place, Row, Shape, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
@@ -217,16 +217,18 @@ config! {
     /// assert_eq!(locked.retry, Some(Retry::Idempotent));
     /// ```
     pub struct ClassifyRule {
+        /// assert_eq!((config.outcome, config.retry), (None, None));
+        new();
         required {}
         optional {
             /// What it says about the protected system.
-            outcome: derived(Outcome), "as without the rule";
+            outcome: derived(Outcome), "as without the rule", e.g. Outcome::Ignored;
             /// What its Retry-After header does. Only statuses have one.
-            retry_after: derived(RetryAfterHeader), "as without the rule";
+            retry_after: derived(RetryAfterHeader), "as without the rule", e.g. RetryAfterHeader::Ignore;
             /// For how long it closes the policy's block where no header says until when. 0 for not at all.
-            block_ms: derived(u32) in 0..=4_294_967_295, "as without the rule";
+            block_ms: derived(u32) in 0..=4_294_967_295, "as without the rule", e.g. 1_000;
             /// Whether the request may be made again.
-            retry: derived(Retry), "as without the rule";
+            retry: derived(Retry), "as without the rule", e.g. Retry::Never;
         }
     }
 }
@@ -259,12 +261,24 @@ pub struct ClassifyConfig {
 
 impl ClassifyConfig {
     /// Nothing otherwise than in the default table.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::ClassifyConfig::new(), stanchion::ClassifyConfig::default());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { rules: Vec::new() }
     }
 
     /// The same with a rule, in place of an earlier one for the same.
+    ///
+    /// ```
+    /// use stanchion::{ClassifyConfig, ClassifyRule, On, Outcome};
+    ///
+    /// let ignored = ClassifyRule::new().outcome(Outcome::Ignored);
+    /// let config = ClassifyConfig::new().on(On::Status(409), ignored.clone());
+    /// assert_eq!(config.rule(On::Status(409)), Some(&ignored));
+    /// ```
     #[must_use]
     pub fn on(mut self, on: On, rule: ClassifyRule) -> Self {
         match self.rules.iter_mut().find(|(other, _)| *other == on) {
@@ -275,6 +289,10 @@ impl ClassifyConfig {
     }
 
     /// The rule for exactly that.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::ClassifyConfig::new().rule(stanchion::On::Class(5)), None);
+    /// ```
     pub fn rule(&self, on: On) -> Option<&ClassifyRule> {
         self.rules.iter().find(|(other, _)| *other == on).map(|(_, rule)| rule)
     }

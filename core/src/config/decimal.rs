@@ -59,8 +59,16 @@ decimals! {
     /// ```
     Percent, 100, 2,
     /// So many hundredths of a percent. Its range is checked when the policy is built.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Percent::from_basis_points(1_250).to_string(), "12.5");
+    /// ```
     from_basis_points,
     /// In hundredths of a percent.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Percent::from(50).basis_points(), 5_000);
+    /// ```
     basis_points
 }
 
@@ -77,8 +85,16 @@ decimals! {
     /// ```
     Multiplier, 1000, 3,
     /// So many thousandths. Its range is checked when the policy is built.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Multiplier::from_thousandths(1_500).to_string(), "1.5");
+    /// ```
     from_thousandths,
     /// In thousandths.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Multiplier::from(2).thousandths(), 2_000);
+    /// ```
     thousandths
 }
 

@@ -1,7 +1,7 @@
 //! The one table: each field of a configuration is declared once, and the declaration yields all that is known of it.
 //!
-//! `config!` takes a struct's fields with their kind, type, range, default and doc, and makes of them the struct, its
-//! setters, and a [`Table`]: its rows as data, and its fields where they stand. The check of the ranges, the JSON reader
+//! `config!` takes a struct's fields with their kind, type, range, default, an example and doc, and makes of them the struct, its
+//! setters with examples that run, and a [`Table`]: its rows as data, and its fields where they stand. The check of the ranges, the JSON reader
 //! and writer and the JSON Schema each go through any table by these. So a range or a default cannot differ between the
 //! typed path, the JSON path and the documentation.
 //!
@@ -186,17 +186,37 @@ macro_rules! argument {
 }
 pub(crate) use argument;
 
+/// What stands in the struct after a setter took its example.
+macro_rules! kept {
+    (plain $eg:expr) => {
+        stringify!($eg)
+    };
+    (plain $eg:expr => $kept:expr) => {
+        stringify!($kept)
+    };
+    ($how:ident $eg:expr) => {
+        concat!("Some(", stringify!($eg), ")")
+    };
+    ($how:ident $eg:expr => $kept:expr) => {
+        concat!("Some(", stringify!($kept), ")")
+    };
+}
+pub(crate) use kept;
+
 macro_rules! config {
     (
         $(#[doc = $about:literal])+
         pub struct $Name:ident {
+            $(#[doc = $example:literal])+
+            new $args:tt;
             required { $(
                 $(#[doc = $rdoc:literal])+
                 $rname:ident: $rty:ident $(in $rlo:literal ..= $rhi:literal)?;
             )* }
             optional { $(
                 $(#[doc = $odoc:literal])+
-                $oname:ident: $how:ident($($oty:tt)+) $(in $olo:literal ..= $ohi:literal)?, $default:expr;
+                $oname:ident: $how:ident($($oty:tt)+) $(in $olo:literal ..= $ohi:literal)?, $default:expr,
+                e.g. $eg:expr $(=> $kept:expr)?;
             )* }
         }
     ) => {
@@ -210,6 +230,13 @@ macro_rules! config {
 
         impl $Name {
             /// One with these values, and the defaults for all others. Checked when the policy is built.
+            ///
+            /// ```
+            #[doc = concat!("use stanchion::", stringify!($Name), ";")]
+            ///
+            #[doc = concat!("let config = ", stringify!($Name), "::new", stringify!($args), ";")]
+            $(#[doc = $example])+
+            /// ```
             #[must_use]
             pub fn new($($rname: argument!(plain $rty)),*) -> Self {
                 Self {
@@ -220,6 +247,13 @@ macro_rules! config {
 
             $(
                 $(#[doc = $odoc])+
+                ///
+                /// ```
+                /// # use stanchion::*;
+                #[doc = concat!("let config = ", stringify!($Name), "::new", stringify!($args), ";")]
+                #[doc = concat!("let config = config.", stringify!($oname), "(", stringify!($eg), ");")]
+                #[doc = concat!("assert_eq!(config.", stringify!($oname), ", ", kept!($how $eg $(=> $kept)?), ");")]
+                /// ```
                 #[must_use]
                 pub fn $oname(mut self, value: argument!($how $($oty)+)) -> Self {
                     self.$oname = how::$how::set(value);

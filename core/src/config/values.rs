@@ -184,6 +184,14 @@ macro_rules! word_values {
             const ALL: &'static [Self] = &[$(Self::$Variant),+];
 
             /// The word that stands for it in JSON.
+            ///
+            /// ```
+            #[doc = concat!("use stanchion::", stringify!($Name), ";")]
+            ///
+            $(#[doc = concat!(
+                "assert_eq!(", stringify!($Name), "::", stringify!($Variant), ".name(), ", stringify!($word), ");"
+            )])+
+            /// ```
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$Variant => $word,)+ }
             }

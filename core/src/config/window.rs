@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 #[cfg(feature = "serde")]
 use crate::config::schema;
 use crate::config::table::{
-    Field, Kind, Named, Place, Row, Shape, Table, Tables, argument, config, field_type, how, range, row,
+    Field, Kind, Named, Place, Row, Shape, Table, Tables, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
@@ -26,6 +26,8 @@ config! {
     /// assert!(circuit.window.is_some());
     /// ```
     pub struct CallWindow {
+        /// assert_eq!(config.calls, 100);
+        new(100);
         required {
             /// How many calls.
             calls: u32 in 1..=1_024;
@@ -44,13 +46,15 @@ config! {
     /// assert!(circuit.window.is_some());
     /// ```
     pub struct TimeWindow {
+        /// assert_eq!((config.ms, config.slots), (60_000, 10));
+        new(60_000);
         required {
             /// How long.
             ms: u32 in 1..=4_294_967_295;
         }
         optional {
             /// In how many slots. Nothing older than the window counts; something may leave up to a slot early.
-            slots: plain(u32) in 1..=64, 10;
+            slots: plain(u32) in 1..=64, 10, e.g. 6;
         }
     }
 }
