@@ -29,10 +29,12 @@ const wasmBeside = {
   resolveId: (id) => (/\.wasm(\?module)?$/.test(id) ? { id: `../../../${id.slice(id.lastIndexOf('/') + 1)}`, external: true } : null),
 };
 
+const BYTES = ['bytes.js', 'base64.js'].map((name) => join(wasm, 'pkg', name));
+
 /** Nobody debugs into the module's bytes: they have no place in a source map. */
 const bytesWithoutMap = {
   name: 'bytes-without-map',
-  load: (id) => (id === join(wasm, 'pkg/bytes.js') ? { code: readFileSync(id, 'utf8'), map: { mappings: '' } } : null),
+  load: (id) => (BYTES.includes(id) ? { code: readFileSync(id, 'utf8'), map: { mappings: '' } } : null),
 };
 
 async function bundleScripts({ name, module, native, isCommonJs }) {

@@ -11,7 +11,7 @@ export const ENTRIES = ['index', 'store', 'testing'];
 export const CONDITIONS = [
   { name: 'workerd', module: 'workerd', native: 'elsewhere' },
   { name: 'edge-light', module: 'edge-light', native: 'elsewhere' },
-  { name: 'node', module: 'bytes', native: 'node', isCommonJs: true },
+  { name: 'node', module: 'node', native: 'node', isCommonJs: true },
   { name: 'browser', folder: 'default' },
   { name: 'default', module: 'bytes', native: 'elsewhere' },
 ];

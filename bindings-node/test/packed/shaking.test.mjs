@@ -7,10 +7,8 @@ import test from 'node:test';
 import { build } from 'esbuild';
 
 import { BUNDLERS } from './bundlers.mjs';
-import { withAddon } from './support.mjs';
+import { WASM, withAddon } from './support.mjs';
 
-/** How the engine's bytes begin, in base64. */
-const WASM = 'AGFzbQE';
 const ADDON = /stanchion-\$|createRequire|\.node\b/;
 /** What the errors need, which the program that is shaken uses. */
 const LARGEST_SHAKEN = 2500;

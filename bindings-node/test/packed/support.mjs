@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { text } from '../../../bindings-wasm/pkg/bytes.js';
+
 const folder = process.env.STANCHION_PACKED;
 if (folder === undefined) throw new Error('these tests want the packed package: run `npm run test:packed -w stanchion`');
 
@@ -15,6 +17,8 @@ export const withoutAddon = join(folder, 'without-addon');
 export const installed = join(withAddon, 'node_modules/stanchion');
 /** The packed package. */
 export const tarball = join(folder, 'tarballs', readdirSync(join(folder, 'tarballs')).find((name) => /^stanchion-\d/.test(name)));
+/** How the engine's bytes begin where they are text that downloads small. */
+export const WASM = text.slice(0, 60);
 /** What the programs say in every runtime. */
 export const FACTS = {
   told: [['Error', 'failed'], ['Error', 'failed'], ['RejectedError', '`api` is held up by its circuit: retry after 30000 ms'], 'called'],
