@@ -315,14 +315,19 @@ unsafe impl Sized32 for stn_store_options {}
 // SAFETY: as above.
 unsafe impl Sized32 for stn_stored {}
 
+#[expect(clippy::cast_possible_truncation, reason = "each half is taken")]
 impl From<&Permit> for stn_permit {
+    #[inline]
     fn from(permit: &Permit) -> Self {
-        Self { words: permit.to_words() }
+        let [low, high] = permit.to_raw();
+        Self { words: [low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32] }
     }
 }
 
 impl From<stn_permit> for Permit {
+    #[inline]
     fn from(permit: stn_permit) -> Self {
-        Self::from_words(permit.words)
+        let [a, b, c, d] = permit.words.map(u64::from);
+        Self::from_raw([a | (b << 32), c | (d << 32)])
     }
 }

@@ -11,7 +11,7 @@ use crate::abi::{
     STN_NULL_POINTER, STN_OK, STN_OUT_OF_RANGE, STN_STATE_BYTES, STN_STATE_MEMORY, STN_STORE, STN_STRUCT_SIZE,
     stn_error,
 };
-use crate::hand::{Out, words};
+use crate::hand::{taken, words};
 use crate::text::{status_name, status_text};
 
 /// A failure that its status tells in full: what the hot entries end with. Four bytes, nothing to drop.
@@ -75,7 +75,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Status>) -> u32 {
 /// started, and nobody decides on it.
 ///
 /// # Safety
-/// `state` is what [`lent`] takes.
+/// `state` is what [`opened`](crate::state::opened) takes.
 #[inline]
 pub(crate) unsafe fn guard_step(state: *mut c_void, size: usize, body: impl FnOnce() -> Result<(), Status>) -> u32 {
     let status = guard(body);
@@ -86,12 +86,36 @@ pub(crate) unsafe fn guard_step(state: *mut c_void, size: usize, body: impl FnOn
     status
 }
 
+/// A step that nearly always goes the short way: where `plain` does not, having written nothing, `whole` asks all again and
+/// tells what is wrong. Nothing of it stands in the way of the short one.
+///
+/// # Safety
+/// As [`guard_step`].
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
+pub(crate) unsafe fn guard_plain(
+    state: *mut c_void,
+    size: usize,
+    plain: impl FnOnce() -> Option<()>,
+    whole: impl FnOnce() -> u32,
+) -> u32 {
+    match catch_unwind(AssertUnwindSafe(plain)) {
+        Ok(Some(())) => STN_OK,
+        Ok(None) => whole(),
+        Err(panic) => {
+            // SAFETY: the caller lends the memory, as for the body.
+            unsafe { unstart(state, size) };
+            caught(panic)
+        }
+    }
+}
+
 /// Marks lent memory as never started.
 ///
 /// # Safety
-/// `state` is what [`lent`] takes.
+/// `state` is what [`opened`](crate::state::opened) takes.
 #[cold]
-pub(crate) unsafe fn unstart(state: *mut c_void, size: usize) {
+unsafe fn unstart(state: *mut c_void, size: usize) {
     // SAFETY: the caller lends the memory.
     if let Ok([first, ..]) = unsafe { words(state, size) } {
         *first = 0;
@@ -113,6 +137,26 @@ pub(crate) unsafe fn guard_telling(error: *mut stn_error, body: impl FnOnce() ->
     fault.status()
 }
 
+/// As [`guard_step`], and tells a failure to the caller's struct.
+///
+/// # Safety
+/// As [`guard_step`] and [`guard_telling`].
+pub(crate) unsafe fn guard_step_telling(
+    state: *mut c_void,
+    size: usize,
+    error: *mut stn_error,
+    body: impl FnOnce() -> Result<(), Fault>,
+) -> u32 {
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        let status = guard_telling(error, body);
+        if status == STN_INTERNAL {
+            unstart(state, size);
+        }
+        status
+    }
+}
+
 #[cold]
 fn caught(panic: Box<dyn std::any::Any + Send>) -> u32 {
     // What was thrown may itself throw when it is dropped, and nothing may leave here.
@@ -126,7 +170,7 @@ fn caught(panic: Box<dyn std::any::Any + Send>) -> u32 {
 /// As [`guard_telling`].
 pub(crate) unsafe fn tell(error: *mut stn_error, fault: &Fault) {
     // SAFETY: the caller vouches for `error`.
-    let Ok(out) = (unsafe { Out::new(error) }) else { return };
+    let Ok(out) = (unsafe { taken(error) }) else { return };
     let mut told = stn_error {
         struct_size: out.struct_size,
         status: fault.status(),
@@ -146,7 +190,7 @@ pub(crate) unsafe fn tell(error: *mut stn_error, fault: &Fault) {
         Fault::State(e) => told.fields(e.code(), [""; 3], &e.to_string()),
         Fault::Store(e) => told.fields(e.code(), [""; 3], &e.to_string()),
     }
-    out.write(told);
+    *out = told;
 }
 
 impl stn_error {

@@ -1,8 +1,9 @@
 //! The checks of what callers hand in: handles, structs, memory, texts; and what is handed out.
 
 use std::ffi::{c_char, c_void};
+use std::hint::cold_path;
 
-use engine::{Policy, StateMut, Timestamp};
+use engine::Timestamp;
 
 use crate::abi::Sized32;
 use crate::guard::{
@@ -28,11 +29,11 @@ struct Marked<T> {
 pub(crate) unsafe fn handle<'a, T: Handle>(pointer: *const T) -> Result<&'a T, Status> {
     let marked = pointer.cast::<Marked<T>>();
     if marked.is_null() {
-        return Err(NULL_POINTER);
+        return fails(NULL_POINTER);
     }
-    // SAFETY: aligned, and a handle begins with its magic.
-    if !marked.is_aligned() || unsafe { marked.cast::<u64>().read() } != T::MAGIC {
-        return Err(BAD_HANDLE);
+    // SAFETY: a handle begins with its magic; what is none is only looked at.
+    if unsafe { marked.cast::<u64>().read_unaligned() } != T::MAGIC {
+        return fails(BAD_HANDLE);
     }
     // SAFETY: it is a live handle of this kind.
     Ok(unsafe { &(*marked).value })
@@ -72,11 +73,21 @@ pub(crate) unsafe fn give_handle<T: Handle>(
 /// None beyond what the type says: the pointer is only looked at.
 #[inline]
 pub(crate) unsafe fn check<T>(pointer: *const T) -> Result<(), Status> {
-    match (pointer.is_null(), pointer.is_aligned()) {
-        (true, _) => Err(NULL_POINTER),
-        (_, false) => Err(MISALIGNED),
-        _ => Ok(()),
+    if pointer.is_null() {
+        return fails(NULL_POINTER);
     }
+    if !pointer.is_aligned() {
+        return fails(MISALIGNED);
+    }
+    Ok(())
+}
+
+/// A failure, told to the compiler to be rare: it then leaves each check a test and a jump.
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
+pub(crate) fn fails<T>(status: Status) -> Result<T, Status> {
+    cold_path();
+    Err(status)
 }
 
 /// The caller's struct that is read, of which the fields that it knows are there.
@@ -89,38 +100,35 @@ pub(crate) unsafe fn given<'a, T: Sized32>(pointer: *const T) -> Result<&'a T, S
     unsafe { check(pointer)? };
     // SAFETY: as above; it begins with its size.
     if (unsafe { pointer.cast::<u32>().read() } as usize) < size_of::<T>() {
-        return Err(STRUCT_SIZE);
+        return fails(STRUCT_SIZE);
     }
     // SAFETY: it is at least as large as its type, and any bits are a value.
     Ok(unsafe { &*pointer })
 }
 
-/// The caller's struct that is written. It may be uninitialised but for its size.
-pub(crate) struct Out<T> {
-    pointer: *mut T,
-    pub(crate) struct_size: u32,
+/// The caller's struct that is written, field by field: what is copied whole is read again before it is there.
+///
+/// # Safety
+/// `pointer` is null or the caller's struct, initialised, with its size in it, and nobody else uses it meanwhile.
+#[inline]
+pub(crate) unsafe fn taken<'a, T: Sized32>(pointer: *mut T) -> Result<&'a mut T, Status> {
+    // SAFETY: the caller vouches for the pointer.
+    unsafe { given(pointer)? };
+    // SAFETY: as above, and nobody else uses it.
+    Ok(unsafe { &mut *pointer })
 }
 
-impl<T: Sized32> Out<T> {
-    /// # Safety
-    /// `pointer` is null or the caller's struct, with its size in it, and nobody else uses it until `write`.
-    #[inline]
-    pub(crate) unsafe fn new(pointer: *mut T) -> Result<Self, Status> {
-        // SAFETY: the caller vouches for the pointer.
-        unsafe { check(pointer)? };
-        // SAFETY: as above; it begins with its size.
-        let struct_size = unsafe { pointer.cast::<u32>().read() };
-        if (struct_size as usize) < size_of::<T>() {
-            return Err(STRUCT_SIZE);
-        }
-        Ok(Self { pointer, struct_size })
+/// As [`taken`], of a struct that may be null because nobody asks.
+///
+/// # Safety
+/// As [`taken`].
+#[inline]
+pub(crate) unsafe fn maybe_taken<'a, T: Sized32>(pointer: *mut T) -> Result<Option<&'a mut T>, Status> {
+    if pointer.is_null() {
+        return Ok(None);
     }
-
-    #[inline]
-    pub(crate) fn write(self, value: T) {
-        // SAFETY: `new` checked it, and its caller vouched for it.
-        unsafe { self.pointer.write(value) }
-    }
+    // SAFETY: the caller vouches for the pointer.
+    unsafe { taken(pointer) }.map(Some)
 }
 
 /// Lent memory as words.
@@ -133,20 +141,10 @@ pub(crate) unsafe fn words<'a>(state: *mut c_void, size: usize) -> Result<&'a mu
     // SAFETY: it is only looked at.
     unsafe { check(first)? };
     if size > isize::MAX as usize {
-        return Err(OUT_OF_RANGE);
+        return fails(OUT_OF_RANGE);
     }
     // SAFETY: aligned, not null, and the caller lends so many bytes.
     Ok(unsafe { std::slice::from_raw_parts_mut(first, size / 8) })
-}
-
-/// A state that was started in lent memory.
-///
-/// # Safety
-/// `state` is null or `size` bytes, initialised, that the caller lends until the entry returns.
-#[inline]
-pub(crate) unsafe fn lent<'a>(policy: &Policy, state: *mut c_void, size: usize) -> Result<StateMut<'a>, Status> {
-    // SAFETY: the caller vouches for the memory.
-    policy.open(unsafe { words(state, size)? }).map_err(|_| STATE_MEMORY)
 }
 
 /// Lent memory in which a state is to be made.
@@ -245,5 +243,8 @@ pub(crate) unsafe fn put<T>(out: *mut T, value: T) -> Result<(), Status> {
 /// An instant of the caller.
 #[inline]
 pub(crate) fn instant(now_us: u64) -> Result<Timestamp, Status> {
-    Timestamp::from_micros(now_us).ok_or(OUT_OF_RANGE)
+    match Timestamp::from_micros(now_us) {
+        Some(now) => Ok(now),
+        None => fails(OUT_OF_RANGE),
+    }
 }

@@ -5,8 +5,9 @@ use std::ffi::{c_char, c_void};
 use crate::abi::{stn_acquire_options, stn_classified, stn_decision, stn_reply};
 use crate::convert::{instant_or_zero, reply, wish};
 use crate::guard::guard;
-use crate::hand::{Out, give_text, handle, instant, lent, put};
+use crate::hand::{give_text, handle, instant, put, taken};
 use crate::policy::stn_policy;
+use crate::state::opened;
 
 /// What an acquire would be answered now. Nothing is written to the state, and no permit is given.
 ///
@@ -22,12 +23,8 @@ pub unsafe extern "C" fn stn_peek(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let policy = &handle(policy)?.policy;
-        let out = Out::new(out)?;
-        let wish = wish(options)?;
-        let now = instant(now_us)?;
-        let state = lent(policy, state.cast_mut(), size)?;
-        out.peeked(&policy.peek(&state, &wish, now));
+        let (policy, state) = opened(policy, state.cast_mut(), size)?;
+        taken(out)?.peeked(&policy.peek(&state, &wish(options)?, instant(now_us)?));
         Ok(())
     })
 }
@@ -45,10 +42,8 @@ pub unsafe extern "C" fn stn_explain(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let policy = &handle(policy)?.policy;
-        let now = instant(now_us)?;
-        let state = lent(policy, state.cast_mut(), size)?;
-        give_text(policy.explain(&state, now).to_json(), buffer, capacity, needed)
+        let (policy, state) = opened(policy, state.cast_mut(), size)?;
+        give_text(policy.explain(&state, instant(now_us)?).to_json(), buffer, capacity, needed)
     })
 }
 
@@ -66,10 +61,8 @@ pub unsafe extern "C" fn stn_rate_limit(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let policy = &handle(policy)?.policy;
-        let now = instant(now_us)?;
-        let state = lent(policy, state.cast_mut(), size)?;
-        give_text(policy.rate_limit(&state, now), buffer, capacity, needed)
+        let (policy, state) = opened(policy, state.cast_mut(), size)?;
+        give_text(policy.rate_limit(&state, instant(now_us)?), buffer, capacity, needed)
     })
 }
 
@@ -85,10 +78,8 @@ pub unsafe extern "C" fn stn_next_change_at(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let policy = &handle(policy)?.policy;
-        let now = instant(now_us)?;
-        let state = lent(policy, state.cast_mut(), size)?;
-        put(out, instant_or_zero(policy.next_change_at(&state, now)))
+        let (policy, state) = opened(policy, state.cast_mut(), size)?;
+        put(out, instant_or_zero(policy.next_change_at(&state, instant(now_us)?)))
     })
 }
 
@@ -103,8 +94,7 @@ pub unsafe extern "C" fn stn_vacuous_at(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let policy = &handle(policy)?.policy;
-        let state = lent(policy, state.cast_mut(), size)?;
+        let (policy, state) = opened(policy, state.cast_mut(), size)?;
         put(out, instant_or_zero(policy.vacuous_at(&state)))
     })
 }
@@ -122,9 +112,7 @@ pub unsafe extern "C" fn stn_classify(
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
         let policy = &handle(policy)?.policy;
-        let out = Out::new(out)?;
-        let classified = policy.classify(&reply(what)?, instant(now_us)?);
-        out.classified(&classified);
+        taken(out)?.set(&policy.classify(&reply(what)?, instant(now_us)?));
         Ok(())
     })
 }

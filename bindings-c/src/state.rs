@@ -2,12 +2,28 @@
 
 use std::ffi::c_void;
 
-use engine::Live;
+use engine::{Live, Policy, StateMut};
 
 use crate::abi::stn_error;
-use crate::guard::{guard, guard_telling};
-use crate::hand::{blank, bytes, give, handle, instant, lent, put};
+use crate::guard::{STATE_MEMORY, Status, guard, guard_telling};
+use crate::hand::{blank, bytes, give, handle, instant, put, words};
 use crate::policy::stn_policy;
+
+/// A policy, and the state that was started in lent memory and is asked or worked on under it.
+///
+/// # Safety
+/// `policy` is null or a handle that nobody frees meanwhile, `state` null or `size` bytes, initialised, that the caller
+/// lends until the entry returns.
+pub(crate) unsafe fn opened<'a>(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+) -> Result<(&'a Policy, StateMut<'a>), Status> {
+    // SAFETY: the caller vouches for handle and memory.
+    let (policy, words) = unsafe { (&*handle(policy)?.policy, words(state, size)?) };
+    let state = policy.open(words).map_err(|_| STATE_MEMORY)?;
+    Ok((policy, state))
+}
 
 /// How many bytes the live state of this policy takes: the `size` of the memory that you lend.
 ///
@@ -53,7 +69,7 @@ pub unsafe extern "C" fn stn_state_init(
         let policy = &handle(policy)?.policy;
         let now = instant(now_us)?;
         let memory = blank(state, size, policy.state_words() * 8)?;
-        policy.new_state_in(memory, now).map(drop).map_err(|_| crate::guard::STATE_MEMORY)
+        policy.new_state_in(memory, now).map(drop).map_err(|_| STATE_MEMORY)
     })
 }
 
@@ -97,7 +113,7 @@ pub unsafe extern "C" fn stn_state_encode(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let state = lent(&handle(policy)?.policy, state.cast_mut(), size)?;
+        let (_, state) = opened(policy, state.cast_mut(), size)?;
         give(&state.to_bytes(), buffer, capacity, needed)
     })
 }

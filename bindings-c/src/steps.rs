@@ -2,15 +2,14 @@
 
 use std::ffi::{c_char, c_void};
 
-use engine::{Command, Permit};
+use engine::{Command, Events, Permit, Policy, StateMut, Step, Timestamp};
 
-use crate::abi::{
-    STN_INTERNAL, stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options,
-};
-use crate::convert::{answer_to, answered, end, wish};
-use crate::guard::{Status, guard_step, guard_telling};
-use crate::hand::{Out, check, handle, instant, lent, text};
+use crate::abi::{stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options};
+use crate::convert::{Code, answered, end, wish};
+use crate::guard::{Status, guard_plain, guard_step, guard_step_telling};
+use crate::hand::{check, handle, instant, maybe_taken, taken, text, words};
 use crate::policy::stn_policy;
+use crate::state::opened;
 
 /// # Safety
 /// `permit` is null or the caller's.
@@ -38,16 +37,59 @@ pub unsafe extern "C" fn stn_acquire(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
+        let plain = move || {
+            let (policy, words) = (handle(policy).ok()?, words(state, size).ok()?);
+            let (out, wish, now) = (taken(out).ok()?, wish(options).ok()?, instant(now_us).ok()?);
+            let (permit, changed) = policy.policy.acquire_plainly(words, wish, now)?;
+            out.admitted(&permit, changed, Events::NONE);
+            Some(())
+        };
+        guard_plain(state, size, plain, move || acquire(policy, state, size, options, now_us, out))
+    }
+}
+
+/// The whole way of `stn_acquire`.
+///
+/// # Safety
+/// As it.
+#[cold]
+unsafe fn acquire(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+    options: *const stn_acquire_options,
+    now_us: u64,
+    out: *mut stn_decision,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
         guard_step(state, size, || {
-            let policy = &handle(policy)?.policy;
-            let out = Out::new(out)?;
-            let wish = wish(options)?;
-            let now = instant(now_us)?;
-            let mut state = lent(policy, state, size)?;
-            out.decided(policy.acquire(&mut state, wish, now));
+            let (policy, mut state) = opened(policy, state, size)?;
+            let (out, wish, now) = (taken(out)?, wish(options)?, instant(now_us)?);
+            let step = policy.acquire(&mut state, wish, now);
+            out.decided(step.answer.into_result().map_err(Some), step.changed, step.events);
             Ok(())
         })
     }
+}
+
+/// What the steps after an acquire have in common. `decide` reads the rest of what the caller handed in first.
+///
+/// # Safety
+/// The pointers are the caller's, by the header's conventions.
+unsafe fn step<T: Code, E: From<Status>>(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+    now_us: u64,
+    out: *mut stn_answer,
+    decide: impl FnOnce(&Policy, &mut StateMut<'_>, Timestamp) -> Result<Step<T>, E>,
+) -> Result<(), E> {
+    // SAFETY: the caller vouches for the pointers.
+    let ((policy, mut state), out) = unsafe { (opened(policy, state, size)?, maybe_taken(out)?) };
+    let step = decide(policy, &mut state, instant(now_us)?)?;
+    answered(out, &step.answer, step.changed, step.events);
+    Ok(())
 }
 
 /// Tells how a call ended: its slot and its probe come back, the circuit learns, the actual cost corrects the limits.
@@ -65,16 +107,38 @@ pub unsafe extern "C" fn stn_settle(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
+        let plain = move || {
+            let (policy, words) = (handle(policy).ok()?, words(state, size).ok()?);
+            let (out, permit) = (maybe_taken(out).ok()?, permit_of(permit).ok()?);
+            let (end, now) = (end(options).ok()?, instant(now_us).ok()?);
+            let (answer, changed) = policy.policy.settle_plainly(words, &permit, end, now)?;
+            answered(out, &answer, changed, Events::NONE);
+            Some(())
+        };
+        guard_plain(state, size, plain, move || settle(policy, state, size, permit, options, now_us, out))
+    }
+}
+
+/// The whole way of `stn_settle`.
+///
+/// # Safety
+/// As it.
+#[cold]
+unsafe fn settle(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+    permit: *const stn_permit,
+    options: *const stn_settle_options,
+    now_us: u64,
+    out: *mut stn_answer,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
         guard_step(state, size, || {
-            let policy = &handle(policy)?.policy;
-            let out = answer_to(out)?;
-            let permit = permit_of(permit)?;
-            let end = end(options)?;
-            let now = instant(now_us)?;
-            let mut state = lent(policy, state, size)?;
-            let step = policy.settle(&mut state, permit, end, now);
-            answered(out, &step.answer, step.changed, step.events);
-            Ok(())
+            step(policy, state, size, now_us, out, |policy, state, now| {
+                Ok(policy.settle(state, permit_of(permit)?, end(options)?, now))
+            })
         })
     }
 }
@@ -95,14 +159,9 @@ pub unsafe extern "C" fn stn_cancel(
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
         guard_step(state, size, || {
-            let policy = &handle(policy)?.policy;
-            let out = answer_to(out)?;
-            let permit = permit_of(permit)?;
-            let now = instant(now_us)?;
-            let mut state = lent(policy, state, size)?;
-            let step = policy.cancel(&mut state, permit, now);
-            answered(out, &step.answer, step.changed, step.events);
-            Ok(())
+            step(policy, state, size, now_us, out, |policy, state, now| {
+                Ok(policy.cancel(state, permit_of(permit)?, now))
+            })
         })
     }
 }
@@ -122,14 +181,10 @@ pub unsafe extern "C" fn stn_renew(
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
         guard_step(state, size, || {
-            let policy = &handle(policy)?.policy;
-            let out = Out::new(out)?;
-            let permit = permit_of(permit)?;
-            let now = instant(now_us)?;
-            let mut state = lent(policy, state, size)?;
-            let step = policy.renew(&mut state, &permit, now);
-            answered(Some(out), &step.answer, step.changed, step.events);
-            Ok(())
+            check(out)?;
+            step(policy, state, size, now_us, out, |policy, state, now| {
+                Ok(policy.renew(state, &permit_of(permit)?, now))
+            })
         })
     }
 }
@@ -156,19 +211,11 @@ pub unsafe extern "C" fn stn_command(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
-        let status = guard_telling(error, || {
-            let policy = &handle(policy)?.policy;
-            let out = answer_to(out)?;
-            let now = instant(now_us)?;
-            let mut state = lent(policy, state, size)?;
-            let command = Command::from_json(text(json, len)?, now)?;
-            let step = policy.command(&mut state, &command, now);
-            answered(out, &step.answer, step.changed, step.events);
-            Ok(())
-        });
-        if status == STN_INTERNAL {
-            crate::guard::unstart(state, size);
-        }
-        status
+        guard_step_telling(state, size, error, || {
+            step(policy, state, size, now_us, out, |policy, state, now| {
+                let command = Command::from_json(text(json, len)?, now)?;
+                Ok(policy.command(state, &command, now))
+            })
+        })
     }
 }

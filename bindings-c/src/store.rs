@@ -3,17 +3,19 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use engine::{Command, Timestamp};
-use stanchion_store::{Durability, KeyHandle, Options, Store, Stored};
+use engine::{Command, Events, Timestamp};
+use stanchion_store::{Durability, KeyHandle, Options, Store, StoreError, Stored};
 
 use crate::abi::{
-    STN_ADMITTED, STN_REJECTED, STN_STORE_ANY_OWNER, STN_STORE_MAX_KEYS, STN_STORE_MUST_EXIST, STN_STORE_READ_ONLY,
-    STN_STORE_SYNC, STN_STORE_WAIT, STN_UNAVAILABLE, stn_acquire_options, stn_answer, stn_decision, stn_error,
-    stn_permit, stn_settle_options, stn_store_options, stn_stored,
+    STN_STORE_ANY_OWNER, STN_STORE_MAX_KEYS, STN_STORE_MUST_EXIST, STN_STORE_READ_ONLY, STN_STORE_SYNC, STN_STORE_WAIT,
+    stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options, stn_store_options,
+    stn_stored,
 };
-use crate::convert::{Code, answer_to, answered, end, micros, wish};
+use crate::convert::{Code, answered, end, micros, wish};
 use crate::guard::{Fault, OUT_OF_RANGE, Status, guard, guard_telling, tell};
-use crate::hand::{Handle, Out, bytes, give, give_handle, give_text, given, handle, instant, take_handle, text};
+use crate::hand::{
+    Handle, bytes, give, give_handle, give_text, given, handle, instant, maybe_taken, take_handle, taken, text,
+};
 use crate::policy::stn_policy;
 use crate::steps::permit_of;
 
@@ -143,39 +145,27 @@ fn maybe_instant(now_us: u64) -> Result<Option<Timestamp>, Status> {
     if now_us == 0 { Ok(None) } else { instant(now_us).map(Some) }
 }
 
-/// Where the caller wants to know what the store adds.
+impl stn_stored {
+    pub(crate) fn set(&mut self, degraded: Option<&StoreError>, sequence: u64, waited: Duration) {
+        self.degraded = degraded.is_some().into();
+        self.sequence = sequence;
+        self.waited_us = micros(waited);
+    }
+}
+
+/// Tells what the store adds to an answer, where the caller wants to know.
 ///
 /// # Safety
-/// Both are null or the caller's structs.
-unsafe fn report<T>(
-    out: Option<Out<stn_stored>>,
-    error: *mut stn_error,
-    stored: Stored<T>,
-) -> (T, bool, engine::Events) {
+/// `error` is null or the caller's struct.
+unsafe fn report<T>(out: Option<&mut stn_stored>, error: *mut stn_error, stored: Stored<T>) -> (T, bool, Events) {
     if let Some(out) = out {
-        let told = stn_stored {
-            struct_size: out.struct_size,
-            degraded: u32::from(stored.degraded.is_some()),
-            sequence: stored.sequence,
-            waited_us: micros(stored.waited),
-        };
-        out.write(told);
+        out.set(stored.degraded.as_ref(), stored.sequence, stored.waited);
     }
     if let Some(why) = stored.degraded {
         // SAFETY: the caller vouches for `error`.
         unsafe { tell(error, &Fault::Store(why)) };
     }
     (stored.answer, stored.changed, stored.events)
-}
-
-/// # Safety
-/// `out` is null or the caller's struct.
-unsafe fn report_to(out: *mut stn_stored) -> Result<Option<Out<stn_stored>>, Status> {
-    if out.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: the caller vouches for the struct.
-    unsafe { Out::new(out) }.map(Some)
 }
 
 /// `stn_acquire` on the key's state, under the file's lock.
@@ -196,19 +186,9 @@ pub unsafe extern "C" fn stn_store_acquire(
     unsafe {
         guard_telling(error, || {
             let key = &handle(key)?.key;
-            let (out, stored) = (Out::new(out)?, report_to(stored)?);
-            let wish = wish(options)?;
-            let (verdict, changed, events) = report(stored, error, key.acquire(wish, maybe_instant(now_us)?));
-            let blank = |verdict| stn_decision::blank(out.struct_size, verdict, changed, events);
-            let decision = match verdict.into_result() {
-                Ok(call) => {
-                    let admitted = stn_decision { permit: (&call.permit).into(), ..blank(STN_ADMITTED) };
-                    call.would_reject.iter().fold(admitted, stn_decision::because)
-                }
-                Err(Some(rejection)) => blank(STN_REJECTED).because(&rejection),
-                Err(None) => blank(STN_UNAVAILABLE),
-            };
-            out.write(decision);
+            let (out, stored) = (taken(out)?, maybe_taken(stored)?);
+            let (verdict, changed, events) = report(stored, error, key.acquire(wish(options)?, maybe_instant(now_us)?));
+            out.decided(verdict.into_result(), changed, events);
             Ok(())
         })
     }
@@ -229,7 +209,7 @@ unsafe fn step<T: Code>(
     unsafe {
         guard_telling(error, || {
             let key = &handle(key)?.key;
-            let (out, stored) = (answer_to(out)?, report_to(stored)?);
+            let (out, stored) = (maybe_taken(out)?, maybe_taken(stored)?);
             let (answer, changed, events) = report(stored, error, decide(key)?);
             answered(out, &answer, changed, events);
             Ok(())
@@ -322,8 +302,7 @@ pub unsafe extern "C" fn stn_store_peek(
     unsafe {
         guard_telling(error, || {
             let key = &handle(key)?.key;
-            let out = Out::new(out)?;
-            out.peeked(&key.peek(&wish(options)?, maybe_instant(now_us)?)?);
+            taken(out)?.peeked(&key.peek(&wish(options)?, maybe_instant(now_us)?)?);
             Ok(())
         })
     }

@@ -173,17 +173,21 @@ pub extern "C" fn stn_test_panic() -> u32 {
     guard(|| panic!("a panic that was asked for"))
 }
 
-/// The same in a step on a state in the caller's memory.
+/// The same in a step on a state in the caller's memory, by its whole way or by the short one.
 ///
 /// # Panics
 /// Always, and no further than the guard.
 #[cfg(feature = "test-panic")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stn_test_panic_in_step(state: *mut std::ffi::c_void, size: usize) -> u32 {
+pub unsafe extern "C" fn stn_test_panic_in_step(state: *mut std::ffi::c_void, size: usize, plainly: u32) -> u32 {
+    use crate::guard::{guard_plain, guard_step};
     #[expect(clippy::panic, reason = "that is its purpose, and it is in no release")]
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
-        crate::guard::guard_step(state, size, || panic!("a panic that was asked for"))
+        match plainly {
+            0 => guard_step(state, size, || panic!("a panic that was asked for")),
+            _ => guard_plain(state, size, || panic!("a panic that was asked for"), || STN_OK),
+        }
     }
 }
 

@@ -5,9 +5,8 @@ use std::ffi::c_char;
 use stanchion_store::Transaction;
 
 use crate::abi::{stn_error, stn_stored};
-use crate::convert::micros;
 use crate::guard::{NULL_POINTER, guard, guard_telling};
-use crate::hand::{Handle, Out, bytes, check, give_handle, handle, instant, put, take_handle, text};
+use crate::hand::{Handle, bytes, check, give_handle, handle, instant, maybe_taken, put, take_handle, text};
 use crate::store::stn_store;
 
 /// The file's lock, held for one key. Every other operation on the file waits meanwhile: keep it short, and call nothing in
@@ -58,15 +57,8 @@ pub unsafe extern "C" fn stn_transaction_bytes(
         check(found)?;
         put(len, transaction.bytes().map_or(0, <[u8]>::len))?;
         put(found, transaction.bytes().map_or(std::ptr::null(), <[u8]>::as_ptr))?;
-        if !stored.is_null() {
-            let out = Out::new(stored)?;
-            let told = stn_stored {
-                struct_size: out.struct_size,
-                degraded: 0,
-                sequence: transaction.sequence(),
-                waited_us: micros(transaction.waited()),
-            };
-            out.write(told);
+        if let Some(out) = maybe_taken(stored)? {
+            out.set(None, transaction.sequence(), transaction.waited());
         }
         Ok(())
     })

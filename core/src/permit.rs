@@ -52,6 +52,27 @@ impl Permit {
         Self { low: (acquired_at_us & MASK_48) | (cost << 48), high: (ids & MASK_48) | ((cost >> 16) << 48) }
     }
 
+    /// The two words as they lie in memory, for hosts that keep a permit there and call for every nanosecond. They are no
+    /// portable form: they never leave the process, and may change with any release.
+    ///
+    /// ```
+    /// use stanchion::Permit;
+    ///
+    /// let permit = Permit::from_words([1, 2, 3, 4]);
+    /// assert_eq!(Permit::from_raw(permit.to_raw()), permit);
+    /// ```
+    #[inline]
+    pub const fn to_raw(&self) -> [u64; 2] {
+        [self.low, self.high]
+    }
+
+    /// A permit from what [`Permit::to_raw`] gave in this process. Any two words are a permit, as in
+    /// [`Permit::from_words`].
+    #[inline]
+    pub const fn from_raw([low, high]: [u64; 2]) -> Self {
+        Self { low, high }
+    }
+
     /// The four 32-bit words that hosts without 64-bit integers keep.
     ///
     /// Bits from the lowest: 48 of the instant, 16 of the generation's low part; 32 of the cost; 8 of the generation's
