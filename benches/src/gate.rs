@@ -21,9 +21,17 @@ pub const CASES: [(&str, &[&str]); 5] = [
     ("whole gate", &[BREAKER, LIMIT, BULKHEAD]),
 ];
 
+/// When every gate starts, in microseconds since the Unix epoch.
+pub const START_US: u64 = 1_700_000_000_000_000;
+
 /// The policy of a case, as JSON.
 fn json(name: &str, gates: &[&str]) -> String {
     format!(r#"{{ "name": "{name}", {} }}"#, gates.join(", "))
+}
+
+/// The policy with breaker, limit and bulkhead, as JSON.
+pub fn whole_json() -> String {
+    json("whole gate", &[BREAKER, LIMIT, BULKHEAD])
 }
 
 /// The policy with breaker, limit and bulkhead.
@@ -32,7 +40,7 @@ fn json(name: &str, gates: &[&str]) -> String {
 /// When the engine refuses the policy.
 #[expect(clippy::expect_used, reason = "a benchmark without its policy has nothing to measure")]
 pub fn whole_policy() -> Policy {
-    Policy::from_json(&json("whole gate", &[BREAKER, LIMIT, BULKHEAD])).expect("a valid policy")
+    Policy::from_json(&whole_json()).expect("a valid policy")
 }
 
 /// A policy with its state and a clock that this loop steps.
@@ -51,9 +59,8 @@ impl Gate {
     #[expect(clippy::expect_used, reason = "a benchmark without its policy has nothing to measure")]
     pub fn new(name: &str, gates: &[&str]) -> Self {
         let policy = Policy::from_json(&json(name, gates)).expect("a valid policy");
-        let now_us = 1_700_000_000_000_000;
-        let state = policy.new_state(instant(now_us));
-        Self { policy, state, now_us }
+        let state = policy.new_state(instant(START_US));
+        Self { policy, state, now_us: START_US }
     }
 
     /// One microsecond later than the last time.
