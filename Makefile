@@ -3,7 +3,7 @@
 
 PREFIX ?= /usr/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench bench-bless fmt lint package install uninstall clean
+.PHONY: help demo test test-cross soak bench bench-bless fmt lint package install uninstall clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,16 +16,20 @@ test: ## everything that must hold, once: formats, lints, tests, vectors in ever
 	@scripts/setup
 	@scripts/test
 
+test-cross: ## the C library for musl and for arm64, and its C programs there (arm64 by qemu)
+	@scripts/setup cross
+	@$(MAKE) --no-print-directory -C bindings-c test-cross
+
 soak: ## the same laws for long: SECONDS_PER_FUZZER=60, STANCHION_CASES=10000, STANCHION_ROUNDS=10
 	@scripts/setup soak
 	@scripts/soak
 
 bench: ## ratios against a hand-written struct and other libraries, and instruction counts
-	@scripts/setup bench
+	@scripts/setup
 	@scripts/bench
 
 bench-bless: ## take the instruction counts of this machine as the committed ones
-	@scripts/setup bench
+	@scripts/setup
 	@scripts/bench bless
 
 fmt: ## format all languages

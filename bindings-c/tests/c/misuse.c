@@ -59,7 +59,7 @@ static void memory(const stn_policy *policy) {
     CHECK(stn_acquire(policy, state + 8, size, NULL, NOW, &decision) == STN_OK && decision.verdict == STN_ADMITTED);
     CHECK(stn_acquire(policy, state + 8, size, NULL, NOW, &decision) == STN_OK && decision.verdict == STN_REJECTED);
     CHECK(decision.by == STN_GATE_BULKHEAD && decision.gates == UINT32_C(1) << STN_GATE_BULKHEAD);
-    state[8] ^= 1; /* the mark */
+    state[8] ^= 1; /* the mark, which has the layout's number: of another release */
     CHECK(stn_acquire(policy, state + 8, size, NULL, NOW, &decision) == STN_STATE_MEMORY);
     free(state);
 }
@@ -88,6 +88,26 @@ static void numbers(const stn_policy *policy) {
     CHECK(stn_settle(policy, state, size, &decision.permit, NULL, NOW, NULL) == STN_NULL_POINTER);
     end.outcome = STN_SUCCESS;
     CHECK(stn_settle(policy, state, size, &decision.permit, &end, NOW, NULL) == STN_OK);
+    free(state);
+}
+
+/* Structs that stand askew: told before they are read. */
+static void askew(const stn_policy *policy) {
+    static uint64_t room[32];
+    unsigned char *const beside = (unsigned char *)room + 1;
+    const size_t size = size_of(policy);
+    void *state = malloc(size);
+    stn_decision decision = {.struct_size = sizeof decision};
+    stn_settle_options end = {.struct_size = sizeof end, .outcome = STN_SUCCESS};
+    CHECK(stn_state_init(policy, state, size, NOW) == STN_OK);
+    CHECK(stn_acquire(policy, state, size, NULL, NOW, (void *)beside) == STN_MISALIGNED);
+    CHECK(stn_acquire(policy, state, size, (const void *)beside, NOW, &decision) == STN_MISALIGNED);
+    CHECK(stn_acquire((const void *)beside, state, size, NULL, NOW, &decision) == STN_BAD_HANDLE);
+    CHECK(stn_settle(policy, state, size, (const void *)beside, &end, NOW, NULL) == STN_MISALIGNED);
+    CHECK(stn_settle(policy, state, size, &decision.permit, (const void *)beside, NOW, NULL) == STN_MISALIGNED);
+    CHECK(stn_settle(policy, state, size, &decision.permit, &end, NOW, (void *)beside) == STN_MISALIGNED);
+    CHECK(stn_state_size(policy, (void *)beside) == STN_MISALIGNED);
+    for (size_t i = 0; i < sizeof room / sizeof room[0]; i++) CHECK(room[i] == 0);
     free(state);
 }
 
@@ -191,6 +211,7 @@ int main(void) {
     configurations();
     memory(policy);
     numbers(policy);
+    askew(policy);
     texts(policy);
     bytes_of(policy);
     another_policy(policy);
