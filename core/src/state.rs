@@ -1,21 +1,19 @@
 //! A state that is owned, and one in memory that is lent.
 
+mod care;
+mod lent;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::answer::{Event, Events, Settled};
-use crate::circuit::next_generation;
 use crate::error::StateError;
-use crate::input::{Acquire, Settle};
-use crate::limit;
-use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, SHAPE, TAG, View, WAKE, tag};
+use crate::live::View;
 use crate::load::{load, park, shape, unload, words_for};
-use crate::num::{index, low32};
-use crate::permit::Permit;
 use crate::policy::Policy;
-use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Snapshot};
-use crate::sort::sort_by_key;
+use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
+
+pub use lent::StateMut;
 
 mod sealed {
     pub trait Sealed {}
@@ -24,6 +22,19 @@ mod sealed {
 }
 
 /// Either form of a live state: [`State`] owns its memory, [`StateMut`] borrows it.
+///
+/// ```
+/// use stanchion::{Acquire, Live, Policy, Timestamp};
+///
+/// fn calls_until_full(policy: &Policy, state: &mut impl Live) -> usize {
+///     (0..).take_while(|_| policy.acquire(state, Acquire::new(), Timestamp::MIN).answer.into_result().is_ok()).count()
+/// }
+/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+/// let mut memory = vec![0; policy.state_words()];
+/// let mut lent = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+/// let mut owned = policy.new_state(Timestamp::MIN);
+/// assert_eq!((calls_until_full(&policy, &mut lent), calls_until_full(&policy, &mut owned)), (4, 4));
+/// ```
 pub trait Live: sealed::Sealed {
     #[doc(hidden)]
     fn words(&self) -> &[u64];
@@ -34,6 +45,15 @@ pub trait Live: sealed::Sealed {
     fn make_room(&mut self, words: usize) -> bool;
 
     /// The portable bytes: canonical, so equal states have equal bytes.
+    ///
+    /// ```
+    /// use stanchion::{Live, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut memory = vec![0; policy.state_words()];
+    /// let lent = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+    /// assert_eq!(lent.to_bytes(), policy.new_state(Timestamp::MIN).to_bytes());
+    /// ```
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.encode(&mut bytes);
@@ -41,11 +61,31 @@ pub trait Live: sealed::Sealed {
     }
 
     /// Appends the portable bytes to `out`.
+    ///
+    /// ```
+    /// use stanchion::{Live, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut memory = vec![0; policy.state_words()];
+    /// let lent = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+    /// let mut envelope = b"mine: ".to_vec();
+    /// lent.encode(&mut envelope);
+    /// assert!(policy.decode(&envelope[6..]).is_ok());
+    /// ```
     fn encode(&self, out: &mut Vec<u8>) {
         self.snapshot().encode(out);
     }
 
     /// The state as plain data.
+    ///
+    /// ```
+    /// use stanchion::{Live, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut memory = vec![0; policy.state_words()];
+    /// let lent = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+    /// assert_eq!(lent.snapshot().fingerprint, policy.fingerprint());
+    /// ```
     fn snapshot(&self) -> Snapshot {
         View::new(self.words()).map(unload).unwrap_or_default()
     }
@@ -75,16 +115,40 @@ impl State {
     }
 
     /// The portable bytes: canonical, so equal states have equal bytes.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let state = policy.new_state(Timestamp::MIN);
+    /// assert_eq!(state.to_bytes(), state.clone().to_bytes());
+    /// ```
     pub fn to_bytes(&self) -> Vec<u8> {
         Live::to_bytes(self)
     }
 
     /// Appends the portable bytes to `out`.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut envelope = b"mine: ".to_vec();
+    /// policy.new_state(Timestamp::MIN).encode(&mut envelope);
+    /// assert!(policy.decode(&envelope[6..]).is_ok());
+    /// ```
     pub fn encode(&self, out: &mut Vec<u8>) {
         Live::encode(self, out);
     }
 
     /// The state as plain data.
+    ///
+    /// ```
+    /// use stanchion::{Phase, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// assert_eq!(policy.new_state(Timestamp::MIN).snapshot().circuit.unwrap().phase, Phase::Closed);
+    /// ```
     pub fn snapshot(&self) -> Snapshot {
         Live::snapshot(self)
     }
@@ -109,43 +173,18 @@ impl Live for State {
     }
 }
 
-/// A live state in memory that the caller lends: 64-bit words, worked on in place. For C and WebAssembly.
-///
-/// ```
-/// use stanchion::{Acquire, Policy, Timestamp};
-///
-/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
-/// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
-/// let mut memory = vec![0; policy.state_words()];
-/// let mut state = policy.new_state_in(&mut memory, now).unwrap();
-/// let _ = policy.acquire(&mut state, Acquire::new(), now);
-/// let mut again = policy.open(&mut memory).unwrap();
-/// assert!(policy.acquire(&mut again, Acquire::new(), now).changed);
-/// ```
-#[derive(Debug)]
-pub struct StateMut<'a> {
-    words: &'a mut [u64],
-}
-
-impl Live for StateMut<'_> {
-    #[inline]
-    fn words(&self) -> &[u64] {
-        self.words
-    }
-
-    #[inline]
-    fn words_mut(&mut self) -> &mut [u64] {
-        self.words
-    }
-
-    fn make_room(&mut self, words: usize) -> bool {
-        self.words.len() >= words
-    }
-}
-
 impl Policy {
     /// A new state as of `now`: closed, nothing taken, limits as `initial` says. Its first step reports a change, so that a
     /// host keeps it.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// assert!(policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).changed, "the first step");
+    /// assert!(!policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).changed);
+    /// ```
     pub fn new_state(&self, now: Timestamp) -> State {
         let mut words = vec![0; self.state_words()];
         self.start(&mut words, now);
@@ -153,6 +192,14 @@ impl Policy {
     }
 
     /// How many 64-bit words a state of this policy needs.
+    ///
+    /// ```
+    /// use stanchion::Policy;
+    ///
+    /// let few = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+    /// let many = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 400}}"#).unwrap();
+    /// assert!(few.state_words() < many.state_words());
+    /// ```
     pub fn state_words(&self) -> usize {
         shape(self, None).words()
     }
@@ -161,95 +208,32 @@ impl Policy {
     ///
     /// # Errors
     /// The bytes are no state, or one of a newer release.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
+    /// let bytes = policy.new_state(Timestamp::MIN).to_bytes();
+    /// assert_eq!(policy.state_words_for(&bytes), Ok(policy.state_words()));
+    /// ```
     pub fn state_words_for(&self, bytes: &[u8]) -> Result<usize, StateError> {
         let snapshot = Snapshot::decode(bytes)?;
         Ok(words_for(self, &snapshot, bytes.len()))
-    }
-
-    /// Starts a new state in lent memory, as [`Policy::new_state`] does.
-    ///
-    /// # Errors
-    /// [`StateError::Memory`] where there are fewer than [`Policy::state_words`].
-    pub fn new_state_in<'a>(&self, words: &'a mut [u64], now: Timestamp) -> Result<StateMut<'a>, StateError> {
-        has_room(words, self.state_words())?;
-        self.start(words, now);
-        Ok(StateMut { words })
-    }
-
-    /// The state in lent memory, as a step left it there. One that an older configuration left is adopted at its first
-    /// input.
-    ///
-    /// # Errors
-    /// [`StateError::Memory`] where no state was started there, or where it must be adopted and has no room for that.
-    #[inline]
-    pub fn open<'a>(&self, words: &'a mut [u64]) -> Result<StateMut<'a>, StateError> {
-        // What nearly every call finds.
-        if self.is_own(words) { Ok(StateMut { words }) } else { self.open_another(words) }
-    }
-
-    /// Whether a whole state of this policy is in lent memory.
-    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-    #[inline(always)]
-    fn is_own(&self, words: &[u64]) -> bool {
-        let head = words.first_chunk::<HEAD>();
-        head.is_some_and(|head| head[TAG] == self.tag && index(head[SHAPE] >> 48) <= words.len())
-    }
-
-    /// What [`Policy::open`] and [`Policy::acquire`] do in lent memory where all gates admit and nothing is due but refill: the
-    /// permit, and whether the state changed. `None` where anything is not plain: nothing was written, and the host goes the
-    /// whole way. For hosts that are called for every nanosecond: what is rare stays out of their way.
-    ///
-    /// ```
-    /// use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
-    ///
-    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
-    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
-    /// let mut memory = vec![0; policy.state_words()];
-    /// let mut state = policy.new_state_in(&mut memory, now).unwrap();
-    /// let first = policy.acquire(&mut state, Acquire::new(), now).answer.into_result().unwrap();
-    /// assert!(policy.acquire_plainly(&mut memory, Acquire::new(), now).is_none()); // no slot is free
-    /// let settled = policy.settle_plainly(&mut memory, &first.permit, Settle::success(), now);
-    /// assert_eq!(settled, Some((Settled::Counted, true)));
-    /// assert!(policy.acquire_plainly(&mut memory, Acquire::new(), now).is_some());
-    /// ```
-    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-    #[inline(always)]
-    pub fn acquire_plainly(&self, words: &mut [u64], wish: Acquire, now: Timestamp) -> Option<(Permit, bool)> {
-        if self.is_own(words) { self.acquire_quietly(words, &wish, now.as_micros()) } else { None }
-    }
-
-    /// What [`Policy::open`] and [`Policy::settle`] do in lent memory for a result that nothing counts, as a success on a
-    /// closed circuit: see [`Policy::acquire_plainly`]. The permit is settled where it answers, and else is to be settled.
-    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-    #[inline(always)]
-    pub fn settle_plainly(
-        &self,
-        words: &mut [u64],
-        permit: &Permit,
-        end: Settle,
-        now: Timestamp,
-    ) -> Option<(Settled, bool)> {
-        if self.is_own(words) { self.settle_quietly(words, permit, &end, now.as_micros()) } else { None }
-    }
-
-    #[cold]
-    fn open_another<'a>(&self, words: &'a mut [u64]) -> Result<StateMut<'a>, StateError> {
-        let started = View::new(words).filter(|view| view.head[TAG] == tag(view.fingerprint()));
-        let needed = started.map_or_else(|| self.state_words(), |view| index(view.head[SHAPE] >> 48).max(HEAD));
-        if started.is_none() || words.len() < needed {
-            return Err(StateError::Memory { needed_words: needed, words: words.len() });
-        }
-        if started.is_some_and(|view| view.fingerprint() != self.fingerprint()) {
-            let snapshot = View::new(words).map(unload).unwrap_or_default();
-            has_room(words, words_for(self, &snapshot, 0))?;
-        }
-        Ok(StateMut { words })
     }
 
     /// The state in these bytes. One of another configuration is adopted at its first input.
     ///
     /// # Errors
     /// The bytes are no state, are damaged, or come from a newer release. Keep them: nothing was changed.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let bytes = policy.new_state(Timestamp::MIN).to_bytes();
+    /// assert_eq!(policy.decode(&bytes).unwrap().to_bytes(), bytes);
+    /// assert_eq!(policy.decode(b"{}").unwrap_err().code(), "not_a_state");
+    /// ```
     pub fn decode(&self, bytes: &[u8]) -> Result<State, StateError> {
         let mut state = State { words: Vec::new() };
         self.decode_into(&mut state, bytes)?;
@@ -260,6 +244,15 @@ impl Policy {
     ///
     /// # Errors
     /// As [`Policy::decode`]; the state is then as it was.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+    /// let (mut state, other) = (policy.new_state(Timestamp::MIN), policy.new_state(Timestamp::MAX));
+    /// policy.decode_into(&mut state, &other.to_bytes()).unwrap();
+    /// assert_eq!(state.to_bytes(), other.to_bytes());
+    /// ```
     pub fn decode_into(&self, state: &mut State, bytes: &[u8]) -> Result<(), StateError> {
         let snapshot = Snapshot::decode(bytes)?;
         self.check_fit(&snapshot)?;
@@ -269,114 +262,11 @@ impl Policy {
         Ok(())
     }
 
-    /// As [`Policy::decode`], in lent memory.
-    ///
-    /// # Errors
-    /// As [`Policy::decode`], and [`StateError::Memory`] where there are fewer words than
-    /// [`Policy::state_words_for`] says; the memory is then as it was.
-    pub fn decode_in<'a>(&self, words: &'a mut [u64], bytes: &[u8]) -> Result<StateMut<'a>, StateError> {
-        let snapshot = Snapshot::decode(bytes)?;
-        self.check_fit(&snapshot)?;
-        has_room(words, words_for(self, &snapshot, bytes.len()))?;
-        self.put(&snapshot, bytes, words);
-        Ok(StateMut { words })
-    }
-
     fn put(&self, snapshot: &Snapshot, bytes: &[u8], words: &mut [u64]) {
         if snapshot.fingerprint == self.fingerprint() {
             load(self, snapshot, words);
         } else {
             park(snapshot, bytes, words);
-        }
-    }
-
-    fn start(&self, words: &mut [u64], now: Timestamp) {
-        load(self, &self.initial(now), words);
-        if let Some(mem) = Mem::new(words) {
-            mem.head[LAST] |= FRESH;
-            mem.head[WAKE] = 0;
-        }
-    }
-
-    /// New limits, as `initial` says, by ascending name hash.
-    pub(crate) fn initial_limits(&self) -> Vec<LimitSnapshot> {
-        let mut limits: Vec<_> =
-            self.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
-        sort_by_key(&mut limits, |limit| limit.name_hash);
-        limits
-    }
-
-    /// A new state. Generation and lease ids follow the instant, so that permits of a lost state hardly match.
-    fn initial(&self, now: Timestamp) -> Snapshot {
-        let now = now.as_micros();
-        let generation = skip_zero(low32(now >> 20) & 0xFF_FFFF);
-        Snapshot {
-            fingerprint: self.fingerprint(),
-            last_at: now,
-            generation,
-            refunds_from: generation,
-            // So that results of calls that outlived a forgotten state count.
-            counts_from: skip_zero(generation.wrapping_sub(1 << 22) & 0xFF_FFFF),
-            next_lease_id: skip_zero(low32(now) & 0xFF_FFFF),
-            circuit: self.circuit.map(|_| CircuitSnapshot::closed_at(now)),
-            limits: self.initial_limits(),
-            ..Snapshot::default()
-        }
-    }
-
-    /// Starts, repairs and adopts: what must come before the step that `now` brings. `None` where lent memory has no room
-    /// for it.
-    #[cold]
-    pub(crate) fn take_care(&self, state: &mut impl Live, now: u64) -> Option<Events> {
-        let mut events = Events::NONE;
-        let view = View::new(state.words())?;
-        let (last, is_parked) = (view.last_at(), view.head[LAST] & PARKED != 0);
-        let has_stepped = last > now.saturating_add(self.clock_tolerance_us);
-        let is_foreign = view.fingerprint() != self.fingerprint() || is_parked;
-        if has_stepped || is_foreign {
-            let mut snapshot = unload(view);
-            if has_stepped {
-                crate::repair::repair(self, &mut snapshot, now);
-                events.push(Event::ClockStepped);
-            }
-            if is_foreign {
-                events.push(Event::Adopted);
-                let t = now.max(snapshot.last_at);
-                if crate::adopt::adopt(self, &mut snapshot, t) {
-                    events.push(Event::LimitDropped);
-                }
-            }
-            if !state.make_room(shape(self, Some(&snapshot)).words()) {
-                return None;
-            }
-            load(self, &snapshot, state.words_mut());
-        }
-        if let Some(mem) = Mem::new(state.words_mut()) {
-            mem.head[LAST] &= !FRESH;
-        }
-        Some(events)
-    }
-}
-
-fn skip_zero(x: u32) -> u32 {
-    if x == 0 { next_generation(x) } else { x }
-}
-
-fn has_room(words: &[u64], needed_words: usize) -> Result<(), StateError> {
-    if words.len() < needed_words {
-        return Err(StateError::Memory { needed_words, words: words.len() });
-    }
-    Ok(())
-}
-
-impl Mem<'_> {
-    /// Replaces the state by words that are no longer than it.
-    pub(crate) fn overwrite(&mut self, words: &[u64]) {
-        if let Some((head, body)) = words.split_first_chunk::<HEAD>() {
-            *self.head = *head;
-            for (to, from) in self.body.iter_mut().zip(body) {
-                *to = *from;
-            }
         }
     }
 }

@@ -1,0 +1,100 @@
+//! What must come before a step: a new state's first words, and the repair or adoption of one that is there.
+
+use alloc::vec::Vec;
+
+use crate::answer::{Event, Events};
+use crate::circuit::next_generation;
+use crate::limit;
+use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, View, WAKE};
+use crate::load::{load, shape, unload};
+use crate::num::low32;
+use crate::policy::Policy;
+use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Snapshot};
+use crate::sort::sort_by_key;
+use crate::state::Live;
+use crate::time::Timestamp;
+
+impl Policy {
+    pub(super) fn start(&self, words: &mut [u64], now: Timestamp) {
+        load(self, &self.initial(now), words);
+        if let Some(mem) = Mem::new(words) {
+            mem.head[LAST] |= FRESH;
+            mem.head[WAKE] = 0;
+        }
+    }
+
+    /// New limits, as `initial` says, by ascending name hash.
+    pub(crate) fn initial_limits(&self) -> Vec<LimitSnapshot> {
+        let mut limits: Vec<_> =
+            self.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
+        sort_by_key(&mut limits, |limit| limit.name_hash);
+        limits
+    }
+
+    /// A new state. Generation and lease ids follow the instant, so that permits of a lost state hardly match.
+    fn initial(&self, now: Timestamp) -> Snapshot {
+        let now = now.as_micros();
+        let generation = skip_zero(low32(now >> 20) & 0xFF_FFFF);
+        Snapshot {
+            fingerprint: self.fingerprint(),
+            last_at: now,
+            generation,
+            refunds_from: generation,
+            // So that results of calls that outlived a forgotten state count.
+            counts_from: skip_zero(generation.wrapping_sub(1 << 22) & 0xFF_FFFF),
+            next_lease_id: skip_zero(low32(now) & 0xFF_FFFF),
+            circuit: self.circuit.map(|_| CircuitSnapshot::closed_at(now)),
+            limits: self.initial_limits(),
+            ..Snapshot::default()
+        }
+    }
+
+    /// Starts, repairs and adopts: what must come before the step that `now` brings. `None` where lent memory has no room
+    /// for it.
+    #[cold]
+    pub(crate) fn take_care(&self, state: &mut impl Live, now: u64) -> Option<Events> {
+        let mut events = Events::NONE;
+        let view = View::new(state.words())?;
+        let (last, is_parked) = (view.last_at(), view.head[LAST] & PARKED != 0);
+        let has_stepped = last > now.saturating_add(self.clock_tolerance_us);
+        let is_foreign = view.fingerprint() != self.fingerprint() || is_parked;
+        if has_stepped || is_foreign {
+            let mut snapshot = unload(view);
+            if has_stepped {
+                crate::repair::repair(self, &mut snapshot, now);
+                events.push(Event::ClockStepped);
+            }
+            if is_foreign {
+                events.push(Event::Adopted);
+                let t = now.max(snapshot.last_at);
+                if crate::adopt::adopt(self, &mut snapshot, t) {
+                    events.push(Event::LimitDropped);
+                }
+            }
+            if !state.make_room(shape(self, Some(&snapshot)).words()) {
+                return None;
+            }
+            load(self, &snapshot, state.words_mut());
+        }
+        if let Some(mem) = Mem::new(state.words_mut()) {
+            mem.head[LAST] &= !FRESH;
+        }
+        Some(events)
+    }
+}
+
+fn skip_zero(x: u32) -> u32 {
+    if x == 0 { next_generation(x) } else { x }
+}
+
+impl Mem<'_> {
+    /// Replaces the state by words that are no longer than it.
+    pub(crate) fn overwrite(&mut self, words: &[u64]) {
+        if let Some((head, body)) = words.split_first_chunk::<HEAD>() {
+            *self.head = *head;
+            for (to, from) in self.body.iter_mut().zip(body) {
+                *to = *from;
+            }
+        }
+    }
+}
