@@ -1,17 +1,5 @@
 //! What can be wrong with a configuration, an input or a state. Each error names what, the value, and what is allowed, and has
-//! a code: the one name by which programs know it in every language.
-//!
-//! | code | error | what to do |
-//! |---|---|---|
-//! | `invalid_config` | [`ConfigError`] | correct the field that it names |
-//! | `invalid_input` | [`InputError`] | correct the field that it names; nothing was changed |
-//! | `not_a_state` | [`StateError::NotAState`] | look where the bytes came from, keep them |
-//! | `newer_version` | [`StateError::NewerVersion`] | upgrade this release, keep the bytes |
-//! | `unknown_section` | [`StateError::UnknownSection`] | upgrade this release, keep the bytes |
-//! | `state_length` | [`StateError::Length`] | the bytes were cut, or something was added to them |
-//! | `invalid_state` | [`StateError::Invalid`] | the bytes were damaged |
-//! | `state_memory` | [`StateError::Memory`] | lend more memory, or start a state in it |
-//! | `unknown_answer` | [`UnknownAnswer`] | build engine and binding from one release |
+//! a code: the one name by which programs know it in every language. Their table stands in the documentation of the crate.
 
 use alloc::string::{String, ToString};
 use core::fmt;

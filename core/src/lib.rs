@@ -5,6 +5,85 @@
 //! data, `policy + state + input + now -> answer + next state`, without a clock, a random source, a thread or I/O.
 //! The [`State`] is yours: keep it in memory, in a file that processes share, or in any store with
 //! compare-and-swap.
+//!
+//! # In one process
+//!
+//! [`Local`] is a policy and its state behind a lock, with a clock. This is what most programs start from:
+//!
+//! ```
+//! use stanchion::{CircuitConfig, LimitConfig, Local, Policy, RunError};
+//!
+//! let policy = Policy::builder("billing-api")
+//!     .circuit(CircuitConfig::new().consecutive_failures(5))
+//!     .limit(LimitConfig::new("calls", 60, 60, 60_000))
+//!     .build()?;
+//! let api = Local::new(policy);
+//! match api.run(|| "42".parse::<u32>()) {
+//!     Ok(answer) => assert_eq!(answer, 42),
+//!     Err(RunError::Rejected(refusal)) => println!("not now: {refusal}"),
+//!     Err(RunError::Failed(error)) => println!("it failed, and was counted: {error}"),
+//! }
+//! # Ok::<(), stanchion::ConfigError>(())
+//! ```
+//!
+//! # On a state of your own
+//!
+//! Each step takes the state and the instant of the decision, and says whether the state changed and so must be kept. Every
+//! answer can be had again from the same policy, state, input and instant:
+//!
+//! ```
+//! use core::time::Duration;
+//! use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
+//!
+//! let policy = Policy::from_json(r#"{"name": "billing-api", "circuit": {"consecutive_failures": 5}}"#)?;
+//! let now = Timestamp::from_system_clock();
+//! let mut state = policy.new_state(now);
+//!
+//! let step = policy.acquire(&mut state, Acquire::new(), now);
+//! match step.answer.into_result() {
+//!     Ok(call) => {
+//!         // … the call, which took 80 ms …
+//!         let (took, later) = (Duration::from_millis(80), now.saturating_add(Duration::from_millis(80)));
+//!         let step = policy.settle(&mut state, call.permit, Settle::success().took(took), later);
+//!         assert_eq!(step.answer, Settled::Counted);
+//!     }
+//!     Err(refusal) => println!("not before {:?}", refusal.retry_after.wait()),
+//! }
+//! let bytes = state.to_bytes(); // what a store keeps
+//! assert!(policy.decode(&bytes).is_ok());
+//! # Ok::<(), stanchion::ConfigError>(())
+//! ```
+//!
+//! # Words
+//!
+//! - A **gate** ([`Gate`]) is one part of a policy that can refuse: the circuit, the block, a limit, the bulkhead.
+//! - An admitted call holds a **permit** ([`Permit`]), which is given back once: by [`Policy::settle`] with how the call ended,
+//!   or by [`Policy::cancel`] where it never began.
+//! - A **lease** is what a permit holds of a bulkhead (a slot) or of a half-open circuit (a probe). It has an end, so that it comes
+//!   back when its holder died; [`Policy::renew`] moves the end.
+//! - The **generation** counts the phases of a circuit. A permit carries it, so that late results move no later phase.
+//! - **State time** is `now`, or the last change of the state where that is later.
+//!
+//! # Features
+//!
+//! `std` (on by default) brings [`Local`] and the system's clock, `serde` (on by default) JSON and its schemas. Without both, the
+//! crate needs `alloc` alone.
+//!
+//! # Errors
+//!
+//! A refusal is an answer, not an error. What else can go wrong has a code, the same in all languages:
+//!
+//! | code | error | what to do |
+//! |---|---|---|
+//! | `invalid_config` | [`ConfigError`] | correct the field that it names |
+//! | `invalid_input` | [`InputError`] | correct the field that it names; nothing was changed |
+//! | `not_a_state` | [`StateError::NotAState`] | look where the bytes came from, keep them |
+//! | `newer_version` | [`StateError::NewerVersion`] | upgrade this release, keep the bytes |
+//! | `unknown_section` | [`StateError::UnknownSection`] | upgrade this release, keep the bytes |
+//! | `state_length` | [`StateError::Length`] | the bytes were cut, or something was added to them |
+//! | `invalid_state` | [`StateError::Invalid`] | the bytes were damaged |
+//! | `state_memory` | [`StateError::Memory`] | lend more memory, or start a state in it |
+//! | `unknown_answer` | [`UnknownAnswer`] | build engine and binding from one release |
 #![no_std]
 #![doc(test(attr(deny(warnings))))]
 

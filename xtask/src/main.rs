@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser};
 
 mod check_vectors;
+mod examples;
 mod schema;
 #[cfg(feature = "wasm")]
 mod wasm;
@@ -23,6 +24,7 @@ struct Task {
 
 const TASKS: &[Task] = &[
     Task { name: check_vectors::NAME, help: check_vectors::HELP, run: check_vectors::run },
+    Task { name: examples::NAME, help: examples::HELP, run: examples::run },
     Task { name: schema::NAME, help: schema::HELP, run: schema::run },
     #[cfg(feature = "wasm")]
     Task { name: wasm::NAME, help: wasm::HELP, run: wasm::run },

@@ -114,6 +114,12 @@ impl NetworkError {
     }
 
     /// The one with that number; `None` where there is none.
+    ///
+    /// ```
+    /// use stanchion::NetworkError;
+    ///
+    /// assert_eq!((NetworkError::from_code(7), NetworkError::from_code(0)), (Some(NetworkError::Other), None));
+    /// ```
     pub fn from_code(code: u32) -> Option<Self> {
         Self::ALL.iter().copied().find(|error| error.code() == code)
     }
