@@ -68,6 +68,13 @@ impl Permit {
 
     /// A permit from what [`Permit::to_raw`] gave in this process. Any two words are a permit, as in
     /// [`Permit::from_words`].
+    ///
+    /// ```
+    /// use stanchion::Permit;
+    ///
+    /// let permit = Permit::from_words([1, 2, 3, 4]);
+    /// assert_eq!(Permit::from_raw(permit.to_raw()), permit);
+    /// ```
     #[inline]
     pub const fn from_raw([low, high]: [u64; 2]) -> Self {
         Self { low, high }
