@@ -19,6 +19,7 @@ import {
   type Renewed,
   type SettleOptions,
   type Settled,
+  type StoredEvent,
   type TryAcquireOptions,
   dispose,
   explanationOf,
@@ -46,7 +47,7 @@ export class StoredPolicy extends BasePolicy {
   async ask(cost: number, holder: string | undefined): Promise<Answer> {
     const nowUs = this.#nowUs();
     const { steadyMs } = this.common.ticker;
-    const decision = await this.#asWritten(this.#key.acquire({ cost, holder }, nowUs));
+    const decision = await this.#timed('acquire', () => this.#key.acquire({ cost, holder }, nowUs));
     this.#tell(decision);
     return decision.admitted ? this.#admitted(decision, steadyMs) : this.#rejected(decision);
   }
@@ -73,7 +74,8 @@ export class StoredPolicy extends BasePolicy {
     const sinceMs = this.common.ticker.steadyMs - permit.startedMs;
     const took = durationMs ?? (Number.isNaN(sinceMs) ? undefined : Math.max(sinceMs, 0));
     const durationUs = took === undefined ? undefined : Math.floor(took * 1000);
-    const settled = await this.#asWritten(this.#key.settle(this.#engines(permit), { outcome, durationUs, actualCost }, nowUs));
+    const how = { outcome, durationUs, actualCost };
+    const settled = await this.#timed('settle', () => this.#key.settle(this.#engines(permit), how, nowUs));
     this.#tell(settled);
     this.common.events.tell('settled', this.key, { outcome, durationMs: took });
     this.common.nudge(this.key);
@@ -82,7 +84,7 @@ export class StoredPolicy extends BasePolicy {
 
   /** @internal */
   async takeBack(permit: Permit): Promise<Settled> {
-    const settled = await this.#key.cancel(this.#engines(permit), this.#nowUs());
+    const settled = await this.#timed('cancel', () => this.#key.cancel(this.#engines(permit), this.#nowUs()));
     this.#tell(settled);
     this.common.nudge(this.key);
     return SETTLED[settled.settled];
@@ -90,7 +92,7 @@ export class StoredPolicy extends BasePolicy {
 
   /** @internal */
   async extend(permit: Permit): Promise<Renewed> {
-    const renewed = await this.#key.renew(this.#engines(permit), this.#nowUs());
+    const renewed = await this.#timed('renew', () => this.#key.renew(this.#engines(permit), this.#nowUs()));
     this.#tell(renewed);
     if (renewed.renewed === 'until') return { renewed: 'until', untilMs: renewed.untilUs / 1000 };
     return { renewed: renewed.renewed === 'lease_lost' ? 'leaseLost' : 'notLeased' };
@@ -98,7 +100,7 @@ export class StoredPolicy extends BasePolicy {
 
   /** @internal */
   async order(command: Json): Promise<Commanded> {
-    const commanded = await this.#key.command(command, this.#nowUs());
+    const commanded = await this.#timed('command', () => this.#key.command(command, this.#nowUs()));
     this.#tell(commanded);
     this.common.nudge(this.key);
     return COMMANDED[commanded.commanded];
@@ -111,6 +113,17 @@ export class StoredPolicy extends BasePolicy {
 
   explain(): Explanation {
     return explanationOf(this.#key.explain(this.#nowUs()));
+  }
+
+  /** @internal */
+  rateLimit(): string {
+    const { rules, ticker } = this.common;
+    const nowUs = ticker.nowUs();
+    const bytes = this.#key.snapshot();
+    const state = bytes === null ? rules.newState(nowUs) : rules.decode(bytes);
+    const text = state.rateLimit(nowUs);
+    state.free();
+    return text;
   }
 
   /** The key's bytes; none where it does not exist yet. */
@@ -142,11 +155,16 @@ export class StoredPolicy extends BasePolicy {
     if (degraded !== null) this.common.events.tell('degraded', this.key, { error: degraded });
   }
 
-  async #asWritten<T>(answer: Promise<T>): Promise<T> {
+  /** Asks the store; errors name inputs as they were written, and who listens hears how long it took. */
+  async #timed<T>(operation: StoredEvent['operation'], ask: () => Promise<T>): Promise<T> {
+    const { events } = this.common;
+    const beganMs = events.isHeard ? performance.now() : 0;
     try {
-      return await answer;
+      return await ask();
     } catch (error) {
       throw this.common.asWritten(error);
+    } finally {
+      if (events.isHeard) events.tell('stored', this.key, { operation, durationMs: performance.now() - beganMs });
     }
   }
 }

@@ -2,7 +2,7 @@
 // package.json must say (`bundle.mjs` refuses anything else).
 
 /** The entries: each is `host/<entry>.ts`; `index` is the package itself. */
-export const ENTRIES = ['index', 'store', 'testing'];
+export const ENTRIES = ['index', 'store', 'testing', 'express', 'fastify', 'hono', 'opentelemetry', 'prom-client'];
 
 /**
  * The conditions in the order in which a resolver tries them. `module` says where the compiled WebAssembly comes from

@@ -57,6 +57,8 @@ export abstract class BasePolicy implements Policy {
   abstract peek(options?: TryAcquireOptions): Peek;
   abstract explain(): Explanation;
   abstract snapshot(): Uint8Array;
+  /** @internal The value of the header `RateLimit`; empty where there is nothing to say. */
+  abstract rateLimit(): string;
   abstract restore(bytes: Uint8Array): Promise<void>;
   abstract free(): void;
 
@@ -85,6 +87,17 @@ export abstract class BasePolicy implements Policy {
   permit(text: string): Permit {
     const [word0, word1, word2, word3] = this.common.engine.permit(text).words;
     return new Permit(this, word0, word1, word2, word3, NaN);
+  }
+
+  rateLimitHeaders(refused?: Pick<Rejection, 'retryAfterMs'>): Readonly<Record<string, string>> {
+    const { engine, rules } = this.common;
+    const headers: Record<string, string> = {};
+    const [allowed, left] = [rules.rateLimitPolicy(), this.rateLimit()];
+    if (allowed !== '') headers['RateLimit-Policy'] = allowed;
+    if (left !== '') headers['RateLimit'] = left;
+    const waitMs = refused?.retryAfterMs ?? Infinity;
+    if (waitMs !== Infinity) headers['Retry-After'] = String(engine.waitS(waitMs * 1000));
+    return headers;
   }
 
   async block(end: BlockEnd): Promise<Commanded> {

@@ -28,6 +28,13 @@ export interface ErrorEvent<Type extends 'degraded' | 'notSettled', Problem> ext
   readonly error: Problem;
 }
 
+/** A store answered. */
+export interface StoredEvent extends PolicyEvent<'stored'> {
+  readonly operation: 'acquire' | 'settle' | 'cancel' | 'renew' | 'command';
+  /** How long the answer took, the wait for the lock included. */
+  readonly durationMs: number;
+}
+
 /** All events by their names. */
 export interface PolicyEvents {
   /** The circuit opened: calls are refused. */
@@ -62,6 +69,8 @@ export interface PolicyEvents {
   settled: SettledEvent;
   /** A call of `execute`, or a permit that was disposed, could not be settled: its slot comes back by the lease. */
   notSettled: ErrorEvent<'notSettled', unknown>;
+  /** A policy in a store got an answer from it. */
+  stored: StoredEvent;
   /** An answer was given without the shared state. */
   degraded: ErrorEvent<'degraded', StoreError | StanchionError>;
 }

@@ -9,6 +9,7 @@ export type * from './engine-types.js';
 export * from './errors.js';
 export type * from './events.js';
 export { type Explanation, explanationOf } from './explanation.js';
+export { type Admission, type LimiterOptions, admitRequest } from './limiter.js';
 export { Permit } from './permit.js';
 export type * from './policy.js';
 export type * from './config.js';

@@ -208,6 +208,12 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return explanationOf(this.common.engine.text());
   }
 
+  /** @internal */
+  rateLimit(): string {
+    this.query((handle, nowUs) => this.raw.rateLimit(handle, nowUs));
+    return this.common.engine.text();
+  }
+
   snapshot(): Uint8Array {
     this.query((handle) => this.raw.snapshot(handle));
     return this.common.engine.bytes();

@@ -135,6 +135,12 @@ export interface Policy extends Guard, Disposable {
   /** Each gate, its numbers, since when, until when, why. Instants are µs since the Unix epoch. */
   explain(): Explanation;
 
+  /**
+   * What a server tells its client of the limits: `RateLimit-Policy` and `RateLimit` as the IETF's draft has them, and `Retry-After` in
+   * whole seconds after a refusal that a wait can help. None of them where there is nothing to say.
+   */
+  rateLimitHeaders(refused?: Pick<Rejection, 'retryAfterMs'>): Readonly<Record<string, string>>;
+
   /** The state as bytes, which every host reads. */
   snapshot(): Uint8Array;
 

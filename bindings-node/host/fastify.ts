@@ -1,0 +1,30 @@
+/** Limits requests in Fastify. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Keyed, type LimiterOptions, type Policy, admitRequest } from 'stanchion-wasm/host';
+
+import { ended } from './responses.js';
+
+export type { LimiterOptions } from 'stanchion-wasm/host';
+
+/**
+ * A hook for `onRequest` or `preHandler` that admits each request by a policy, or answers 429 (a limit) or 503 (anything else) with
+ * `Retry-After`. Every answer tells of the limits by `RateLimit` and `RateLimit-Policy`. What was admitted is settled when the answer
+ * is out, by its status.
+ *
+ * @example
+ * ```ts
+ * app.addHook('onRequest', limit(users, { key: (request) => request.ip }));
+ * ```
+ */
+export function limit(
+  policies: Policy | Keyed<Policy>,
+  options: LimiterOptions<FastifyRequest> = {},
+): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
+  return async (request, reply) => {
+    const admission = await admitRequest(policies, request, options);
+    for (const [name, value] of Object.entries(admission.headers)) reply.header(name, value);
+    if (admission.isAdmitted) return void ended(reply.raw, admission.end);
+    reply.code(admission.status);
+    return reply.send(admission.body);
+  };
+}
