@@ -1,0 +1,193 @@
+// Each row of the README's table for those who move from cockatiel: what that library and this one are seen to do. Both sides observe
+// the same; the test compares them. `time` is moved by hand: `time.sleep(ms)` ends when `time.advance(ms)` has come so far.
+import * as cockatiel from 'cockatiel';
+
+import { definePolicy, isStanchionError, nest } from '../../../dist/index.js';
+import { boom, fails, hangs, inOrder, ourWord, policyOf, seen, works } from './shared.mjs';
+
+const cockatielWord = (error) => {
+  if (cockatiel.isBrokenCircuitError(error) || cockatiel.isIsolatedCircuitError(error)) return 'refused';
+  if (cockatiel.isBulkheadRejectedError(error)) return 'refused';
+  return error instanceof cockatiel.TaskCancelledError ? 'timeout' : error.name;
+};
+const breakerOf = (breaker, options, what = cockatiel.handleAll) => {
+  const policy = cockatiel.circuitBreaker(what, { halfOpenAfter: 30_000, breaker, ...options });
+  return { policy, fire: (fn, signal) => seen(policy.execute(fn, signal), cockatielWord) };
+};
+const two = () => new cockatiel.ConsecutiveBreaker(2);
+const TWO = { circuit: { consecutiveFailures: 2 } };
+const failing = [fails, fails, works];
+
+export const fromCockatiel = {
+  '`new ConsecutiveBreaker(5)`': {
+    theirs: () => inOrder(breakerOf(two()).fire, failing),
+    ours: () => inOrder(policyOf(TWO).fire, failing),
+  },
+  '`new CountBreaker({ threshold: 0.5, size: 10 })`': {
+    // Theirs opens above the threshold, ours at it.
+    theirs: () => inOrder(breakerOf(new cockatiel.CountBreaker({ threshold: 0.5, size: 4 })).fire, [works, fails, fails, fails, works]),
+    ours: () =>
+      inOrder(policyOf({ circuit: { failureRatePercent: 51, window: { calls: 4 }, minimumCalls: 4 } }).fire, [works, fails, fails, fails, works]),
+  },
+  '`new SamplingBreaker({ threshold: 0.5, duration: 30000, minimumRps: 0.1 })`': {
+    theirs: () => inOrder(breakerOf(new cockatiel.SamplingBreaker({ threshold: 0.5, duration: 30_000, minimumRps: 0.1 })).fire, [works, fails, fails, fails, works]),
+    ours: () => inOrder(policyOf({ circuit: { failureRatePercent: 51, window: { ms: 30_000 }, minimumCalls: 3 } }).fire, [works, fails, fails, fails, works]),
+  },
+  '`halfOpenAfter: 10000`': {
+    theirs: async (time) => {
+      const { fire } = breakerOf(two(), { halfOpenAfter: 10 });
+      const before = await inOrder(fire, failing);
+      await time.advance(20);
+      return [...before, ...(await inOrder(fire, [works, works]))];
+    },
+    ours: async (time) => {
+      const { fire } = policyOf({ circuit: { consecutiveFailures: 2, openMs: 10 } }, time);
+      const before = await inOrder(fire, failing);
+      await time.advance(20);
+      return [...before, ...(await inOrder(fire, [works, works]))];
+    },
+  },
+  '`halfOpenAfter: new ExponentialBackoff()`': {
+    theirs: async (time) => {
+      const halfOpenAfter = new cockatiel.ExponentialBackoff({ generator: cockatiel.noJitterGenerator, initialDelay: 10, exponent: 1000 });
+      const { fire } = breakerOf(new cockatiel.ConsecutiveBreaker(1), { halfOpenAfter });
+      await fire(fails);
+      await time.advance(20);
+      return inOrder(fire, [fails, works]);
+    },
+    ours: async (time) => {
+      const { fire } = policyOf({ circuit: { consecutiveFailures: 1, openMs: 10, openMultiplier: 1000, openMaxMs: 60_000 } }, time);
+      await fire(fails);
+      await time.advance(20);
+      return inOrder(fire, [fails, works]);
+    },
+  },
+  '`bulkhead(10, 5)`': {
+    theirs: async (time) => {
+      const policy = cockatiel.bulkhead(1, 1);
+      const fire = (fn) => seen(policy.execute(fn), cockatielWord);
+      const calls = [fire(() => time.sleep(10).then(works)), fire(works), fire(works)];
+      await time.advance(10);
+      return Promise.all(calls);
+    },
+    ours: async (time) => {
+      const { fire } = policyOf({ bulkhead: { maxConcurrent: 1 } }, { ...time, maxWaiting: 1 });
+      const calls = [fire(() => time.sleep(10).then(works)), fire(works, { waitMs: 1000 }), fire(works, { waitMs: 1000 })];
+      await time.advance(10);
+      return Promise.all(calls);
+    },
+  },
+  '`timeout(2000, TimeoutStrategy.Aggressive)`': {
+    theirs: (time) => time.during(5, seen(cockatiel.timeout(5, cockatiel.TimeoutStrategy.Aggressive).execute(hangs), cockatielWord)),
+    ours: (time) => time.during(5, policyOf({}, time).fire(hangs, { timeoutMs: 5 })),
+  },
+  '`wrap(a, b, c)`': {
+    theirs: async () => {
+      const policy = cockatiel.wrap(breakerOf(two()).policy, cockatiel.bulkhead(10));
+      return inOrder((fn) => seen(policy.execute(fn), cockatielWord), failing);
+    },
+    ours: async () => {
+      const inOne = policyOf({ ...TWO, bulkhead: { maxConcurrent: 10 } });
+      const nested = nest(definePolicy({ name: 'a', ...TWO }), definePolicy({ name: 'b', bulkhead: { maxConcurrent: 10 } }));
+      const [one, several] = [await inOrder(inOne.fire, failing), await inOrder((fn) => seen(nested.execute(fn), ourWord), failing)];
+      return String(one) === String(several) ? one : [one, several];
+    },
+  },
+  '`handleType(Error)`, `handleWhen(…)`, `handleResultType(…)`': {
+    theirs: async () => {
+      const what = cockatiel.handleWhen((error) => error !== boom).orWhenResult((value) => value === 'bad');
+      return inOrder(breakerOf(two(), {}, what).fire, [fails, fails, async () => 'bad', async () => 'bad', works]);
+    },
+    ours: () => {
+      const classify = ({ isOk, value, error }) => ((isOk ? value === 'bad' : error !== boom) ? 'failure' : 'success');
+      return inOrder(policyOf(TWO, { classify }).fire, [fails, fails, async () => 'bad', async () => 'bad', works]);
+    },
+  },
+  '`policy.execute(fn, signal)`': {
+    theirs: async (time) => {
+      const controller = new AbortController();
+      let given;
+      breakerOf(two()).policy.execute(({ signal }) => ((given = signal), hangs()), controller.signal).catch(() => {});
+      await time.advance(1);
+      controller.abort();
+      return given.aborted;
+    },
+    ours: async (time) => {
+      const controller = new AbortController();
+      let given;
+      policyOf(TWO).policy.execute(({ signal }) => ((given = signal), hangs()), { signal: controller.signal }).catch(() => {});
+      await time.advance(1);
+      controller.abort();
+      return given.aborted;
+    },
+  },
+  '`breaker.isolate()`': {
+    theirs: async () => {
+      const { policy, fire } = breakerOf(two());
+      const handle = policy.isolate();
+      const isolated = await fire(works);
+      handle.dispose();
+      return [isolated, await fire(works)];
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(TWO);
+      await policy.forceOpen();
+      const isolated = await fire(works);
+      await policy.liftMode();
+      return [isolated, await fire(works)];
+    },
+  },
+  '`breaker.onBreak`, `onReset`, `onHalfOpen`': {
+    theirs: async (time) => {
+      const { policy, fire } = breakerOf(two(), { halfOpenAfter: 10 });
+      const told = [];
+      policy.onBreak(() => told.push('open'));
+      policy.onHalfOpen(() => told.push('halfOpen'));
+      policy.onReset(() => told.push('close'));
+      await inOrder(fire, [fails, fails]);
+      await time.advance(20);
+      await fire(works);
+      return told;
+    },
+    ours: async (time) => {
+      const { policy, fire } = policyOf({ circuit: { consecutiveFailures: 2, openMs: 10 } }, time);
+      const told = [];
+      for (const type of ['open', 'close', 'halfOpen']) policy.on(type, () => told.push(type));
+      await inOrder(fire, [fails, fails]);
+      await time.advance(20);
+      await fire(works);
+      return told;
+    },
+  },
+  '`isBrokenCircuitError`, `isBulkheadRejectedError`': {
+    theirs: async () => {
+      const { policy, fire } = breakerOf(two());
+      await inOrder(fire, [fails, fails]);
+      const full = cockatiel.bulkhead(1);
+      full.execute(hangs);
+      const broken = await policy.execute(works).catch(cockatiel.isBrokenCircuitError);
+      return [broken, await full.execute(works).catch(cockatiel.isBulkheadRejectedError)];
+    },
+    ours: async () => {
+      const [circuit, full] = [definePolicy({ name: 'c', ...TWO }), definePolicy({ name: 'b', bulkhead: { maxConcurrent: 1 } })];
+      await circuit.trip();
+      full.tryAcquire();
+      const isBy = (gate) => (error) => isStanchionError(error, 'RejectedError') && error.by.gate === gate;
+      return [await circuit.execute(works).catch(isBy('circuit')), await full.execute(works).catch(isBy('bulkhead'))];
+    },
+  },
+  '`breaker.toJSON()`, `initialState`': {
+    theirs: async () => {
+      const { policy, fire } = breakerOf(two());
+      await inOrder(fire, [fails, fails]);
+      return breakerOf(two(), { initialState: policy.toJSON() }).fire(works);
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(TWO);
+      await inOrder(fire, [fails, fails]);
+      const next = policyOf(TWO);
+      await next.policy.restore(policy.snapshot());
+      return next.fire(works);
+    },
+  },
+};
