@@ -79,7 +79,9 @@ func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (A
 	if err := permit.use(); err != nil {
 		return Answer{}, err
 	}
-	return m.settle(permit.words, end)
+	a, err := m.settle(permit.words, end)
+	permit.reopenAfter(err)
+	return a, err
 }
 
 func (m Moment) settle(permit [4]uint32, end end) (Answer, error) {
@@ -98,6 +100,7 @@ func (m Moment) Cancel(permit *Permit) (Answer, error) {
 		return Answer{}, err
 	}
 	a, err := m.policy.backend.cancel(permit.words, m.us)
+	permit.reopenAfter(err)
 	m.policy.line.nudge()
 	m.policy.tellReport(&a.report)
 	return a.public(), err

@@ -5,6 +5,7 @@ package stanchion
 import "sync/atomic"
 
 // Permit is what an admitted call holds, to be given back by Settle or Cancel exactly once: a second time is ErrPermitUsed.
+// Where that fails, because the state file cannot be used, the permit is as before and can be given back again.
 // Its text form may be passed to another process.
 type Permit struct {
 	words [4]uint32
@@ -47,4 +48,11 @@ func (p *Permit) use() error {
 		return ErrPermitUsed
 	}
 	return nil
+}
+
+// reopenAfter makes the permit as before where it could not be given back: then nothing happened.
+func (p *Permit) reopenAfter(err error) {
+	if err != nil {
+		p.used.Store(false)
+	}
 }

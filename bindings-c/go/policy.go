@@ -176,12 +176,14 @@ func (p *Policy) TryAcquire(opts ...AcquireOption) (*Permit, error) {
 	return p.current().TryAcquire(opts...)
 }
 
-// Settle tells how a call ended: its slot and its probe come back, the circuit learns.
+// Settle tells how a call ended: its slot and its probe come back, the circuit learns. On an error, such as a state file that is
+// busy, nothing happened: the permit can be settled again, and else its slot and its probe come back when the lease ends.
 func (p *Policy) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (Answer, error) {
 	return p.current().Settle(permit, outcome, opts...)
 }
 
-// Cancel gives a permit back whose call never began. A call that began and was abandoned is settled as Ignored.
+// Cancel gives a permit back whose call never began. A call that began and was abandoned is settled as Ignored. On an error the
+// permit is as before, as with [Policy.Settle].
 func (p *Policy) Cancel(permit *Permit) (Answer, error) { return p.current().Cancel(permit) }
 
 // Renew extends the lease of a call that goes on. After LeaseLost, abort the call: its slot may be another's.

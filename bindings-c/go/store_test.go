@@ -125,6 +125,46 @@ func TestBusyFileIsToldAsThePolicySays(t *testing.T) {
 	}
 }
 
+func TestPermitThatTheFileDidNotTakeIsSettledLater(t *testing.T) {
+	s := openFile(t, Wait(time.Millisecond))
+	p := newPolicyAt(t, rules, WithStore(s, "k"))
+	ended, err := p.TryAcquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, err := p.TryAcquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := OpenFile(s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	_, err = other.Transact("k", func([]byte) (*Write, error) {
+		var store *StoreError
+		if _, err := p.Settle(ended, Failure); !errors.As(err, &store) || store.Code != "busy" {
+			t.Errorf("a settle while another holds the file: %v", err)
+		}
+		if _, err := p.Cancel(begun); !errors.As(err, &store) || store.Code != "busy" {
+			t.Errorf("a cancel while another holds the file: %v", err)
+		}
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := p.Settle(ended, Failure); err != nil || answer.Result != Counted {
+		t.Errorf("settled later: %v, %v", answer.Result, err)
+	}
+	if answer, err := p.Cancel(begun); err != nil || answer.Result != Counted {
+		t.Errorf("cancelled later: %v, %v", answer.Result, err)
+	}
+	if _, err := p.Settle(ended, Failure); !errors.Is(err, ErrPermitUsed) {
+		t.Errorf("settled twice: %v", err)
+	}
+}
+
 func TestUnusableFileIsToldWithItsPath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none")
 	var store *StoreError

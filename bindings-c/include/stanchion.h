@@ -670,8 +670,8 @@ uint32_t stn_store_acquire(const struct stn_store_key *key,
                            struct stn_stored *stored,
                            struct stn_error *error);
 
-// `stn_settle` on the key's state. Fails with `STN_STORE` where the file is away: the result is lost, a slot or probe comes
-// back when its lease ends. `out`, `stored` and `error` may be null, here and in the four that follow.
+// `stn_settle` on the key's state. Fails with `STN_STORE` where the file is away: nothing happened, so the permit can be
+// settled again; else the result is lost, and a slot or probe comes back when its lease ends. `out`, `stored` and `error` may be null, here and in the four that follow.
 uint32_t stn_store_settle(const struct stn_store_key *key,
                           const struct stn_permit *permit,
                           const struct stn_settle_options *options,
@@ -680,8 +680,8 @@ uint32_t stn_store_settle(const struct stn_store_key *key,
                           struct stn_stored *stored,
                           struct stn_error *error);
 
-// `stn_cancel` on the key's state. Fails with `STN_STORE` where the file is away: the tokens stay taken, a slot or probe
-// comes back when its lease ends.
+// `stn_cancel` on the key's state. Fails with `STN_STORE` where the file is away: nothing happened, so the permit can be
+// cancelled again; else the tokens stay taken, and a slot or probe comes back when its lease ends.
 uint32_t stn_store_cancel(const struct stn_store_key *key,
                           const struct stn_permit *permit,
                           uint64_t now_us,

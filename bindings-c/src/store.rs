@@ -217,8 +217,8 @@ unsafe fn step<T: Code>(
     }
 }
 
-/// `stn_settle` on the key's state. Fails with `STN_STORE` where the file is away: the result is lost, a slot or probe comes
-/// back when its lease ends. `out`, `stored` and `error` may be null, here and in the four that follow.
+/// `stn_settle` on the key's state. Fails with `STN_STORE` where the file is away: nothing happened, so the permit can be
+/// settled again; else the result is lost, and a slot or probe comes back when its lease ends. `out`, `stored` and `error` may be null, here and in the four that follow.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_store_settle(
     key: *const stn_store_key,
@@ -237,8 +237,8 @@ pub unsafe extern "C" fn stn_store_settle(
     }
 }
 
-/// `stn_cancel` on the key's state. Fails with `STN_STORE` where the file is away: the tokens stay taken, a slot or probe
-/// comes back when its lease ends.
+/// `stn_cancel` on the key's state. Fails with `STN_STORE` where the file is away: nothing happened, so the permit can be
+/// cancelled again; else the tokens stay taken, and a slot or probe comes back when its lease ends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_store_cancel(
     key: *const stn_store_key,

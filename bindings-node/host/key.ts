@@ -83,8 +83,9 @@ export class Key {
   }
 
   /**
-   * Tells how a call ended. The permit is spent by it, unless the store cannot be had.
-   * @throws StoreError where the store is away: a slot or probe comes back when its lease ends.
+   * Tells how a call ended. The permit is spent by it, unless that fails.
+   * @throws StoreError where the store is away: nothing happened, so the permit can be settled again; else a slot or probe comes
+   * back when its lease ends.
    */
   settle(permit: EnginePermit, options: EngineSettle, nowUs = 0): Promise<EngineSettled & Stored> {
     const { durationUs = 0, actualCost = 0, outcome } = options;
@@ -99,7 +100,7 @@ export class Key {
     );
   }
 
-  /** Gives a permit back: the call never began. */
+  /** Gives a permit back: the call never began. Where that fails, the permit is as before. */
   cancel(permit: EnginePermit, nowUs = 0): Promise<EngineSettled & Stored> {
     return permit.spend(() =>
       this.#step(

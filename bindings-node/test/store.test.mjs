@@ -41,6 +41,18 @@ test('a call is guarded through a file, and every write has its sequence', async
   assert.equal((await key.cancel(cancelled.permit, NOW + 60_000_001)).settled, 'counted');
 });
 
+test('a permit that the file did not take is given back later', async () => {
+  const path = newPath();
+  const key = Store.open(path).key(LIMIT, 'k');
+  const reader = Store.open(path, { readOnly: true }).key(key.policy, 'k');
+  const [ended, begun] = [await key.acquire({}, NOW), await key.acquire({}, NOW)];
+  await assert.rejects(reader.settle(ended.permit, { outcome: 'failure' }, NOW), (error) => error.code === 'read_only');
+  await assert.rejects(reader.cancel(begun.permit, NOW), (error) => error.code === 'read_only');
+  assert.equal((await key.settle(ended.permit, { outcome: 'failure' }, NOW)).settled, 'counted');
+  assert.equal((await key.cancel(begun.permit, NOW)).settled, 'counted');
+  assert.throws(() => key.settle(ended.permit, { outcome: 'failure' }, NOW), (error) => error.code === 'permit_used');
+});
+
 test('bytes go from key to key, and from the file into WebAssembly', async () => {
   const store = Store.open(newPath());
   const shared = engine.policy(LIMIT);

@@ -152,7 +152,8 @@ impl KeyHandle {
     /// Tells how a call ended. A permit that was given without the store never touches it.
     ///
     /// # Errors
-    /// The store is away: the result is lost, a slot or probe comes back when its lease ends.
+    /// The store is away, and nothing happened. A host that kept the permit's words can settle it again; else the result is lost,
+    /// and a slot or probe comes back when its lease ends.
     ///
     /// ```
     /// # use stanchion_store::{Options, Store, StoreError};
@@ -177,7 +178,7 @@ impl KeyHandle {
     /// Gives a permit back: the call never began.
     ///
     /// # Errors
-    /// The store is away: the tokens stay taken, a slot or probe comes back when its lease ends.
+    /// The store is away, and nothing happened: as with [`KeyHandle::settle`]. Until it is cancelled again, the tokens stay taken.
     ///
     /// ```
     /// # use stanchion_store::{Options, Store, StoreError};
