@@ -142,21 +142,21 @@ impl Policy {
     }
 
     #[cold]
-    pub(crate) fn acquire_with_care(&self, state: &mut impl Live, wish: Acquire, now: u64) -> Step<Decision> {
+    pub(crate) fn acquire_with_care(&self, state: &mut dyn Live, wish: Acquire, now: u64) -> Step<Decision> {
         let Some(mut step) = self.enter(state, now) else { return unfit(UNFIT_DECISION) };
         let answer = step.decide(wish, now);
         step.ends(answer)
     }
 
     #[cold]
-    pub(crate) fn finish(&self, state: &mut impl Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
+    pub(crate) fn finish(&self, state: &mut dyn Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
         let Some(mut step) = self.enter(state, now) else { return unfit(Settled::Stale) };
         let answer = step.finish(permit, end);
         step.ends(answer)
     }
 
     #[inline]
-    pub(crate) fn enter<'a>(&'a self, state: &'a mut impl Live, now: u64) -> Option<Entered<'a>> {
+    pub(crate) fn enter<'a>(&'a self, state: &'a mut dyn Live, now: u64) -> Option<Entered<'a>> {
         let (mut changed, mut events) = (false, Events::NONE);
         if self.needs_care(state.words(), now) {
             events = self.take_care(state, now)?;

@@ -1,4 +1,5 @@
-//! The calls on the way of every guarded call: numbers in, a status out, nothing allocated.
+//! The calls on the way of every guarded call: numbers in, a status out, nothing allocated. What is not on the way of every
+//! call is never inlined, as in `cold.rs`.
 
 use stanchion::{Command, Events, Peek, Permit, Policy, State, Step, Timestamp, UnknownAnswer};
 
@@ -35,18 +36,21 @@ impl Raw {
     }
 
     /// [`Policy::cancel`].
+    #[inline(never)]
     pub fn cancel(&mut self, state: u32, permit: PermitWords, now_us: f64) -> Status {
         let permit = Permit::from_words(permit);
         self.step(state, now_us, |policy, state, now| policy.cancel(state, permit, now), |_, what| settled(what))
     }
 
     /// [`Policy::renew`]: the lease's new end lies in `value`.
+    #[inline(never)]
     pub fn renew(&mut self, state: u32, permit: PermitWords, now_us: f64) -> Status {
         let permit = Permit::from_words(permit);
         self.step(state, now_us, |policy, state, now| policy.renew(state, &permit, now), renewed)
     }
 
     /// [`Policy::peek`]: as `acquire`, without a permit.
+    #[inline(never)]
     pub fn peek(&mut self, state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status {
         let (wish, now) = match (number::wish(cost, holder_lo, holder_hi), number::instant(now_us)) {
             (Ok(wish), Ok(now)) => (wish, now),

@@ -70,6 +70,7 @@ impl Raw {
     }
 
     /// A part of the last fault, by the numbers of [`Fault::part`].
+    #[inline(never)]
     pub fn fault(&self, part: u32) -> Option<&str> {
         self.fault.as_ref().and_then(|fault| fault.part(part))
     }
@@ -105,6 +106,7 @@ impl Raw {
 
     /// Turns the status of a refused argument into a fault; its text comes from JavaScript, which knows how its numbers
     /// are written.
+    #[inline(never)]
     pub fn refuse(&mut self, status: Status, text: &str) -> Status {
         let (field, allowed) = number::refused(status);
         self.fail(InputError::new(field, &text, allowed))
@@ -114,6 +116,7 @@ impl Raw {
     ///
     /// # Errors
     /// It was freed, or never was: the fault is kept.
+    #[inline(never)]
     pub fn policy(&mut self, policy: u32) -> Result<Arc<Policy>, Status> {
         match self.policies.get(policy) {
             Some(policy) => Ok(Arc::clone(policy)),

@@ -52,7 +52,7 @@ impl Policy {
     /// Starts, repairs and adopts: what must come before the step that `now` brings. `None` where lent memory has no room
     /// for it.
     #[cold]
-    pub(crate) fn take_care(&self, state: &mut impl Live, now: u64) -> Option<Events> {
+    pub(crate) fn take_care(&self, state: &mut dyn Live, now: u64) -> Option<Events> {
         let mut events = Events::NONE;
         let view = View::new(state.words())?;
         let (last, is_parked) = (view.last_at(), view.head[LAST] & PARKED != 0);
