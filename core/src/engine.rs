@@ -142,6 +142,7 @@ impl Policy {
     }
 
     #[cold]
+    #[inline(never)]
     pub(crate) fn acquire_with_care(&self, state: &mut dyn Live, wish: Acquire, now: u64) -> Step<Decision> {
         let Some(mut step) = self.enter(state, now) else { return unfit(UNFIT_DECISION) };
         let answer = step.decide(wish, now);
@@ -149,6 +150,7 @@ impl Policy {
     }
 
     #[cold]
+    #[inline(never)]
     pub(crate) fn finish(&self, state: &mut dyn Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
         let Some(mut step) = self.enter(state, now) else { return unfit(Settled::Stale) };
         let answer = step.finish(permit, end);
