@@ -37,6 +37,9 @@ const bytesWithoutMap = {
   load: (id) => (BYTES.includes(id) ? { code: readFileSync(id, 'utf8'), map: { mappings: '' } } : null),
 };
 
+/** Node reads through a CommonJS file that is imported, in search of its exports: not through the module's bytes, too. */
+const BYTES_APART = { groups: [{ name: 'bytes', test: (id) => BYTES.includes(id) }] };
+
 async function bundleScripts({ name, module, native, isCommonJs }) {
   const bundle = await rolldown({
     input: inputs('host', '.ts'),
@@ -56,7 +59,7 @@ async function bundleScripts({ name, module, native, isCommonJs }) {
     transform: { target: 'es2022' },
   });
   const shape = isCommonJs
-    ? { format: 'cjs', exports: 'named', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs' }
+    ? { format: 'cjs', exports: 'named', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', codeSplitting: BYTES_APART }
     : { format: 'esm', preserveModules: true, preserveModulesRoot: join(here, '..'), entryFileNames: moduleName };
   await bundle.write({ dir: join(out, name), sourcemap: true, ...shape });
   await bundle.close();
