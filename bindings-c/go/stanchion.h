@@ -1,33 +1,53 @@
 /*
  * Stanchion: a resilience policy engine. A policy holds a circuit breaker, up to 16 rate limits, a server's block and a
- * bulkhead, and decides them as one: nothing is taken from any gate unless all of them admit.
+ * bulkhead, and decides them as one: nothing is taken from any gate unless all of them admit. You ask with stn_acquire
+ * whether a call may go ahead, make it, and tell with stn_settle how it ended. Policies are handles of the library; states
+ * lie in your memory; the instant of each step is yours to say.
  *
  * # A whole program
  *
- *     static const char json[] = "{\"name\":\"billing\",\"circuit\":{\"consecutive_failures\":5},"
- *                                "\"limits\":[{\"name\":\"calls\",\"capacity\":60,\"refill_tokens\":60,"
- *                                "\"refill_interval_ms\":60000}]}";
- *     stn_error why = {.struct_size = sizeof why};
- *     stn_policy *policy;
- *     if (stn_policy_from_json(json, sizeof json - 1, &policy, &why) != STN_OK) return fprintf(stderr, "%s\n", why.message), 1;
+ *     #include <stanchion.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
  *
- *     size_t size;
- *     stn_state_size(policy, &size);
- *     void *state = malloc(size);
- *     stn_state_init(policy, state, size, stn_now_us());
+ *     static int call_upstream(void) { return 1; }
  *
- *     stn_decision decision = {.struct_size = sizeof decision};
- *     stn_acquire(policy, state, size, NULL, stn_now_us(), &decision);
- *     if (decision.verdict == STN_ADMITTED) {
- *         stn_settle_options end = {.struct_size = sizeof end, .outcome = call() ? STN_SUCCESS : STN_FAILURE};
- *         stn_settle(policy, state, size, &decision.permit, &end, stn_now_us(), NULL);
+ *     int main(void) {
+ *         static const char rules[] = "{\"name\": \"billing\", \"circuit\": {\"consecutive_failures\": 5},"
+ *                                     " \"limits\": [{\"name\": \"calls\", \"capacity\": 60, \"refill_tokens\": 60,"
+ *                                     " \"refill_interval_ms\": 60000}]}";
+ *         stn_error why = {.struct_size = sizeof why};
+ *         stn_policy *policy;
+ *         if (stn_policy_from_json(rules, sizeof rules - 1, &policy, &why) != STN_OK) {
+ *             fprintf(stderr, "%s\n", why.message);
+ *             return 1;
+ *         }
+ *         size_t size;
+ *         stn_state_size(policy, &size);
+ *         void *state = malloc(size);
+ *         stn_state_init(policy, state, size, stn_now_us());
+ *
+ *         stn_decision decision = {.struct_size = sizeof decision};
+ *         stn_acquire(policy, state, size, NULL, stn_now_us(), &decision);
+ *         if (decision.verdict == STN_ADMITTED) {
+ *             stn_settle_options end = {.struct_size = sizeof end};
+ *             end.outcome = call_upstream() ? STN_SUCCESS : STN_FAILURE;
+ *             stn_settle(policy, state, size, &decision.permit, &end, stn_now_us(), NULL);
+ *             puts("called");
+ *         } else {
+ *             printf("not now: try again in %llu us\n", (unsigned long long)decision.retry_after_us);
+ *         }
+ *         free(state);
+ *         stn_policy_free(policy);
+ *         return 0;
  *     }
- *     free(state);
- *     stn_policy_free(policy);
+ *
+ * Link it by `pkg-config --libs stanchion`, or with `--static`. Where processes share a state, a state file takes the place
+ * of the memory: stn_store_open, stn_store_key_open, then stn_store_acquire and stn_store_settle.
  *
  * # Conventions, for every function
  *
- * - What fails returns a status other than STN_OK and, but for `*needed`, has written to nothing but the caller's
+ * - Status: what fails returns another status than STN_OK and, but for `*needed`, has written to nothing but the caller's
  *   stn_error; stn_status_name and stn_status_text say what it means. A refused call is an answer, not a failure.
  * - Ownership: handles (stn_policy, stn_store, stn_store_key, stn_transaction) belong to the caller, who gives each back to
  *   the function named beside it, once. All other memory is the caller's, lent until the function returns. Nothing that is
@@ -43,10 +63,19 @@
  *   with memcpy between calls. It is checked on each call, is no format, and never leaves the process: its bytes
  *   (stn_state_encode) do. Where another policy meets it, it is adopted at its next step; where the memory has no
  *   room for that (STN_STATE_MEMORY), encode it, ask stn_state_size_for, and decode it into larger memory.
- * - Threads: any number may use one handle at once. One state is used by one thread at a time, also for questions. A
- *   stn_error, like any struct, is used by one thread at a time.
+ * - Memory: stn_acquire, stn_settle, stn_cancel and stn_renew allocate nothing, but where they adopt a state of another
+ *   policy, or repair one after a clock stepped back.
  * - A panic inside is caught and told as STN_INTERNAL.
- * - stn_acquire, stn_settle, stn_cancel and stn_renew allocate nothing.
+ *
+ * # What stands beside each function
+ *
+ * - Owner: to whom belongs what it hands out, where it does.
+ * - Null: which pointers may be null. No others.
+ * - Fails with: the statuses of its own. Every function tells besides what is wrong with pointers and lengths
+ *   (STN_NULL_POINTER, STN_MISALIGNED, STN_STRUCT_SIZE, STN_BAD_HANDLE, STN_OUT_OF_RANGE), and STN_INTERNAL.
+ * - Threads: `any` number of them may be in it at once, with the same handles too; `one state` is used by one thread at a
+ *   time, also for questions, while the policy is used by any number; `the last` function that is called with a handle, when
+ *   no other thread uses it any more. A struct of the caller's is used by one thread at a time.
  */
 
 
@@ -394,72 +423,108 @@ typedef struct stn_stored {
 extern "C" {
 #endif // __cplusplus
 
-// Builds a policy from its JSON form, which the schema `policy.schema.json` describes.
+// Builds a policy from its JSON form, which the schema `policy.schema.json` describes. `json` is `len` bytes.
 //
-// `json` is `len` bytes of UTF-8 and needs no NUL. `*out` receives the policy, to be freed by `stn_policy_free`, or null.
-// Fails with `STN_CONFIG`; `error` (null where nobody asks) then names the field, its value and what is allowed.
-uint32_t stn_policy_from_json(const char *json,
-                              size_t len,
-                              struct stn_policy **out,
-                              struct stn_error *error);
+// With `STN_CONFIG`, `error` names the field, its value and what is allowed.
+//
+// - Owner: `*out` is yours, to be freed by `stn_policy_free`; null where this fails.
+// - Null: `error`.
+// - Fails with: `STN_CONFIG`, `STN_NOT_UTF8`.
+// - Threads: any.
+uint32_t stn_policy_from_json(const char *json, size_t len, struct stn_policy **out, struct stn_error *error);
 
-// Frees a policy. States, store keys and permits live on without it. Null is allowed. Nobody may be using it.
+// Frees a policy. States, store keys and permits live on without it.
+//
+// - Null: `policy`: nothing is done.
+// - Threads: the last.
 void stn_policy_free(struct stn_policy *policy);
 
 // Writes the policy's name as text.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_policy_name(const struct stn_policy *policy, char *buffer, size_t capacity, size_t *needed);
 
 // Writes the policy's configuration as JSON text, with every default filled in.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_policy_config(const struct stn_policy *policy, char *buffer, size_t capacity, size_t *needed);
 
-// Stands for circuit, limits, block and bulkhead with their defaults. A state carries that of its policy; where another
-// policy meets it, the state is adopted at its next step.
+// Writes the number that stands for circuit, limits, block and bulkhead with their defaults to `*out`. A state carries
+// that of its policy; where another policy meets it, the state is adopted at its next step.
+//
+// - Fails with: nothing of its own.
+// - Threads: any.
 uint32_t stn_policy_fingerprint(const struct stn_policy *policy,
                                 uint32_t *out);
 
-// Writes the value of the header field `RateLimit-Policy`, by which a server tells what its limits allow
-// (draft-ietf-httpapi-ratelimit-headers-10). Empty where the policy has no limits.
+// Writes the value of the header field `RateLimit-Policy`, by which a server tells what its limits allow (draft-ietf-
+// httpapi-ratelimit-headers-10), as text. Empty where the policy has no limits.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_rate_limit_policy(const struct stn_policy *policy,
                                char *buffer,
                                size_t capacity,
                                size_t *needed);
 
-// Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`.
+// Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`. `gate` is an index as in `by` of
+// `stn_decision`.
 //
-// `gate` is an index as in `by` of `stn_decision`. Fails with `STN_OUT_OF_RANGE` where no gate has it.
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_OUT_OF_RANGE` where no gate has that index, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_gate_name(const struct stn_policy *policy,
                        uint32_t gate,
                        char *buffer,
                        size_t capacity,
                        size_t *needed);
 
-// How many bytes the live state of this policy takes: the `size` of the memory that you lend.
+// Writes to `*out` how many bytes the live state of this policy takes: the `size` of the memory that you lend, a
+// multiple of 8.
 //
-// It is a multiple of 8. Writes it to `*out`.
-uint32_t stn_state_size(const struct stn_policy *policy, size_t *out);
+// - Fails with: nothing of its own.
+// - Threads: any.
+uint32_t stn_state_size(const struct stn_policy *policy,
+                        size_t *out);
 
-// How many bytes of memory the state in these bytes takes under this policy, which may adopt it from another: what
-// `stn_state_decode` needs. Fails with `STN_STATE_BYTES`.
+// Writes to `*out` how many bytes of memory the state in these `len` bytes takes under this policy, which may adopt it
+// from another: what `stn_state_decode` needs.
+//
+// - Null: `error`.
+// - Fails with: `STN_STATE_BYTES`.
+// - Threads: any.
 uint32_t stn_state_size_for(const struct stn_policy *policy,
                             const uint8_t *encoded,
                             size_t len,
                             size_t *out,
                             struct stn_error *error);
 
-// Starts a new state in the caller's memory: the circuit closed, nothing taken, limits as `initial` says.
+// Starts a new state in your memory: the circuit closed, nothing taken, limits as `initial` says. Whatever was there is
+// overwritten. Its first step reports a change, so that a host keeps it.
 //
-// `state` is aligned to 8 bytes, and `size` at least what `stn_state_size` says; whatever was there is overwritten. Its
-// first step reports a change, so that a host keeps it.
+// `size` is at least what `stn_state_size` says.
+//
+// - Owner: the memory stays yours; a state is ended by using its memory for something else.
+// - Fails with: `STN_STATE_MEMORY` where `size` is too small, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_state_init(const struct stn_policy *policy,
                         void *state,
                         size_t size,
                         uint64_t now_us);
 
-// Puts a state's bytes into the caller's memory, as `stn_state_init` does with a new one.
+// Puts a state's `len` bytes into your memory, as `stn_state_init` does with a new state. Bytes of another policy are
+// adopted at the next step.
 //
-// Bytes of another policy are adopted at the next step. Fails with `STN_STATE_BYTES` where they are none that this
-// release may read, and with `STN_STATE_MEMORY` where `size` is less than `stn_state_size_for` says; the memory is then
-// as it was.
+// `size` is at least what `stn_state_size_for` says. Where this fails, the memory is as it was.
+//
+// - Null: `error`.
+// - Fails with: `STN_STATE_BYTES`, `STN_STATE_MEMORY` where `size` is too small.
+// - Threads: one state.
 uint32_t stn_state_decode(const struct stn_policy *policy,
                           const uint8_t *encoded,
                           size_t len,
@@ -468,6 +533,10 @@ uint32_t stn_state_decode(const struct stn_policy *policy,
                           struct stn_error *error);
 
 // Writes the state's portable bytes: canonical, so equal states have equal bytes.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_STATE_MEMORY`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: one state.
 uint32_t stn_state_encode(const struct stn_policy *policy,
                           const void *state,
                           size_t size,
@@ -475,10 +544,14 @@ uint32_t stn_state_encode(const struct stn_policy *policy,
                           size_t capacity,
                           size_t *needed);
 
-// Asks whether a call may go ahead.
+// Asks whether a call may go ahead. `*out` receives the answer: a refusal, which took nothing from any gate, is `STN_OK`
+// too.
 //
-// `options` null wishes for a call of cost 1 by nobody in particular. `*out` receives the answer. An admitted call's permit
-// is given back by `stn_settle` or `stn_cancel`, once. A refusal took nothing from any gate.
+// An admitted call's permit is given back by `stn_settle` or `stn_cancel`, once.
+//
+// - Null: `options`: a call of cost 1 by nobody in particular.
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_acquire(const struct stn_policy *policy,
                      void *state,
                      size_t size,
@@ -488,7 +561,11 @@ uint32_t stn_acquire(const struct stn_policy *policy,
 
 // Tells how a call ended: its slot and its probe come back, the circuit learns, the actual cost corrects the limits.
 //
-// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`. `out` may be null where nobody asks.
+// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`.
+//
+// - Null: `out`, where nobody asks.
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_settle(const struct stn_policy *policy,
                     void *state,
                     size_t size,
@@ -497,10 +574,14 @@ uint32_t stn_settle(const struct stn_policy *policy,
                     uint64_t now_us,
                     struct stn_answer *out);
 
-// Gives a permit back whose call never began: slot, probe and all tokens that have not refilled meanwhile come back. A call
-// that began and was abandoned is settled as `STN_IGNORED` instead.
+// Gives a permit back whose call never began: slot, probe and all tokens that have not refilled meanwhile come back. A
+// call that began and was abandoned is settled as `STN_IGNORED` instead.
 //
-// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`. `out` may be null where nobody asks.
+// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`.
+//
+// - Null: `out`, where nobody asks.
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_cancel(const struct stn_policy *policy,
                     void *state,
                     size_t size,
@@ -510,7 +591,11 @@ uint32_t stn_cancel(const struct stn_policy *policy,
 
 // Extends the lease of a call that goes on. The permit stays the same, and is still to be settled.
 //
-// Answers `STN_RENEWED` with `until_us`, `STN_LEASE_LOST` (abort the call: its slot may be another's) or `STN_NOT_LEASED`.
+// Answers `STN_RENEWED` with `until_us`, `STN_LEASE_LOST` (abort the call: its slot may be another's) or
+// `STN_NOT_LEASED`.
+//
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_renew(const struct stn_policy *policy,
                    void *state,
                    size_t size,
@@ -525,8 +610,12 @@ uint32_t stn_renew(const struct stn_policy *policy,
 // `{"report":{"outcome":"failure","duration_us":N}}`, `{"release_holder":{"holder":"name"}}`,
 // `{"settle_many":{"generation":N,"calls":[…]}}`.
 //
-// Answers `STN_DONE`, `STN_UNCHANGED` or `STN_NO_GATE`. Fails with `STN_INPUT` where the text is no command. `out` may be
-// null where nobody asks, `error` too.
+// Answers `STN_DONE`, `STN_UNCHANGED` or `STN_NO_GATE`. With `STN_INPUT`, `error` says what stands there and what is
+// allowed.
+//
+// - Null: `out` and `error`, where nobody asks.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_command(const struct stn_policy *policy,
                      void *state,
                      size_t size,
@@ -536,9 +625,12 @@ uint32_t stn_command(const struct stn_policy *policy,
                      struct stn_answer *out,
                      struct stn_error *error);
 
-// What an acquire would be answered now. Nothing is written to the state, and no permit is given.
+// Writes to `*out` what an acquire would be answered now. Nothing is written to the state, and no permit is given. In
+// shadow mode too it answers `STN_REJECTED` where a gate would refuse.
 //
-// In shadow mode too it answers `STN_REJECTED` where a gate would refuse.
+// - Null: `options`: a call of cost 1 by nobody in particular.
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_peek(const struct stn_policy *policy,
                   const void *state,
                   size_t size,
@@ -547,6 +639,10 @@ uint32_t stn_peek(const struct stn_policy *policy,
                   struct stn_decision *out);
 
 // Writes what an operator needs as JSON text: each gate, its numbers, since when, until when, why.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: one state.
 uint32_t stn_explain(const struct stn_policy *policy,
                      const void *state,
                      size_t size,
@@ -555,8 +651,12 @@ uint32_t stn_explain(const struct stn_policy *policy,
                      size_t capacity,
                      size_t *needed);
 
-// Writes the value of the header field `RateLimit`: what is left of the limits, and when there is more. Empty where there
-// are none.
+// Writes the value of the header field `RateLimit` as text: what is left of the limits, and when there is more. Empty
+// where there are none.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: one state.
 uint32_t stn_rate_limit(const struct stn_policy *policy,
                         const void *state,
                         size_t size,
@@ -565,89 +665,142 @@ uint32_t stn_rate_limit(const struct stn_policy *policy,
                         size_t capacity,
                         size_t *needed);
 
-// When something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode ends, or a level
-// becomes full. 0 where nothing does.
+// Writes to `*out` when something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode
+// ends, or a level becomes full. 0 where nothing does.
+//
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
 uint32_t stn_next_change_at(const struct stn_policy *policy,
                             const void *state,
                             size_t size,
                             uint64_t now_us,
                             uint64_t *out);
 
-// From when on the state may be forgotten, because a new one would answer the same: for a time to live, and for eviction.
-// 0 where it may not.
+// Writes to `*out` from when on the state may be forgotten, because a new one would answer the same: for a time to live,
+// and for eviction. 0 where it may not.
+//
+// - Fails with: `STN_STATE_MEMORY`.
+// - Threads: one state.
 uint32_t stn_vacuous_at(const struct stn_policy *policy,
                         const void *state,
                         size_t size,
                         uint64_t *out);
 
-// What came back from an HTTP call means, by the policy's table of statuses and network errors: for the circuit, for the
-// block, and for whoever would make the request again. No state is needed: the answer is settled with `outcome`, and
-// where `block_until_us` is not 0 the command `block` is given.
+// Writes to `*out` what came back from an HTTP call means, by the policy's table of statuses and network errors: for the
+// circuit, for the block, and for whoever would make the request again. No state is needed: the call is settled with
+// `outcome`, and where `block_until_us` is not 0 the command `block` is given.
+//
+// - Fails with: `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_classify(const struct stn_policy *policy,
                       const struct stn_reply *what,
                       uint64_t now_us,
                       struct stn_classified *out);
 
-// The name of a status without its prefix, such as `BUFFER_TOO_SMALL`; null where there is none. Never freed.
+// The name of a status without its prefix, such as `BUFFER_TOO_SMALL`; null where there is none.
+//
+// - Owner: the library's: never freed.
+// - Threads: any.
 const char *stn_status_name(uint32_t number);
 
-// What a status means, as a sentence; null where there is none. Never freed.
+// What a status means, as a sentence; null where there is none.
+//
+// - Owner: the library's: never freed.
+// - Threads: any.
 const char *stn_status_text(uint32_t number);
 
-// The name of an event, one byte of `events`: `opened`, `closed`, and so on; null where there is none. Never freed.
+// The name of an event, one byte of `events`: `opened`, `closed`, and so on; null where there is none.
+//
+// - Owner: the library's: never freed.
+// - Threads: any.
 const char *stn_event_name(uint32_t event);
 
 // The version of this library's interface: `STN_ABI_VERSION` of the header that it fits.
+//
+// - Threads: any.
 uint32_t stn_abi_version(void);
 
-// The release of this library, such as `0.1.0`. Never freed.
+// The release of this library, such as `0.1.0`.
+//
+// - Owner: the library's: never freed.
+// - Threads: any.
 const char *stn_version(void);
 
 // What the system's clock says, in microseconds since the Unix epoch, for hosts that have no clock of their own.
+//
+// - Threads: any.
 uint64_t stn_now_us(void);
 
 // A wait in whole seconds, rounded up: the value of a `Retry-After` header that is not too early. `wait_us` is that of a
 // refusal, and not `STN_NEVER`.
+//
+// - Threads: any.
 uint64_t stn_wait_s(uint64_t wait_us);
 
-// Reads a `Retry-After` header, strictly: seconds, or an HTTP date in its three forms. `*until_us` receives the instant,
-// or 0 where the value is neither.
+// Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`
+// receives the instant, or 0 where the value is neither.
+//
+// - Fails with: `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_parse_retry_after(const char *value,
                                size_t len,
                                uint64_t now_us,
                                uint64_t *until_us);
 
-// The number of a holder's name, by the hash that is the same in all languages; never 0. Keep the name: it cannot be had back.
+// Writes to `*out` the number of a holder's name of `len` bytes, by the hash that is the same in all languages; never 0.
+// Keep the name: it cannot be had back.
+//
+// - Fails with: `STN_NOT_UTF8`.
+// - Threads: any.
 uint32_t stn_holder_hash(const char *name,
                          size_t len,
                          uint64_t *out);
 
 // Writes a permit's portable form: 32 hexadecimal digits and a NUL.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_permit_to_text(const struct stn_permit *permit, char *buffer, size_t capacity, size_t *needed);
 
-// Reads a permit from its 32 hexadecimal digits. Fails with `STN_INPUT`.
+// Reads a permit from its `len`, 32, hexadecimal digits.
+//
+// - Null: `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`.
+// - Threads: any.
 uint32_t stn_permit_from_text(const char *digits,
                               size_t len,
                               struct stn_permit *out,
                               struct stn_error *error);
 
-// Opens a state file, or makes it and its directory (0600 and 0700) where they are missing.
+// Opens a state file, or makes it and its directory (0600 and 0700) where they are missing. `path` is `len` bytes. A
+// store does not outlive a fork: the child opens its own.
 //
-// `path` is `len` bytes of UTF-8; `options` null takes every default. `*out` receives the store, to be closed by
-// `stn_store_close`, or null. Fails with `STN_STORE`; what was found is left as it is. A store does not outlive a fork: the
-// child opens its own.
+// What was found is left as it is where this fails; `code` of the error says why.
+//
+// - Owner: `*out` is yours, to be closed by `stn_store_close`; null where this fails.
+// - Null: `options`: every default; `error`.
+// - Fails with: `STN_STORE`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_open(const char *path,
                         size_t len,
                         const struct stn_store_options *options,
                         struct stn_store **out,
                         struct stn_error *error);
 
-// Closes a store. Its keys and transactions live on until they are closed. Null is allowed. Nobody may be using it.
+// Closes a store. Its keys and transactions live on until they are closed.
+//
+// - Null: `store`: nothing is done.
+// - Threads: the last.
 void stn_store_close(struct stn_store *store);
 
-// A policy on one key of the file (1 to 255 bytes of UTF-8). Cheap to keep and made to be kept.
+// A policy on one key of the file (`len`, 1 to 255, bytes). Cheap to keep and made to be kept.
 //
-// `*out` receives it, to be closed by `stn_store_key_close`, or null. It keeps what it needs of store and policy.
+// - Owner: `*out` is yours, to be closed by `stn_store_key_close`; null where this fails. It keeps what it needs of
+//   store and policy.
+// - Null: `error`.
+// - Fails with: `STN_STORE`, `STN_NOT_UTF8`.
+// - Threads: any.
 uint32_t stn_store_key_open(const struct stn_store *store,
                             const struct stn_policy *policy,
                             const char *key,
@@ -655,14 +808,21 @@ uint32_t stn_store_key_open(const struct stn_store *store,
                             struct stn_store_key **out,
                             struct stn_error *error);
 
-// Closes a key. Null is allowed. Nobody may be using it.
+// Closes a key.
+//
+// - Null: `key`: nothing is done.
+// - Threads: the last.
 void stn_store_key_close(struct stn_store_key *key);
 
 // `stn_acquire` on the key's state, under the file's lock.
 //
 // `now_us` 0 lets the store read its clock under the lock; here and in all that follow. Without the file, the policy's
-// `on_store_error` decides and the answer says so: `degraded` in `*stored` (null where nobody asks), with the reason in
-// `*error`. A refusal by `on_store_error: reject` is `STN_UNAVAILABLE`.
+// `on_store_error` decides and the answer says so: `degraded` in `*stored`, with the reason in `*error`. A refusal by
+// `on_store_error: reject` is `STN_UNAVAILABLE`.
+//
+// - Null: `options`, `stored` and `error`.
+// - Fails with: `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_acquire(const struct stn_store_key *key,
                            const struct stn_acquire_options *options,
                            uint64_t now_us,
@@ -670,8 +830,12 @@ uint32_t stn_store_acquire(const struct stn_store_key *key,
                            struct stn_stored *stored,
                            struct stn_error *error);
 
-// `stn_settle` on the key's state. Fails with `STN_STORE` where the file is away: nothing happened, so the permit can be
-// settled again; else the result is lost, and a slot or probe comes back when its lease ends. `out`, `stored` and `error` may be null, here and in the four that follow.
+// `stn_settle` on the key's state. Where the file is away, nothing happened, so the permit can be settled again; else the
+// result is lost, and a slot or probe comes back when its lease ends.
+//
+// - Null: `out`, `stored` and `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_settle(const struct stn_store_key *key,
                           const struct stn_permit *permit,
                           const struct stn_settle_options *options,
@@ -680,8 +844,12 @@ uint32_t stn_store_settle(const struct stn_store_key *key,
                           struct stn_stored *stored,
                           struct stn_error *error);
 
-// `stn_cancel` on the key's state. Fails with `STN_STORE` where the file is away: nothing happened, so the permit can be
-// cancelled again; else the tokens stay taken, and a slot or probe comes back when its lease ends.
+// `stn_cancel` on the key's state. Where the file is away, nothing happened, so the permit can be cancelled again; else
+// the tokens stay taken, and a slot or probe comes back when its lease ends.
+//
+// - Null: `out`, `stored` and `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_cancel(const struct stn_store_key *key,
                           const struct stn_permit *permit,
                           uint64_t now_us,
@@ -689,8 +857,11 @@ uint32_t stn_store_cancel(const struct stn_store_key *key,
                           struct stn_stored *stored,
                           struct stn_error *error);
 
-// `stn_renew` on the key's state. Fails with `STN_STORE` where the file is away: try again, and abort the call before the
-// lease ends.
+// `stn_renew` on the key's state. Where the file is away, try again, and abort the call before the lease ends.
+//
+// - Null: `out`, `stored` and `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_renew(const struct stn_store_key *key,
                          const struct stn_permit *permit,
                          uint64_t now_us,
@@ -698,8 +869,12 @@ uint32_t stn_store_renew(const struct stn_store_key *key,
                          struct stn_stored *stored,
                          struct stn_error *error);
 
-// `stn_command` on the key's state. Fails with `STN_INPUT` where the text is no command, with `STN_STORE` where the file is
-// away. A time from now in the command (`for_ms`) counts from `now_us`, or from the system's clock where that is 0.
+// `stn_command` on the key's state. A time from now in the command (`for_ms`) counts from `now_us`, or from the system's
+// clock where that is 0.
+//
+// - Null: `out`, `stored` and `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_command(const struct stn_store_key *key,
                            const char *json,
                            size_t len,
@@ -709,6 +884,10 @@ uint32_t stn_store_command(const struct stn_store_key *key,
                            struct stn_error *error);
 
 // `stn_peek` on the key's state. Takes no lock.
+//
+// - Null: `options` and `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
 uint32_t stn_store_peek(const struct stn_store_key *key,
                         const struct stn_acquire_options *options,
                         uint64_t now_us,
@@ -716,6 +895,10 @@ uint32_t stn_store_peek(const struct stn_store_key *key,
                         struct stn_error *error);
 
 // `stn_explain` on the key's state. Takes no lock, so it works while a process that holds it hangs.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_store_explain(const struct stn_store_key *key,
                            uint64_t now_us,
                            char *buffer,
@@ -724,40 +907,61 @@ uint32_t stn_store_explain(const struct stn_store_key *key,
                            struct stn_error *error);
 
 // Writes the key's bytes, as `stn_state_encode` does. `*needed` is 0 where the key does not exist yet. Takes no lock.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_STORE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
 uint32_t stn_store_snapshot(const struct stn_store_key *key,
                             uint8_t *buffer,
                             size_t capacity,
                             size_t *needed,
                             struct stn_error *error);
 
-// Sets the key to a state's bytes, which are checked first. Fails with `STN_STORE`: nothing was done.
+// Sets the key to a state's `len` bytes, which are checked first. Where this fails, nothing was done.
+//
+// - Null: `stored` and `error`.
+// - Fails with: `STN_STORE`.
+// - Threads: any.
 uint32_t stn_store_restore(const struct stn_store_key *key,
                            const uint8_t *encoded,
                            size_t len,
                            struct stn_stored *stored,
                            struct stn_error *error);
 
-// Locks the file for one key, waiting as the store's options say.
+// Locks the file for one key of `len` bytes, waiting as the store's options say. With `STN_STORE` and code `busy`, the
+// lock was not free in time.
 //
-// `*out` receives the transaction, which is ended by `stn_store_commit` or `stn_store_abort`, or null. Fails with
-// `STN_STORE`, code `busy`, where the lock is not free in time.
+// - Owner: `*out` is yours, to be ended by `stn_store_commit` or `stn_store_abort`; null where this fails.
+// - Null: `error`.
+// - Fails with: `STN_STORE`, `STN_NOT_UTF8`.
+// - Threads: any.
 uint32_t stn_store_begin(const struct stn_store *store,
                          const char *key,
                          size_t len,
                          struct stn_transaction **out,
                          struct stn_error *error);
 
-// The key's bytes as the transaction found them: `*found` points to `*len` bytes that live until it ends; null and 0
-// where the key does not exist yet. `stored` (or null) receives the write sequence and how long was waited.
+// The key's bytes as the transaction found them: `*found` points to `*len` of them; null and 0 where the key does not
+// exist yet. `*stored` receives the write sequence and how long was waited.
+//
+// - Owner: the bytes are the transaction's, and live until it ends.
+// - Null: `stored`.
+// - Fails with: nothing of its own.
+// - Threads: any.
 uint32_t stn_transaction_bytes(const struct stn_transaction *transaction,
                                const uint8_t **found,
                                size_t *len,
                                struct stn_stored *stored);
 
-// Writes the key's new bytes and unlocks. The transaction is ended, also where this fails; the old bytes then stay.
+// Writes the key's new `len` bytes and unlocks. The transaction is ended, also where this fails; the old bytes then
+// stay.
 //
-// `vacuous_at_us` is what `stn_vacuous_at` says of the state, 0 to keep the key for ever. `*sequence` (or null) receives
-// the key's new write sequence.
+// `vacuous_at_us` is what `stn_vacuous_at` says of the state, 0 to keep the key for ever. `*sequence` receives the key's
+// new write sequence.
+//
+// - Null: `sequence` and `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: the last.
 uint32_t stn_store_commit(struct stn_transaction *transaction,
                           const uint8_t *encoded,
                           size_t len,
@@ -765,7 +969,10 @@ uint32_t stn_store_commit(struct stn_transaction *transaction,
                           uint64_t *sequence,
                           struct stn_error *error);
 
-// Unlocks and changes nothing. The transaction is ended. Null is allowed.
+// Unlocks and changes nothing. The transaction is ended.
+//
+// - Null: `transaction`: nothing is done.
+// - Threads: the last.
 void stn_store_abort(struct stn_transaction *transaction);
 
 #ifdef __cplusplus

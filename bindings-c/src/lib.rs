@@ -10,7 +10,7 @@
 //! | `hand.rs` | the checks of what is handed in and out: handles, structs, memory, texts |
 //! | `convert.rs` | between the crossing structs and the engine's types |
 //! | `policy.rs`, `state.rs`, `steps.rs`, `queries.rs`, `text.rs` | the engine |
-//! | `store.rs`, `transaction.rs` | the state file |
+//! | `store.rs`, `key.rs`, `transaction.rs` | the state file |
 #![expect(non_camel_case_types, reason = "the types' names are those of C")]
 #![expect(clippy::missing_safety_doc, reason = "what a caller must keep is said once, in the header's conventions")]
 
@@ -31,5 +31,7 @@ pub mod queries;
 pub mod text;
 
 pub mod store;
+
+pub mod key;
 
 pub mod transaction;

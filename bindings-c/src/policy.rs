@@ -18,10 +18,14 @@ impl Handle for stn_policy {
     const MAGIC: u64 = u64::from_le_bytes(*b"stn\0plcy");
 }
 
-/// Builds a policy from its JSON form, which the schema `policy.schema.json` describes.
+/// Builds a policy from its JSON form, which the schema `policy.schema.json` describes. `json` is `len` bytes.
 ///
-/// `json` is `len` bytes of UTF-8 and needs no NUL. `*out` receives the policy, to be freed by `stn_policy_free`, or null.
-/// Fails with `STN_CONFIG`; `error` (null where nobody asks) then names the field, its value and what is allowed.
+/// With `STN_CONFIG`, `error` names the field, its value and what is allowed.
+///
+/// - Owner: `*out` is yours, to be freed by `stn_policy_free`; null where this fails.
+/// - Null: `error`.
+/// - Fails with: `STN_CONFIG`, `STN_NOT_UTF8`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_policy_from_json(
     json: *const c_char,
@@ -40,7 +44,10 @@ pub unsafe extern "C" fn stn_policy_from_json(
     }
 }
 
-/// Frees a policy. States, store keys and permits live on without it. Null is allowed. Nobody may be using it.
+/// Frees a policy. States, store keys and permits live on without it.
+///
+/// - Null: `policy`: nothing is done.
+/// - Threads: the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_policy_free(policy: *mut stn_policy) {
     // SAFETY: the caller keeps the header's conventions.
@@ -51,6 +58,10 @@ pub unsafe extern "C" fn stn_policy_free(policy: *mut stn_policy) {
 }
 
 /// Writes the policy's name as text.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_policy_name(
     policy: *const stn_policy,
@@ -63,6 +74,10 @@ pub unsafe extern "C" fn stn_policy_name(
 }
 
 /// Writes the policy's configuration as JSON text, with every default filled in.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_policy_config(
     policy: *const stn_policy,
@@ -74,16 +89,23 @@ pub unsafe extern "C" fn stn_policy_config(
     guard(|| unsafe { give_text(handle(policy)?.policy.config().to_json(), buffer, capacity, needed) })
 }
 
-/// Stands for circuit, limits, block and bulkhead with their defaults. A state carries that of its policy; where another
-/// policy meets it, the state is adopted at its next step.
+/// Writes the number that stands for circuit, limits, block and bulkhead with their defaults to `*out`. A state carries
+/// that of its policy; where another policy meets it, the state is adopted at its next step.
+///
+/// - Fails with: nothing of its own.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_policy_fingerprint(policy: *const stn_policy, out: *mut u32) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe { put(out, handle(policy)?.policy.fingerprint()) })
 }
 
-/// Writes the value of the header field `RateLimit-Policy`, by which a server tells what its limits allow
-/// (draft-ietf-httpapi-ratelimit-headers-10). Empty where the policy has no limits.
+/// Writes the value of the header field `RateLimit-Policy`, by which a server tells what its limits allow (draft-ietf-
+/// httpapi-ratelimit-headers-10), as text. Empty where the policy has no limits.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_rate_limit_policy(
     policy: *const stn_policy,
@@ -95,9 +117,12 @@ pub unsafe extern "C" fn stn_rate_limit_policy(
     guard(|| unsafe { give_text(handle(policy)?.policy.rate_limit_policy(), buffer, capacity, needed) })
 }
 
-/// Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`.
+/// Writes the name of a gate as text: `circuit`, `block`, `limit:<name>`, `bulkhead`. `gate` is an index as in `by` of
+/// `stn_decision`.
 ///
-/// `gate` is an index as in `by` of `stn_decision`. Fails with `STN_OUT_OF_RANGE` where no gate has it.
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_OUT_OF_RANGE` where no gate has that index, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_gate_name(
     policy: *const stn_policy,

@@ -9,9 +9,12 @@ use crate::hand::{give_text, handle, instant, put, taken};
 use crate::policy::stn_policy;
 use crate::state::opened;
 
-/// What an acquire would be answered now. Nothing is written to the state, and no permit is given.
+/// Writes to `*out` what an acquire would be answered now. Nothing is written to the state, and no permit is given. In
+/// shadow mode too it answers `STN_REJECTED` where a gate would refuse.
 ///
-/// In shadow mode too it answers `STN_REJECTED` where a gate would refuse.
+/// - Null: `options`: a call of cost 1 by nobody in particular.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_peek(
     policy: *const stn_policy,
@@ -30,6 +33,10 @@ pub unsafe extern "C" fn stn_peek(
 }
 
 /// Writes what an operator needs as JSON text: each gate, its numbers, since when, until when, why.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_explain(
     policy: *const stn_policy,
@@ -47,8 +54,12 @@ pub unsafe extern "C" fn stn_explain(
     })
 }
 
-/// Writes the value of the header field `RateLimit`: what is left of the limits, and when there is more. Empty where there
-/// are none.
+/// Writes the value of the header field `RateLimit` as text: what is left of the limits, and when there is more. Empty
+/// where there are none.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_rate_limit(
     policy: *const stn_policy,
@@ -66,8 +77,11 @@ pub unsafe extern "C" fn stn_rate_limit(
     })
 }
 
-/// When something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode ends, or a level
-/// becomes full. 0 where nothing does.
+/// Writes to `*out` when something changes next by time alone: the circuit reads otherwise, a lease, probe, block or mode
+/// ends, or a level becomes full. 0 where nothing does.
+///
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_next_change_at(
     policy: *const stn_policy,
@@ -83,8 +97,11 @@ pub unsafe extern "C" fn stn_next_change_at(
     })
 }
 
-/// From when on the state may be forgotten, because a new one would answer the same: for a time to live, and for eviction.
-/// 0 where it may not.
+/// Writes to `*out` from when on the state may be forgotten, because a new one would answer the same: for a time to live,
+/// and for eviction. 0 where it may not.
+///
+/// - Fails with: `STN_STATE_MEMORY`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_vacuous_at(
     policy: *const stn_policy,
@@ -99,9 +116,12 @@ pub unsafe extern "C" fn stn_vacuous_at(
     })
 }
 
-/// What came back from an HTTP call means, by the policy's table of statuses and network errors: for the circuit, for the
-/// block, and for whoever would make the request again. No state is needed: the answer is settled with `outcome`, and
-/// where `block_until_us` is not 0 the command `block` is given.
+/// Writes to `*out` what came back from an HTTP call means, by the policy's table of statuses and network errors: for the
+/// circuit, for the block, and for whoever would make the request again. No state is needed: the call is settled with
+/// `outcome`, and where `block_until_us` is not 0 the command `block` is given.
+///
+/// - Fails with: `STN_OUT_OF_RANGE`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_classify(
     policy: *const stn_policy,

@@ -25,17 +25,23 @@ pub(crate) unsafe fn opened<'a>(
     Ok((policy, state))
 }
 
-/// How many bytes the live state of this policy takes: the `size` of the memory that you lend.
+/// Writes to `*out` how many bytes the live state of this policy takes: the `size` of the memory that you lend, a
+/// multiple of 8.
 ///
-/// It is a multiple of 8. Writes it to `*out`.
+/// - Fails with: nothing of its own.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_state_size(policy: *const stn_policy, out: *mut usize) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe { put(out, handle(policy)?.policy.state_words() * 8) })
 }
 
-/// How many bytes of memory the state in these bytes takes under this policy, which may adopt it from another: what
-/// `stn_state_decode` needs. Fails with `STN_STATE_BYTES`.
+/// Writes to `*out` how many bytes of memory the state in these `len` bytes takes under this policy, which may adopt it
+/// from another: what `stn_state_decode` needs.
+///
+/// - Null: `error`.
+/// - Fails with: `STN_STATE_BYTES`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_state_size_for(
     policy: *const stn_policy,
@@ -53,10 +59,14 @@ pub unsafe extern "C" fn stn_state_size_for(
     }
 }
 
-/// Starts a new state in the caller's memory: the circuit closed, nothing taken, limits as `initial` says.
+/// Starts a new state in your memory: the circuit closed, nothing taken, limits as `initial` says. Whatever was there is
+/// overwritten. Its first step reports a change, so that a host keeps it.
 ///
-/// `state` is aligned to 8 bytes, and `size` at least what `stn_state_size` says; whatever was there is overwritten. Its
-/// first step reports a change, so that a host keeps it.
+/// `size` is at least what `stn_state_size` says.
+///
+/// - Owner: the memory stays yours; a state is ended by using its memory for something else.
+/// - Fails with: `STN_STATE_MEMORY` where `size` is too small, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_state_init(
     policy: *const stn_policy,
@@ -73,11 +83,14 @@ pub unsafe extern "C" fn stn_state_init(
     })
 }
 
-/// Puts a state's bytes into the caller's memory, as `stn_state_init` does with a new one.
+/// Puts a state's `len` bytes into your memory, as `stn_state_init` does with a new state. Bytes of another policy are
+/// adopted at the next step.
 ///
-/// Bytes of another policy are adopted at the next step. Fails with `STN_STATE_BYTES` where they are none that this
-/// release may read, and with `STN_STATE_MEMORY` where `size` is less than `stn_state_size_for` says; the memory is then
-/// as it was.
+/// `size` is at least what `stn_state_size_for` says. Where this fails, the memory is as it was.
+///
+/// - Null: `error`.
+/// - Fails with: `STN_STATE_BYTES`, `STN_STATE_MEMORY` where `size` is too small.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_state_decode(
     policy: *const stn_policy,
@@ -102,6 +115,10 @@ pub unsafe extern "C" fn stn_state_decode(
 }
 
 /// Writes the state's portable bytes: canonical, so equal states have equal bytes.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_state_encode(
     policy: *const stn_policy,

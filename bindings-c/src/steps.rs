@@ -1,4 +1,4 @@
-//! The steps on a state in the caller's memory. None of the first four allocates.
+//! The steps on a state in the caller's memory. The first four allocate nothing, but where they adopt or repair it.
 
 use std::ffi::{c_char, c_void};
 
@@ -22,10 +22,14 @@ pub(crate) unsafe fn permit_of(permit: *const stn_permit) -> Result<Permit, Stat
     }
 }
 
-/// Asks whether a call may go ahead.
+/// Asks whether a call may go ahead. `*out` receives the answer: a refusal, which took nothing from any gate, is `STN_OK`
+/// too.
 ///
-/// `options` null wishes for a call of cost 1 by nobody in particular. `*out` receives the answer. An admitted call's permit
-/// is given back by `stn_settle` or `stn_cancel`, once. A refusal took nothing from any gate.
+/// An admitted call's permit is given back by `stn_settle` or `stn_cancel`, once.
+///
+/// - Null: `options`: a call of cost 1 by nobody in particular.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_acquire(
     policy: *const stn_policy,
@@ -94,7 +98,11 @@ unsafe fn step<T: Code, E: From<Status>>(
 
 /// Tells how a call ended: its slot and its probe come back, the circuit learns, the actual cost corrects the limits.
 ///
-/// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`. `out` may be null where nobody asks.
+/// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`.
+///
+/// - Null: `out`, where nobody asks.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_settle(
     policy: *const stn_policy,
@@ -143,10 +151,14 @@ unsafe fn settle(
     }
 }
 
-/// Gives a permit back whose call never began: slot, probe and all tokens that have not refilled meanwhile come back. A call
-/// that began and was abandoned is settled as `STN_IGNORED` instead.
+/// Gives a permit back whose call never began: slot, probe and all tokens that have not refilled meanwhile come back. A
+/// call that began and was abandoned is settled as `STN_IGNORED` instead.
 ///
-/// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`. `out` may be null where nobody asks.
+/// Answers `STN_COUNTED`, `STN_STALE` or `STN_LEASE_LOST`.
+///
+/// - Null: `out`, where nobody asks.
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_cancel(
     policy: *const stn_policy,
@@ -168,7 +180,11 @@ pub unsafe extern "C" fn stn_cancel(
 
 /// Extends the lease of a call that goes on. The permit stays the same, and is still to be settled.
 ///
-/// Answers `STN_RENEWED` with `until_us`, `STN_LEASE_LOST` (abort the call: its slot may be another's) or `STN_NOT_LEASED`.
+/// Answers `STN_RENEWED` with `until_us`, `STN_LEASE_LOST` (abort the call: its slot may be another's) or
+/// `STN_NOT_LEASED`.
+///
+/// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_renew(
     policy: *const stn_policy,
@@ -196,8 +212,12 @@ pub unsafe extern "C" fn stn_renew(
 /// `{"report":{"outcome":"failure","duration_us":N}}`, `{"release_holder":{"holder":"name"}}`,
 /// `{"settle_many":{"generation":N,"calls":[…]}}`.
 ///
-/// Answers `STN_DONE`, `STN_UNCHANGED` or `STN_NO_GATE`. Fails with `STN_INPUT` where the text is no command. `out` may be
-/// null where nobody asks, `error` too.
+/// Answers `STN_DONE`, `STN_UNCHANGED` or `STN_NO_GATE`. With `STN_INPUT`, `error` says what stands there and what is
+/// allowed.
+///
+/// - Null: `out` and `error`, where nobody asks.
+/// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+/// - Threads: one state.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_command(
     policy: *const stn_policy,

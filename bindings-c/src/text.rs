@@ -48,13 +48,19 @@ pub(crate) fn status_text(number: u32) -> Option<&'static str> {
     status(number).and_then(|(.., text)| text.to_str().ok())
 }
 
-/// The name of a status without its prefix, such as `BUFFER_TOO_SMALL`; null where there is none. Never freed.
+/// The name of a status without its prefix, such as `BUFFER_TOO_SMALL`; null where there is none.
+///
+/// - Owner: the library's: never freed.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_status_name(number: u32) -> *const c_char {
     status(number).map_or(std::ptr::null(), |(_, name, _)| name.as_ptr())
 }
 
-/// What a status means, as a sentence; null where there is none. Never freed.
+/// What a status means, as a sentence; null where there is none.
+///
+/// - Owner: the library's: never freed.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_status_text(number: u32) -> *const c_char {
     status(number).map_or(std::ptr::null(), |(.., text)| text.as_ptr())
@@ -75,7 +81,10 @@ static EVENTS: [&CStr; 11] = [
     c"limit_dropped",
 ];
 
-/// The name of an event, one byte of `events`: `opened`, `closed`, and so on; null where there is none. Never freed.
+/// The name of an event, one byte of `events`: `opened`, `closed`, and so on; null where there is none.
+///
+/// - Owner: the library's: never freed.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_event_name(event: u32) -> *const c_char {
     let known = u8::try_from(event).ok().and_then(Event::from_code).is_some();
@@ -84,18 +93,25 @@ pub extern "C" fn stn_event_name(event: u32) -> *const c_char {
 }
 
 /// The version of this library's interface: `STN_ABI_VERSION` of the header that it fits.
+///
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_abi_version() -> u32 {
     STN_ABI_VERSION
 }
 
-/// The release of this library, such as `0.1.0`. Never freed.
+/// The release of this library, such as `0.1.0`.
+///
+/// - Owner: the library's: never freed.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
 /// What the system's clock says, in microseconds since the Unix epoch, for hosts that have no clock of their own.
+///
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_now_us() -> u64 {
     let mut now_us = 0;
@@ -108,13 +124,18 @@ pub extern "C" fn stn_now_us() -> u64 {
 
 /// A wait in whole seconds, rounded up: the value of a `Retry-After` header that is not too early. `wait_us` is that of a
 /// refusal, and not `STN_NEVER`.
+///
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_wait_s(wait_us: u64) -> u64 {
     wait_s(wait_us)
 }
 
-/// Reads a `Retry-After` header, strictly: seconds, or an HTTP date in its three forms. `*until_us` receives the instant,
-/// or 0 where the value is neither.
+/// Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`
+/// receives the instant, or 0 where the value is neither.
+///
+/// - Fails with: `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_parse_retry_after(
     value: *const c_char,
@@ -126,7 +147,11 @@ pub unsafe extern "C" fn stn_parse_retry_after(
     guard(|| unsafe { put(until_us, instant_or_zero(parse_retry_after(text(value, len)?, instant(now_us)?))) })
 }
 
-/// The number of a holder's name, by the hash that is the same in all languages; never 0. Keep the name: it cannot be had back.
+/// Writes to `*out` the number of a holder's name of `len` bytes, by the hash that is the same in all languages; never 0.
+/// Keep the name: it cannot be had back.
+///
+/// - Fails with: `STN_NOT_UTF8`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_holder_hash(name: *const c_char, len: usize, out: *mut u64) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
@@ -134,6 +159,10 @@ pub unsafe extern "C" fn stn_holder_hash(name: *const c_char, len: usize, out: *
 }
 
 /// Writes a permit's portable form: 32 hexadecimal digits and a NUL.
+///
+/// - Null: `buffer`, to ask for the size.
+/// - Fails with: `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_permit_to_text(
     permit: *const stn_permit,
@@ -145,7 +174,11 @@ pub unsafe extern "C" fn stn_permit_to_text(
     guard(|| unsafe { give_text(permit_of(permit)?.to_string(), buffer, capacity, needed) })
 }
 
-/// Reads a permit from its 32 hexadecimal digits. Fails with `STN_INPUT`.
+/// Reads a permit from its `len`, 32, hexadecimal digits.
+///
+/// - Null: `error`.
+/// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_permit_from_text(
     digits: *const c_char,

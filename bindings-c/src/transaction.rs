@@ -19,10 +19,13 @@ impl Handle for stn_transaction {
     const MAGIC: u64 = u64::from_le_bytes(*b"stn\0trns");
 }
 
-/// Locks the file for one key, waiting as the store's options say.
+/// Locks the file for one key of `len` bytes, waiting as the store's options say. With `STN_STORE` and code `busy`, the
+/// lock was not free in time.
 ///
-/// `*out` receives the transaction, which is ended by `stn_store_commit` or `stn_store_abort`, or null. Fails with
-/// `STN_STORE`, code `busy`, where the lock is not free in time.
+/// - Owner: `*out` is yours, to be ended by `stn_store_commit` or `stn_store_abort`; null where this fails.
+/// - Null: `error`.
+/// - Fails with: `STN_STORE`, `STN_NOT_UTF8`.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_store_begin(
     store: *const stn_store,
@@ -42,8 +45,13 @@ pub unsafe extern "C" fn stn_store_begin(
     }
 }
 
-/// The key's bytes as the transaction found them: `*found` points to `*len` bytes that live until it ends; null and 0
-/// where the key does not exist yet. `stored` (or null) receives the write sequence and how long was waited.
+/// The key's bytes as the transaction found them: `*found` points to `*len` of them; null and 0 where the key does not
+/// exist yet. `*stored` receives the write sequence and how long was waited.
+///
+/// - Owner: the bytes are the transaction's, and live until it ends.
+/// - Null: `stored`.
+/// - Fails with: nothing of its own.
+/// - Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_transaction_bytes(
     transaction: *const stn_transaction,
@@ -64,10 +72,15 @@ pub unsafe extern "C" fn stn_transaction_bytes(
     })
 }
 
-/// Writes the key's new bytes and unlocks. The transaction is ended, also where this fails; the old bytes then stay.
+/// Writes the key's new `len` bytes and unlocks. The transaction is ended, also where this fails; the old bytes then
+/// stay.
 ///
-/// `vacuous_at_us` is what `stn_vacuous_at` says of the state, 0 to keep the key for ever. `*sequence` (or null) receives
-/// the key's new write sequence.
+/// `vacuous_at_us` is what `stn_vacuous_at` says of the state, 0 to keep the key for ever. `*sequence` receives the key's
+/// new write sequence.
+///
+/// - Null: `sequence` and `error`.
+/// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+/// - Threads: the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_store_commit(
     transaction: *mut stn_transaction,
@@ -91,7 +104,10 @@ pub unsafe extern "C" fn stn_store_commit(
     }
 }
 
-/// Unlocks and changes nothing. The transaction is ended. Null is allowed.
+/// Unlocks and changes nothing. The transaction is ended.
+///
+/// - Null: `transaction`: nothing is done.
+/// - Threads: the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stn_store_abort(transaction: *mut stn_transaction) {
     // SAFETY: the caller keeps the header's conventions.

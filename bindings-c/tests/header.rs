@@ -39,3 +39,18 @@ fn the_header_declares_every_entry_and_nothing_of_the_tests() {
     }
     assert!(!fresh.contains("stn_test_panic"));
 }
+
+/// What a manual owes to each function; the conventions at its top say how to read it.
+#[test]
+fn the_header_tells_threads_and_statuses_of_every_function() {
+    let fresh = fresh();
+    let (_, declarations) = fresh.split_once("extern \"C\" {").unwrap();
+    let functions: Vec<&str> =
+        declarations.split_inclusive(");\n").filter(|text| text.contains(" *stn_") || text.contains(" stn_")).collect();
+    assert!(functions.len() > 40, "only {} functions", functions.len());
+    for function in functions {
+        let ends_with_status = function.contains("\nuint32_t ") && !function.contains("stn_abi_version(");
+        assert!(function.contains("// - Threads: "), "nothing of threads: {function}");
+        assert!(!ends_with_status || function.contains("// - Fails with: "), "no statuses: {function}");
+    }
+}

@@ -1,4 +1,4 @@
-/* No step allocates: the linker sends what the library asks of the allocator here (`--wrap`), where it is counted. */
+/* No step allocates on a state of its own policy: the linker sends what the library asks of the allocator here (`--wrap`), where it is counted. */
 #include <string.h>
 
 #include "check.h"
@@ -103,6 +103,23 @@ static void live(gate *g) {
 #define LIMIT "\"limits\":[{\"name\":\"a\",\"capacity\":40,\"refill_tokens\":60,\"refill_interval_ms\":1000}]"
 #define BULKHEAD "\"bulkhead\":{\"max_concurrent\":4,\"lease_ms\":2000}"
 
+/* A state that another policy left is taken apart, for which the step allocates: a count that sees nothing would fail here. */
+static void adopts(const char *old, const char *new) {
+    gate g = gate_of(old), other = gate_of(new);
+    stn_decision call;
+    void *const larger = realloc(g.state, g.size + other.size);
+    CHECK(larger != NULL && stn_state_init(g.policy, larger, g.size + other.size, NOW) == STN_OK);
+    asked = 0;
+    call = (stn_decision){.struct_size = sizeof call};
+    CHECK(stn_acquire(other.policy, larger, g.size + other.size, NULL, NOW, &call) == STN_OK);
+    CHECK(asked > 0);
+    CHECK(strcmp(stn_event_name(call.events & 0xFF), "adopted") == 0);
+    free(larger);
+    free(other.state);
+    stn_policy_free(other.policy);
+    stn_policy_free(g.policy);
+}
+
 int main(void) {
     static const char *const whole[] = {
         "{\"name\":\"row\",\"circuit\":{\"consecutive_failures\":5,\"open_ms\":500}," LIMIT "," BULKHEAD "}",
@@ -120,6 +137,7 @@ int main(void) {
         CHECK(g.rejected > 100 || strstr(whole[i], "shadow") != NULL);
         gate_free(&g);
     }
+    adopts(whole[0], whole[1]);
     puts("hot: no step allocates");
     return 0;
 }
