@@ -25,7 +25,7 @@ type Config struct {
 	// default table.
 	Classify ClassifyConfig `json:"classify,omitempty"`
 
-	// When a host aborts a call. Nil for never.
+	// How long a call may run before its host aborts it; the engine itself ends none. Nil for as long as it likes.
 	CallTimeoutMS *uint32 `json:"call_timeout_ms,omitempty"`
 
 	// How far the clocks of hosts may differ before it counts as a clock that was set back. Default: 1000.
@@ -117,7 +117,7 @@ type CircuitConfig struct {
 
 // FailuresInWindowConfig: so many failures within a time, counted exactly.
 type FailuresInWindowConfig struct {
-	// How many failures.
+	// So many failures open the circuit.
 	Count uint32 `json:"count"`
 
 	// Within how long.
@@ -129,7 +129,7 @@ type WindowConfig struct {
 	// How many calls.
 	Calls *uint32 `json:"calls,omitempty"`
 
-	// How long.
+	// How far back it reaches.
 	MS *uint32 `json:"ms,omitempty"`
 
 	// In how many slots. Nothing older than the window counts; something may leave up to a slot early. Default: 10.
@@ -150,7 +150,7 @@ type LimitConfig struct {
 	// In how long `refill_tokens` come back.
 	RefillIntervalMS uint32 `json:"refill_interval_ms"`
 
-	// What a call takes. Default: cost.
+	// What a call takes: its cost, or one token. Default: cost.
 	Charge *Charge `json:"charge,omitempty"`
 
 	// What is in it at the beginning. Default: full.
@@ -172,7 +172,7 @@ type BlockConfig struct {
 // BulkheadConfig: how many calls may run at once. Each holds a slot by a lease, which comes back when its
 // holder died.
 type BulkheadConfig struct {
-	// How many calls.
+	// How many calls may run at once.
 	MaxConcurrent uint32 `json:"max_concurrent"`
 
 	// A slot that is not settled or renewed for so long is free again. Default: 30000.
@@ -250,7 +250,7 @@ const (
 	LateFailureExtend LateFailure = "extend"
 )
 
-// Charge: what a call takes.
+// Charge: what a call takes: its cost, or one token.
 type Charge string
 
 const (

@@ -27,7 +27,7 @@ export interface PolicyConfig {
   readonly classify?: ClassifyConfig | undefined;
 
   /**
-   * When a host aborts a call. Null for never.
+   * How long a call may run before its host aborts it; the engine itself ends none. Null for as long as it likes.
    * From 1 to 4,294,967,295.
    */
   readonly callTimeoutMs?: number | null | undefined;
@@ -207,7 +207,7 @@ export interface CircuitConfig {
 /** So many failures within a time, counted exactly. */
 export interface FailuresInWindowConfig {
   /**
-   * How many failures.
+   * So many failures open the circuit.
    * From 1 to 64.
    */
   readonly count: number;
@@ -234,7 +234,7 @@ export interface CallWindow {
 /** The calls of a time, summed up in slots. */
 export interface TimeWindow {
   /**
-   * How long.
+   * How far back it reaches.
    * From 1 to 4,294,967,295.
    */
   readonly ms: number;
@@ -274,7 +274,7 @@ export interface LimitConfig {
   readonly refillIntervalMs: number;
 
   /**
-   * What a call takes.
+   * What a call takes: its cost, or one token.
    * - `'cost'`: Its cost.
    * - `'call'`: One token, whatever it costs.
    * @default 'cost'
@@ -316,7 +316,7 @@ export interface BlockConfig {
 /** How many calls may run at once. Each holds a slot by a lease, which comes back when its holder died. */
 export interface BulkheadConfig {
   /**
-   * How many calls.
+   * How many calls may run at once.
    * From 1 to 4,096.
    */
   readonly maxConcurrent: number;

@@ -44,7 +44,7 @@ pub struct Explanation {
     pub at_us: u64,
     /// When the state changed last.
     pub last_at_us: u64,
-    /// Of the permits given out now.
+    /// The circuit's generation, which permits given out now carry.
     pub generation: u32,
     /// Whether a call of cost 1 would be admitted.
     pub admits: bool,
@@ -66,9 +66,9 @@ pub struct Explanation {
     pub carried_limits: u64,
     /// The bulkhead.
     pub bulkhead: Option<BulkheadExplanation>,
-    /// What changes next by itself.
+    /// When something changes next by itself: [`Policy::next_change_at`].
     pub next_change_us: Option<u64>,
-    /// From when the state says nothing that a new one would not.
+    /// From when the state says nothing that a new one would not: [`Policy::vacuous_at`].
     pub vacuous_us: Option<u64>,
 }
 
@@ -154,9 +154,9 @@ pub struct Rates {
     pub failures: u32,
     /// Calls that were slow.
     pub slow: u32,
-    /// The failure rate that trips.
+    /// The failure rate that trips, in basis points.
     pub failure_rate_bp: Option<u32>,
-    /// The slow-call rate that trips.
+    /// The slow-call rate that trips, in basis points.
     pub slow_call_rate_bp: Option<u32>,
 }
 

@@ -95,7 +95,7 @@ impl Holder {
 pub struct Acquire {
     /// Tokens that limits with `charge: "cost"` take; 1 by default, 0 allowed.
     pub cost: u32,
-    /// Who will hold the slot.
+    /// Who will hold the slot of the bulkhead; `None` for nobody in particular.
     pub holder: Option<Holder>,
 }
 

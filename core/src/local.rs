@@ -164,7 +164,7 @@ impl Local {
         &self.policy
     }
 
-    /// Asks for a call of cost 1.
+    /// Asks for a call of cost 1. The guard is settled when the call ended.
     ///
     /// # Errors
     /// The refusal, with the gate and how long to wait.
@@ -182,7 +182,7 @@ impl Local {
         self.acquire_with(Acquire::new())
     }
 
-    /// Asks for a call.
+    /// Asks for a call of another cost, or of a holder.
     ///
     /// # Errors
     /// The refusal, with the gate and how long to wait.
@@ -205,7 +205,7 @@ impl Local {
         }
     }
 
-    /// Makes a call if it may go ahead: `Ok` settles as success, `Err` as failure, a panic as failure too.
+    /// Makes a call of cost 1 if it may go ahead: `Ok` settles as success, `Err` as failure, a panic as failure too.
     ///
     /// # Errors
     /// The refusal, or the call's own error.

@@ -52,7 +52,7 @@ impl Permit {
         Self { low: (acquired_at_us & MASK_48) | (cost << 48), high: (ids & MASK_48) | ((cost >> 16) << 48) }
     }
 
-    /// The two words as they lie in memory, for hosts that keep a permit there and call for every nanosecond. They are no
+    /// The two words as they lie in memory, for hosts that keep a permit there and to which every nanosecond counts. They are no
     /// portable form: they never leave the process, and may change with any release.
     ///
     /// ```

@@ -62,16 +62,16 @@ pub use words::{Mode, Phase, Reason};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Of the policy that wrote it.
+    /// The fingerprint of the policy that wrote it.
     pub fingerprint: u32,
     /// The instant of the last change; levels are as of then.
     #[cfg_attr(feature = "serde", serde(rename = "last_at_us"))]
     pub last_at: u64,
-    /// Of the permits given out now: 24 bits, never 0.
+    /// The circuit's generation, which permits given out now carry: 24 bits, never 0.
     pub generation: u32,
-    /// Permits below give nothing back.
+    /// Permits of a generation below give nothing back.
     pub refunds_from: u32,
-    /// Results below move no circuit.
+    /// Results of a generation below move no circuit.
     pub counts_from: u32,
     /// The id of the next lease: 24 bits, never 0.
     pub next_lease_id: u32,
@@ -81,7 +81,7 @@ pub struct Snapshot {
     pub mode: Option<ModeSnapshot>,
     /// The limits by ascending name hash, carried ones too.
     pub limits: Vec<LimitSnapshot>,
-    /// No calls before; 0 for none.
+    /// The end of the block; 0 for none.
     #[cfg_attr(feature = "serde", serde(rename = "block_until_us"))]
     pub block_until: u64,
     /// The instants of the failures that may count, ascending.

@@ -63,7 +63,8 @@ impl Settled {
 pub enum Renewed {
     /// The lease now ends at this instant.
     Until(Timestamp),
-    /// The lease had ended. Abort the call: its slot may be another's.
+    /// The lease had ended: under a policy with a bulkhead that of the slot, else that of the probe. Abort the call: its slot may
+    /// be another's.
     LeaseLost,
     /// The permit holds no lease; there is nothing to renew.
     NotLeased,

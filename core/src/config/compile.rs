@@ -197,7 +197,7 @@ impl Policy {
         self.config.mode
     }
 
-    /// When a host aborts a call.
+    /// After how long a host aborts a call; `None` for never.
     ///
     /// ```
     /// use core::time::Duration;

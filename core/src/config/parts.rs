@@ -18,7 +18,8 @@ config! {
     /// A policy as it is written down: its gates, and what hosts and stores must know beside them.
     ///
     /// It is its own builder. [`build`](PolicyConfig::build) checks everything once; nothing is clamped, and zero never
-    /// means the default. Durations are whole milliseconds, with `_ms` in their names, as in JSON.
+    /// means the default. Durations are whole milliseconds, with `_ms` in their names, as in JSON. Where a text speaks of null,
+    /// JSON's null is meant, which is `None` here.
     ///
     /// ```
     /// use stanchion::{BulkheadConfig, CircuitConfig, LimitConfig, Policy};
@@ -52,7 +53,7 @@ config! {
             bulkhead: maybe(BulkheadConfig), None, e.g. BulkheadConfig::new(10);
             /// What statuses and network errors mean, where that is otherwise than in the default table.
             classify: derived(ClassifyConfig), "the default table", e.g. ClassifyConfig::new();
-            /// When a host aborts a call. Null for never.
+            /// How long a call may run before its host aborts it; the engine itself ends none. Null for as long as it likes.
             call_timeout_ms: maybe(u32) in 1..=4_294_967_295, None, e.g. 20_000;
             /// How far the clocks of hosts may differ before it counts as a clock that was set back.
             clock_tolerance_ms: plain(u32) in 0..=4_294_967_295, 1_000, e.g. 5_000;
@@ -150,7 +151,7 @@ config! {
         /// assert_eq!((config.count, config.window_ms), (20, 300_000));
         new(20, 300_000);
         required {
-            /// How many failures.
+            /// So many failures open the circuit.
             count: u32 in 1..=64;
             /// Within how long.
             window_ms: u32 in 1..=4_294_967_295;
@@ -189,7 +190,7 @@ config! {
             refill_interval_ms: u32 in 1..=4_294_967_295;
         }
         optional {
-            /// What a call takes.
+            /// What a call takes: its cost, or one token.
             charge: plain(Charge), Charge::Cost, e.g. Charge::Call;
             /// What is in it at the beginning.
             initial: plain(Initial), Initial::Full, e.g. Initial::Empty;
@@ -232,7 +233,7 @@ config! {
         /// assert_eq!((config.max_concurrent, config.lease_ms), (10, 30_000));
         new(10);
         required {
-            /// How many calls.
+            /// How many calls may run at once.
             max_concurrent: u32 in 1..=4_096;
         }
         optional {

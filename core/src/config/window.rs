@@ -49,7 +49,7 @@ config! {
         /// assert_eq!((config.ms, config.slots), (60_000, 10));
         new(60_000);
         required {
-            /// How long.
+            /// How far back it reaches.
             ms: u32 in 1..=4_294_967_295;
         }
         optional {

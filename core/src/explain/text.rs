@@ -153,7 +153,7 @@ impl BulkheadExplanation {
 }
 
 impl Reason {
-    /// The reason in words.
+    /// The reason in words, as the page of an [`Explanation`](crate::Explanation) has it.
     ///
     /// ```
     /// assert_eq!(stanchion::Reason::FailureRate.text(), "of the failure rate");

@@ -116,7 +116,8 @@ impl<'a> Guard<'a> {
             .map_or(Settled::Stale, |permit| local.policy.cancel(&mut *local.lock(), permit, (local.clock)()).answer)
     }
 
-    /// Extends the lease of a call that goes on; at a third of it is a good time.
+    /// Extends the lease of a call that goes on; [`Policy::renew_interval`](crate::Policy::renew_interval) says how often.
+    /// When it answers [`Renewed::LeaseLost`], the call must end.
     ///
     /// ```
     /// use stanchion::{BulkheadConfig, Local, Policy};

@@ -97,7 +97,7 @@ impl Policy {
 
     /// What [`Policy::open`] and [`Policy::acquire`] do in lent memory where all gates admit and nothing is due but refill: the
     /// permit, and whether the state changed. `None` where anything is not plain: nothing was written, and the host goes the
-    /// whole way. For hosts that are called for every nanosecond: what is rare stays out of their way.
+    /// whole way. For hosts to which every nanosecond counts: what is rare stays out of their way.
     ///
     /// ```
     /// use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
