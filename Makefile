@@ -3,7 +3,7 @@
 
 PREFIX ?= /usr/local
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cross soak bench bench-bless fmt lint package install uninstall clean
+.PHONY: help demo test test-cross soak bench bench-bless fmt lint package package-all install uninstall clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ lint: ## check formats and lints of all languages
 package: ## build what would be published into out/package
 	@scripts/setup
 	@scripts/package
+
+package-all: ## the same, with the addons for musl and for arm64
+	@scripts/setup cross
+	@scripts/package all
 
 install: ## the C library, header, pkg-config and CMake files into PREFIX (/usr/local), under DESTDIR
 	@$(MAKE) --no-print-directory -C bindings-c install PREFIX='$(PREFIX)'

@@ -1,12 +1,12 @@
-// Packs what would be published: the package, and a package for each platform whose addon is built.
-// usage: node bindings-node/scripts/pack.mjs <folder for the tarballs>    after `npm run build`; prints the tarballs
+// Packs what would be published: the package, and the addon's for this platform, or for those that are named.
+// usage: node bindings-node/scripts/pack.mjs <folder for the tarballs> [<platform>…]    after `npm run build`; prints the tarballs
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { PLATFORMS } from '../dist/platform.js';
+import { PLATFORMS, platform } from '../dist/platform.js';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const root = join(here, '..');
@@ -20,25 +20,25 @@ const LICENSES = ['LICENSE-APACHE', 'LICENSE-MIT'];
  */
 function mainPackage() {
   const { scripts, devDependencies, imports, ...manifest } = own;
-  const optionalDependencies = Object.fromEntries(PLATFORMS.map((platform) => [`stanchion-${platform}`, version]));
+  const optionalDependencies = Object.fromEntries(PLATFORMS.map((name) => [`stanchion-${name}`, version]));
   return { manifest: { ...manifest, optionalDependencies }, files: [join(here, 'bundle'), join(here, 'README.md')] };
 }
 
 /** An addon alone. npm installs it where `os`, `cpu` and `libc` fit, and nothing runs at its installation. */
-function addonPackage(platform) {
-  const [os, cpu, abi] = platform.split('-');
-  const file = `stanchion.${platform}.node`;
+function addonPackage(name) {
+  const [os, cpu, abi] = name.split('-');
+  const file = `stanchion.${name}.node`;
   const manifest = {
-    name: `stanchion-${platform}`,
+    name: `stanchion-${name}`,
     version,
-    description: `The addon of \`stanchion\` for ${platform}`,
+    description: `The addon of \`stanchion\` for ${name}`,
     license,
     engines,
     os: [os],
     cpu: [cpu],
     ...(os === 'linux' && { libc: [abi === 'musl' ? 'musl' : 'glibc'] }),
     main: file,
-    files: [file],
+    files: [file, ...LICENSES],
   };
   return { manifest, files: [join(here, file)] };
 }
@@ -57,8 +57,8 @@ function pack({ manifest, files }, into) {
   }
 }
 
-const [into] = process.argv.slice(2);
-if (into === undefined) throw new Error('usage: pack.mjs <folder for the tarballs>');
+const [into, ...platforms] = process.argv.slice(2);
+if (into === undefined) throw new Error('usage: pack.mjs <folder for the tarballs> [<platform>…]');
 mkdirSync(into, { recursive: true });
-const built = PLATFORMS.filter((platform) => existsSync(join(here, `stanchion.${platform}.node`)));
-for (const parts of [mainPackage(), ...built.map(addonPackage)]) console.log(pack(parts, resolve(into)));
+const addons = (platforms.length === 0 ? [platform()] : platforms).map(addonPackage);
+for (const parts of [mainPackage(), ...addons]) console.log(pack(parts, resolve(into)));
