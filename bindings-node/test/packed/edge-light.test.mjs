@@ -42,7 +42,8 @@ async function inEdge(entry, conditions) {
   const options = { entryPoints: [join(withAddon, entry)], bundle: true, format: 'iife', conditions, plugins, write: false };
   const [{ text }] = (await build(options)).outputFiles;
   const { Instance, Memory, Table, RuntimeError } = WebAssembly;
-  const context = { compiled, TextDecoder, TextEncoder, atob, performance, MessageChannel, WebAssembly: { Module, Instance, Memory, Table, RuntimeError } };
+  const web = { AbortController, Request, Response, ReadableStream, URL, MessageChannel, TextDecoder, TextEncoder, atob, performance };
+  const context = { compiled, ...web, WebAssembly: { Module, Instance, Memory, Table, RuntimeError } };
   vm.runInNewContext(text, context);
   return JSON.parse(JSON.stringify(await context.facts));
 }

@@ -24,6 +24,7 @@ export const FACTS = {
   told: [['Error', 'failed'], ['Error', 'failed'], ['RejectedError', '`api` is held up by its circuit: retry after 30000 ms'], 'called'],
   refused: { by: { gate: 'circuit' }, retryAfterMs: 30_000 },
   error: { name: 'ConfigError', field: 'bulkhead.maxConcurrent', isOurs: true },
+  fetched: { text: 'later', held: [1, 0], by: 'block' },
 };
 
 const run = promisify(execFile);

@@ -78,6 +78,16 @@ test('a worker guards its fetches by a Durable Object', async (t) => {
     assert.equal((await explain(server)).circuit.phase, 'closed', 'an abort by the caller is no failure');
   });
 
+  await t.test('a guarded fetch holds its permit until the body has ended', async () => {
+    const get = async (path) => (await fetch(server.url + path)).json();
+    assert.deepEqual(await get('/own/ok'), { status: 200, text: 'from upstream', held: [1, 0] });
+    assert.equal(await (await fetch(`${server.url}/through/ok`)).text(), 'from upstream');
+    const { circuit, bulkhead } = await get('/own-state');
+    assert.deepEqual([circuit.consecutiveFailures.count, bulkhead.inFlight], [0, 0]);
+    for (let i = 0; i < 3; i += 1) assert.equal((await get('/own/fail')).status, 500);
+    assert.equal((await get('/own-state')).circuit.phase, 'open');
+  });
+
   await t.test('an open circuit outlives the object, and the process', async () => {
     assert.deepEqual(await ask(server, '/fail'), [500, 'from upstream']);
     const { instance } = await explain(server);

@@ -1,6 +1,6 @@
-import { definePolicy, isStanchionError } from 'stanchion';
+import { definePolicy, guardFetch, isStanchionError } from 'stanchion';
 import { TestClock } from 'stanchion/testing';
 
 import { factsOf } from './facts.mjs';
 
-globalThis.facts = factsOf({ definePolicy, isStanchionError, TestClock });
+globalThis.facts = factsOf({ definePolicy, guardFetch, isStanchionError, TestClock });

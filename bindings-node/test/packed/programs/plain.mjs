@@ -1,6 +1,6 @@
-import { definePolicy, isStanchionError } from './node_modules/stanchion/bundle/default/index.js';
+import { definePolicy, guardFetch, isStanchionError } from './node_modules/stanchion/bundle/default/index.js';
 import { TestClock } from './node_modules/stanchion/bundle/default/testing.js';
 
 import { factsOf } from './facts.mjs';
 
-globalThis.facts = factsOf({ definePolicy, isStanchionError, TestClock });
+globalThis.facts = factsOf({ definePolicy, guardFetch, isStanchionError, TestClock });

@@ -1,7 +1,7 @@
 // A worker that guards its fetches. All its isolates ask one Durable Object, which has the policy and keeps its state; a permit is
 // plain data that goes from the one to the other.
 import { DurableObject } from 'cloudflare:workers';
-import { definePolicy } from 'stanchion';
+import { definePolicy, guardFetch } from 'stanchion';
 
 export class Gate extends DurableObject {
   #policy = definePolicy({ name: 'upstream', circuit: { consecutiveFailures: 1 }, bulkhead: { maxConcurrent: 2 } });
@@ -40,6 +40,18 @@ export class Gate extends DurableObject {
   }
 }
 
+/** A policy of the isolate's own, made where no clock may be read and no timer started. */
+const own = definePolicy({ name: 'own', circuit: { consecutiveFailures: 3 }, block: {}, bulkhead: { maxConcurrent: 2 } });
+const guarded = guardFetch(own, { timeoutMs: 5000 });
+
+/** How many permits are held before and after the body of an answer is read. */
+async function held(url) {
+  const response = await guarded(url);
+  const before = own.explain().bulkhead.inFlight;
+  const text = await response.text();
+  return { status: response.status, text, held: [before, own.explain().bulkhead.inFlight] };
+}
+
 async function guardedFetch(gate, request) {
   const { permit, refusedBy } = await gate.acquire();
   if (permit === undefined) return new Response(refusedBy, { status: 503 });
@@ -62,6 +74,9 @@ export default {
     const gate = env.GATES.get(env.GATES.idFromName('upstream'));
     const { pathname } = new URL(request.url);
     if (pathname === '/explain') return Response.json(await gate.explain());
+    if (pathname.startsWith('/own/')) return Response.json(await held(new URL(pathname.slice(4), request.url)));
+    if (pathname === '/own-state') return Response.json(own.explain());
+    if (pathname.startsWith('/through/')) return guarded(new URL(pathname.slice(8), request.url), { signal: AbortSignal.any([request.signal]) });
     if (pathname === '/evict') return new Response(await gate.evict().catch(String));
     const answer = guardedFetch(gate, request);
     // Where the client goes away, what follows still runs: the permit is given back.
