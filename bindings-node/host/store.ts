@@ -1,6 +1,5 @@
 /** One state file that processes of any language share. Node only, through the addon. */
 import {
-  type Common,
   type Engine,
   EnginePolicy,
   type Json,
@@ -91,17 +90,17 @@ export class Store implements PolicyStore {
    */
   policy(config: PolicyConfig | string, { key, ...options }: StoredOptions = {}): Policy {
     const common = commonOf(this.#engine, config, options);
-    return this.#stored(common, key ?? common.name);
+    const stored = key ?? common.name;
+    return new StoredPolicy(common, stored, this.key(common.rules, stored));
   }
 
-  /** One configuration for many keys of this file: the same as `defineKeyed`, shared. */
+  /**
+   * One configuration for many keys of this file, each stored as `name/key`, so that two configurations do not meet on one: the same as
+   * `defineKeyed`, shared.
+   */
   keyed(config: PolicyConfig | string, options: PolicyOptions = {}): Keyed<Policy> {
     const common = commonOf(this.#engine, config, options);
-    return new StoredKeyed(common, (key) => this.#stored(common, key));
-  }
-
-  #stored(common: Common, key: string): StoredPolicy {
-    return new StoredPolicy(common, key, this.key(common.rules, key));
+    return new StoredKeyed(common, (key) => this.key(common.rules, `${common.name}/${key}`));
   }
 
   /**

@@ -169,12 +169,17 @@ export class StoredPolicy extends BasePolicy {
   }
 }
 
+/** One of many keys: what they share is not its own to free. */
+class OfMany extends StoredPolicy {
+  override free(): void {}
+}
+
 /** One configuration for many keys of a file. */
 export class StoredKeyed implements Keyed<Policy> {
   readonly #common: Common;
-  readonly #open: (key: string) => StoredPolicy;
+  readonly #open: (key: string) => Key;
 
-  constructor(common: Common, open: (key: string) => StoredPolicy) {
+  constructor(common: Common, open: (key: string) => Key) {
     this.#common = common;
     this.#open = open;
   }
@@ -184,7 +189,7 @@ export class StoredKeyed implements Keyed<Policy> {
   }
 
   of(key: string): Policy {
-    return this.#open(key);
+    return new OfMany(this.#common, key, this.#open(key));
   }
 
   on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {

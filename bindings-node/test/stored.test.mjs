@@ -66,11 +66,17 @@ test('two policies over one key of a file share its state, and its bytes go both
 });
 
 test('keys of a file have states of their own', async () => {
-  const users = defineKeyed({ ...CONFIG, name: 'users' }, { store: open() });
+  const store = open();
+  const users = defineKeyed({ ...CONFIG, name: 'users' }, { store });
   const held = await users.of('ann').acquire();
   assert.equal((await users.of('bob').acquire()).admitted, true);
   await assert.rejects(users.of('ann').acquire(), { by: { gate: 'bulkhead' } });
   await held.cancel();
+  users.of('ann')[Symbol.dispose]();
+  assert.equal((await users.of('cyd').acquire()).admitted, true);
+  assert.deepEqual(store.keys().map(({ key }) => key), ['users/ann', 'users/bob', 'users/cyd']);
+  users[Symbol.dispose]();
+  assert.throws(() => users.of('dan'), { code: 'policy_freed' });
 });
 
 test('who waits finds out by itself what another one gave back', async () => {

@@ -78,6 +78,11 @@ export class Common implements GateNames {
     return inputAsWritten(error);
   }
 
+  /** Whether calls of a key wait. */
+  hasLine(key: string | undefined): boolean {
+    return this.waiting > 0 && this.#lines.has(key);
+  }
+
   /** Where the calls of a key wait. */
   line(key: string | undefined): Line {
     let line = this.#lines.get(key);

@@ -80,7 +80,7 @@ export type DefineKeyedOptions = KeyedOptions & { readonly store?: undefined };
 export type DefineKeyedStoredOptions = PolicyOptions & { readonly store: PolicyStore };
 
 /**
- * One configuration for many keys, each with a state of its own: `perUser.of(userId).execute(…)`. A key costs its name and some 200
+ * One configuration for many keys, each with a state of its own: `perUser.of(userId).execute(…)`. A key costs its name and some 240
  * bytes, and is forgotten when its state says nothing that a new one would not say.
  *
  * @throws ConfigError naming the field as it was written, its value and what is allowed.

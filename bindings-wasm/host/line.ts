@@ -119,17 +119,17 @@ export async function admit(policy: BasePolicy, wait: Wait): Promise<Permit> {
   const { signal, waitMs } = wait;
   signal?.throwIfAborted();
   const { common, key } = policy;
-  const line = common.line(key);
-  if (waitMs === 0 || line.isEmpty) {
+  let held: Rejection | undefined;
+  if (waitMs === 0 || !common.hasLine(key)) {
     const answer = await policy.ask(wait.cost, wait.holder);
     if (answer instanceof Permit) return kept(answer, signal);
-    if (waitMs === 0 || isHopeless(answer)) {
-      if (line.isEmpty) common.dropLine(key);
-      throw policy.refused(answer);
-    }
-    line.held ??= answer;
+    if (waitMs === 0 || isHopeless(answer)) throw policy.refused(answer);
+    held = answer;
   }
-  if (common.waiting >= common.maxWaiting) throw policy.refused(line.held!, 'queue_full');
+  if (common.waiting >= common.maxWaiting) throw policy.refused(held ?? common.line(key).held!, 'queue_full');
+  // Who finds no line was refused before, so that something is always known to hold up the line.
+  const line = common.line(key);
+  line.held ??= held;
   return queue(policy, line, wait);
 }
 

@@ -1,3 +1,4 @@
+import type { BasePolicy } from './base.js';
 import { atLeastZero } from './common.js';
 import { conduct } from './conduct.js';
 import type { Permit } from './permit.js';
@@ -16,11 +17,11 @@ import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';
 export function nest(...policies: readonly [Policy, ...Policy[]]): Guard {
   return {
     async execute<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T> = {}): Promise<T> {
-      const beganMs = performance.now();
-      const permits = await acquireAll(policies, options, beganMs);
-      const { signal, timeoutMs, deadlineMs, classify } = options;
-      const spentMs = performance.now() - beganMs;
       // The outermost one watches the time and the caller; those within end with it.
+      const { ticker } = (policies[0] as BasePolicy).common;
+      const beganMs = ticker.readSteadyMs();
+      const permits = await acquireAll(policies, options, () => ticker.readSteadyMs() - beganMs);
+      const { signal, timeoutMs, deadlineMs, classify } = options;
       const [outer, ...inner] = permits as [Permit, ...Permit[]];
       const innermost = inner.reduceRight<(call: Call) => T | PromiseLike<T>>(
         (within, permit) => (call) =>
@@ -28,20 +29,19 @@ export function nest(...policies: readonly [Policy, ...Policy[]]): Guard {
         fn,
       );
       const { policy } = outer;
-      const left = deadlineMs === undefined ? undefined : Math.max(deadlineMs - spentMs, 0);
-      const limit = policy.limit(timeoutMs, left, policy.common.ticker.readSteadyMs());
+      const limit = policy.limit(timeoutMs, deadlineMs, beganMs);
       return conduct(policy, outer, innermost, { signal, limit, classify });
     },
   };
 }
 
-async function acquireAll<T>(policies: readonly Policy[], options: ExecuteOptions<T>, beganMs: number): Promise<Permit[]> {
+async function acquireAll<T>(policies: readonly Policy[], options: ExecuteOptions<T>, spentMs: () => number): Promise<Permit[]> {
   const { cost, holder, signal, waitMs = 0, deadlineMs = Infinity } = options;
   const patienceMs = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs));
   const permits: Permit[] = [];
   try {
     for (const policy of policies) {
-      const leftMs = Math.max(patienceMs - (performance.now() - beganMs), 0);
+      const leftMs = Math.max(patienceMs - spentMs(), 0);
       permits.push(await policy.acquire({ cost, holder, signal, waitMs: leftMs }));
     }
   } catch (error) {

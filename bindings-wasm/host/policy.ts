@@ -212,7 +212,7 @@ export interface Keyed<P extends Policy> extends Disposable {
 export interface PolicyOptions {
   /** In place of the runtime's clock and timers. */
   readonly clock?: Clock | undefined;
-  /** How many calls may wait in its line; 1,000 by default. Who comes then is refused with the code `queue_full`. */
+  /** How many calls may wait, on all its keys together; 1,000 by default. Who comes then is refused with the code `queue_full`. */
   readonly maxWaiting?: number | undefined;
   /** Says what the end of a call means, for calls that do not say it themselves. */
   readonly classify?: Classify<unknown> | undefined;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { ConfigError, definePolicy, engine, policy } from '../dist/index.js';
+import { ConfigError, TimeoutError, definePolicy, engine, isStanchionError, policy } from '../dist/index.js';
 import { OUTPUT, configTypes } from '../scripts/config-types.mjs';
 
 const LIMIT = { name: 'l', capacity: 2, refillTokens: 1, refillIntervalMs: 1000 };
@@ -50,4 +50,13 @@ test('the names of JSON are no names of an object', () => {
   assert.throws(() => definePolicy({ name: 'p', circuit: { consecutiveFailures: 1, open_ms: 5 } }), { field: 'circuit.open_ms', name: 'ConfigError' });
   assert.throws(() => definePolicy('{"name":"p","circuit":{"openMs":5}}'), { field: 'circuit.openMs' });
   assert.throws(() => definePolicy('{"name":"p","circuit":{"open_ms":0}}'), { field: 'circuit.open_ms' });
+});
+
+test('an error is known by its brand, whichever copy of the package threw it', async () => {
+  const copy = await import('../dist/errors.js?copy');
+  const error = new copy.TimeoutError('timeoutMs', 5);
+  assert.equal(error instanceof TimeoutError, false);
+  assert.deepEqual([isStanchionError(error), isStanchionError(error, 'TimeoutError'), isStanchionError(error, 'ConfigError')], [true, true, false]);
+  assert.equal(isStanchionError(new Error('TimeoutError'), 'TimeoutError'), false);
+  assert.deepEqual([error.name, `${error}`], ['TimeoutError', 'TimeoutError: the call was given up after 5 ms, by `timeoutMs`']);
 });

@@ -253,9 +253,9 @@ test('nested policies are taken all or none, and settled alike', async () => {
   await assert.rejects(both.execute(assert.fail), { policy: 'u' });
   assert.equal(outer.explain().limits[0].tokens, 2);
   await inner.reset();
-  const late = both.execute(never, { timeoutMs: 10 }).catch((error) => error);
+  const late = both.execute(never, { deadlineMs: 10 }).catch((error) => error);
   await clock.advance(10);
-  assert.equal((await late).code, 'timeout');
+  assert.equal((await late).by, 'deadlineMs');
   assert.deepEqual([outer.explain().circuit.phase, failures(inner), inFlight(inner)], ['open', 1, 0]);
 });
 
