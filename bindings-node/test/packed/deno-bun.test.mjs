@@ -3,11 +3,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 
-import { FACTS, said, tool, withAddon } from './support.mjs';
+import { BUN, DENO, FACTS, said, withAddon } from './support.mjs';
 
-const DENO = [tool('deno'), 'run', '--allow-all', '--no-remote', '--node-modules-dir=manual'];
-
-for (const [name, command] of Object.entries({ deno: DENO, bun: [tool('bun')] })) {
+for (const [name, command] of Object.entries({ deno: DENO, bun: BUN })) {
   test(`${name} decides`, async () => {
     assert.deepEqual(await said(withAddon, ...command, 'say.mjs'), FACTS);
   });

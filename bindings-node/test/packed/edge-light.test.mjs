@@ -56,3 +56,9 @@ test('an edge runtime decides with the module that its build compiled', async ()
 test('the emulation compiles no bytes: the browser\'s files do not start there', async () => {
   await assert.rejects(inEdge('page.mjs', ['browser']), { name: 'CompileError' });
 });
+
+test('the store says there that it needs files', async () => {
+  const { code, message } = await inEdge('no-store.mjs', ['edge-light']);
+  assert.equal(code, 'no_addon');
+  assert.match(message, /`stanchion\/store` needs files/);
+});

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 
-import { said, tool, withAddon } from './support.mjs';
+import { BUN, DENO, said, withAddon } from './support.mjs';
 
 const CAPACITY = 40;
 const TRIES = '30';
@@ -30,8 +30,8 @@ test('Node, Deno and Bun', async () => {
   const path = join(withAddon, 'runtimes.state');
   const taken = await Promise.all([
     said(withAddon, process.execPath, 'take.mjs', path, TRIES),
-    said(withAddon, tool('deno'), 'run', '--allow-all', '--no-remote', '--node-modules-dir=manual', 'take.mjs', path, TRIES),
-    said(withAddon, tool('bun'), 'take.mjs', path, TRIES),
+    said(withAddon, ...DENO, 'take.mjs', path, TRIES),
+    said(withAddon, ...BUN, 'take.mjs', path, TRIES),
   ]);
   assert.equal(sum(taken), CAPACITY);
 });

@@ -1,6 +1,6 @@
 // What the tests of the packed package share.
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -29,8 +29,20 @@ export const FACTS = {
 
 const run = promisify(execFile);
 
+const modules = fileURLToPath(new URL('../../../node_modules/', import.meta.url));
+
 /** A program of the repository's workspace. */
-export const tool = (name) => fileURLToPath(new URL(`../../../node_modules/.bin/${name}`, import.meta.url));
+export const tool = (name) => join(modules, '.bin', name);
+
+/** Bun's package moves the platform's program into its own place when it is installed, unless npm was told to run nothing. */
+function bunProgram() {
+  const untouched = join(modules, '@oven', `bun-${process.platform}-${process.arch.replace('arm64', 'aarch64')}`, 'bin/bun');
+  return existsSync(untouched) ? untouched : tool('bun');
+}
+
+/** How Deno and Bun run a program, with what npm installed and nothing else. */
+export const DENO = [tool('deno'), 'run', '--allow-all', '--no-remote', '--node-modules-dir=manual'];
+export const BUN = [bunProgram()];
 
 /** Runs a program in a folder and answers with what it printed as JSON. */
 export async function said(cwd, command, ...args) {
