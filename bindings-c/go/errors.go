@@ -93,6 +93,7 @@ type RejectedError struct {
 	Never bool
 	// Report says how the answer came about.
 	Report Report
+	gate   uint32 // By, as an index
 }
 
 func (e *RejectedError) Error() string {

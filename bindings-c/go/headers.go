@@ -35,6 +35,9 @@ func (e *RejectedError) RetryAfterHeader() string {
 	return strconv.FormatUint(uint64(C.stn_wait_s(C.uint64_t(e.RetryAfter/time.Microsecond))), 10)
 }
 
+// Status is the HTTP status with which a server refuses the request: 429 where a limit of the caller's own holds it up, else 503.
+func (e *RejectedError) Status() int { return int(C.stn_refusal_status(C.uint32_t(e.gate))) }
+
 func (c *cell) rateLimit(nowUS uint64) ([]byte, error) {
 	state, size, err := c.enter()
 	defer c.mu.Unlock()

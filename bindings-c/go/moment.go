@@ -158,7 +158,7 @@ func (p *Policy) permit(d *decided) *Permit {
 
 // rejected is a refusal with its gates by name.
 func (p *Policy) rejected(d *decided) *RejectedError {
-	e := &RejectedError{By: p.gates[d.by], Report: d.report}
+	e := &RejectedError{By: p.gates[d.by], Report: d.report, gate: d.by}
 	for i, gate := range p.gates {
 		if d.gates>>i&1 != 0 {
 			e.Gates = append(e.Gates, gate)

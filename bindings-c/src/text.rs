@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use engine::{Event, Permit, Timestamp, holder_hash, parse_retry_after, wait_s};
+use engine::{Event, Gate, Permit, Timestamp, holder_hash, parse_retry_after, wait_s};
 
 use crate::abi::{
     STN_ABI_VERSION, STN_BAD_HANDLE, STN_BUFFER_TOO_SMALL, STN_CONFIG, STN_INPUT, STN_INTERNAL, STN_MISALIGNED,
@@ -129,6 +129,15 @@ pub extern "C" fn stn_now_us() -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn stn_wait_s(wait_us: u64) -> u64 {
     wait_s(wait_us)
+}
+
+/// The HTTP status with which a server refuses a request that this gate holds up, an index as in `by` of
+/// `stn_decision`: 429 where it is a limit of the caller's own, else 503.
+///
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn stn_refusal_status(gate: u32) -> u32 {
+    Gate::from_index(gate).map_or(503, |gate| u32::from(gate.refusal_status()))
 }
 
 /// Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`

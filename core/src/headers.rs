@@ -14,6 +14,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::answer::Gate;
 use crate::config::LimitConfig;
 use crate::limit::time_to;
 use crate::num::{level, low32};
@@ -61,6 +62,23 @@ impl Policy {
             });
             each.collect::<Vec<_>>().join(", ")
         })
+    }
+}
+
+impl Gate {
+    /// The HTTP status with which a server refuses a request that this gate holds up: 429 where it is a limit of
+    /// the caller's own, else 503.
+    ///
+    /// ```
+    /// use stanchion::Gate;
+    ///
+    /// assert_eq!((Gate::Limit(0).refusal_status(), Gate::Circuit.refusal_status()), (429, 503));
+    /// ```
+    pub const fn refusal_status(self) -> u16 {
+        match self {
+            Self::Limit(_) => 429,
+            Self::Circuit | Self::Block | Self::Bulkhead => 503,
+        }
     }
 }
 

@@ -1,0 +1,81 @@
+//go:build cgo
+
+package stanchion
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Call is an admitted call that goes on until it is ended: see [Policy.Begin]. Its methods can be called at the same time.
+type Call struct {
+	policy  *Policy
+	permit  [4]uint32
+	going   *call
+	context context.Context
+	// When it was admitted, by the policy's clock and by the steady one.
+	sinceUS uint64
+	steady  time.Time
+	// When its lease was renewed last by Renew, in ns after steady.
+	renewedNS atomic.Int64
+	ended     atomic.Bool
+}
+
+// Begin admits a call that does not end with a function, such as a response whose body is read later; for all others, [Policy.Do]
+// cannot be forgotten. A refusal is that of [Policy.Acquire]. What begins wants to be ended, on every way: until then its lease
+// is renewed, if it can outlive it.
+func (p *Policy) Begin(ctx context.Context, opts ...AcquireOption) (*Call, error) {
+	all, err := planOf(opts, saysTimeout, 0)
+	if err != nil {
+		return nil, err
+	}
+	d, sinceUS, err := p.admit(ctx, &all)
+	if err != nil {
+		return nil, err
+	}
+	c := &Call{policy: p, permit: d.permit, sinceUS: sinceUS, steady: time.Now()}
+	c.going, c.context = p.begin(ctx, d.permit, all.timeout)
+	return c, nil
+}
+
+// Context is the caller's, which ends besides when the call took too long, when its lease is lost, and with the call.
+// [context.Cause] tells which.
+func (c *Call) Context() context.Context { return c.context }
+
+// End settles the call. Only the first has an effect. What goes wrong is an [Event], and no error: the slot comes back by the
+// lease.
+func (c *Call) End(outcome Outcome) {
+	if c.ended.Swap(true) {
+		return
+	}
+	c.going.end()
+	steady := c.steady
+	if c.policy.clock != nil {
+		steady = time.Time{} // by the policy's clock, as in Do
+	}
+	c.policy.conclude(c.permit, outcome, c.sinceUS, steady)
+}
+
+// RenewByHand ends the renewals: from here on [Call.Renew] keeps the lease, so that a call that is forgotten loses it.
+func (c *Call) RenewByHand() {
+	if c.going == nil {
+		return
+	}
+	c.policy.keeper.leave(c.going)
+	c.renewedNS.Store(int64(time.Since(c.steady)))
+}
+
+// Renew renews the lease, if a third of it is over. A call that lost it has its context ended.
+func (c *Call) Renew() {
+	if c.going == nil || !c.policy.bounds.outlives(0) || c.ended.Load() {
+		return
+	}
+	now, last := int64(time.Since(c.steady)), c.renewedNS.Load()
+	if now-last < int64(c.policy.bounds.lease/3) || !c.renewedNS.CompareAndSwap(last, now) {
+		return
+	}
+	if c.going.renew() == LeaseLost {
+		c.going.abort(ErrLeaseLost)
+	}
+}
