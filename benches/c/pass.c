@@ -38,12 +38,17 @@ void c_gate_free(gate *self) {
 uint32_t c_gate_measured(gate *self, uint32_t times) {
     const stn_settle_options end = {.struct_size = sizeof end, .outcome = STN_SUCCESS};
     stn_decision decision = {.struct_size = sizeof decision};
+    const stn_policy *const policy = self->policy;
+    void *const state = self->state;
+    const size_t size = self->size;
+    uint64_t now_us = self->now_us;
     uint32_t admitted = 0;
     for (uint32_t i = 0; i < times; i++) {
-        if (stn_acquire(self->policy, self->state, self->size, NULL, ++self->now_us, &decision) != STN_OK) return 0;
+        if (stn_acquire(policy, state, size, NULL, ++now_us, &decision) != STN_OK) return 0;
         if (decision.verdict != STN_ADMITTED) continue;
-        if (stn_settle(self->policy, self->state, self->size, &decision.permit, &end, ++self->now_us, NULL) != STN_OK) return 0;
+        if (stn_settle(policy, state, size, &decision.permit, &end, ++now_us, NULL) != STN_OK) return 0;
         admitted++;
     }
+    self->now_us = now_us;
     return admitted;
 }
