@@ -36,8 +36,11 @@ export interface Stored {
 /** No gate was asked: the store is away and the policy says `on_store_error: reject`. */
 export interface Unavailable extends EngineStep {
   readonly admitted: false;
+  /** No gate was asked. */
   readonly by: null;
+  /** No gate was asked. */
   readonly gates: readonly [];
+  /** Nobody knows. */
   readonly retryAfterUs: null;
 }
 

@@ -9,9 +9,13 @@ export class EnginePermit {
   /** @internal Made by an acquire, or by `Engine.permit` from its text. Its four 32-bit words stay as they are. */
   constructor(
     engine: Engine,
+    /** The first of its words. */
     readonly word0: number,
+    /** The second. */
     readonly word1: number,
+    /** The third. */
     readonly word2: number,
+    /** The fourth. */
     readonly word3: number,
   ) {
     this.#engine = engine;

@@ -2,6 +2,7 @@ import type { EnginePermit } from './engine-permit.js';
 
 /** A gate of a policy; `name` is the limit's. */
 export interface Gate {
+  /** Which kind of gate. */
   readonly gate: 'circuit' | 'block' | 'limit' | 'bulkhead';
   readonly name?: string;
 }
@@ -44,6 +45,7 @@ export interface EngineRejection {
 /** The call may go ahead. Settle or cancel the permit. */
 export interface EngineAdmitted extends EngineStep {
   readonly admitted: true;
+  /** What the call holds; settle or cancel it. */
   readonly permit: EnginePermit;
   /** In shadow mode: what would have been answered. */
   readonly wouldReject: EngineRejection | null;
@@ -62,6 +64,7 @@ export type EnginePeek = { readonly admitted: true } | ({ readonly admitted: fal
 
 /** What became of a result. */
 export interface EngineSettled extends EngineStep {
+  /** `stale` results move no circuit, of a lost lease nothing comes back. */
   readonly settled: 'counted' | 'stale' | 'lease_lost';
 }
 
@@ -71,6 +74,7 @@ export type EngineRenewed = EngineStep &
 
 /** What became of a command. */
 export interface EngineCommanded extends EngineStep {
+  /** `unchanged` where it was so already, `no_gate` where the policy lacks the gate. */
   readonly commanded: 'done' | 'unchanged' | 'no_gate';
 }
 
@@ -84,6 +88,7 @@ export interface EngineAcquire {
 
 /** How a call ended. */
 export interface EngineSettle {
+  /** What it says about the protected system. */
   readonly outcome: Outcome;
   /** How long it took in whole µs; a call of unknown duration is not slow. */
   readonly durationUs?: number | undefined;

@@ -13,11 +13,13 @@ export interface PolicyEvent<Type extends keyof PolicyEvents = keyof PolicyEvent
 
 /** A call was refused, or would have been. */
 export interface RejectedEvent<Type extends 'rejected' | 'wouldReject'> extends PolicyEvent<Type> {
+  /** Who refuses, and for how long. */
   readonly rejection: Rejection;
 }
 
 /** A call ended. */
 export interface SettledEvent extends PolicyEvent<'settled'> {
+  /** What it said about the protected system. */
   readonly outcome: Outcome;
   /** How long it took; undefined where that is not known. */
   readonly durationMs: number | undefined;
@@ -30,6 +32,7 @@ export interface ErrorEvent<Type extends 'degraded' | 'notSettled', Problem> ext
 
 /** A store answered. */
 export interface StoredEvent extends PolicyEvent<'stored'> {
+  /** What it was asked. */
   readonly operation: 'acquire' | 'settle' | 'cancel' | 'renew' | 'command';
   /** How long the answer took, the wait for the lock included. */
   readonly durationMs: number;

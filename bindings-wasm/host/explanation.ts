@@ -24,6 +24,7 @@ export interface Explanation {
   readonly retryAfterUs: number | null;
   /** Nothing is enforced: what would be refused is only told. */
   readonly isShadow: boolean;
+  /** The circuit; null where the policy has none. */
   readonly circuit: CircuitExplanation | null;
   /** The end of the block; null where there is none now. */
   readonly blockUntilUs: number | null;
@@ -31,6 +32,7 @@ export interface Explanation {
   readonly limits: readonly LimitExplanation[];
   /** How many limits of other configurations are carried, because they are not full again. */
   readonly carriedLimits: number;
+  /** The bulkhead; null where the policy has none. */
   readonly bulkhead: BulkheadExplanation | null;
   /** What changes next by itself. */
   readonly nextChangeUs: number | null;
@@ -40,6 +42,7 @@ export interface Explanation {
 
 /** The circuit of an explanation. */
 export interface CircuitExplanation {
+  /** Its phase now. */
   readonly phase: 'closed' | 'open' | 'half_open';
   /** What lies over it. */
   readonly mode: 'forced_open' | 'disabled' | 'metrics_only' | null;
