@@ -88,8 +88,15 @@ pub(crate) fn whole(number: f64) -> Option<u64> {
 }
 
 #[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "compared on the way back"
+)]
 pub(crate) fn whole_u32(number: f64) -> Option<u32> {
-    whole(number).and_then(|whole| u32::try_from(whole).ok())
+    let whole = number as u32;
+    (f64::from(whole) == number).then_some(whole)
 }
 
 #[cfg(test)]
