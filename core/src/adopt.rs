@@ -14,6 +14,7 @@
 
 use crate::circuit::next_generation;
 use crate::limit;
+use crate::num::{mul_div, signed};
 use crate::policy::{CircuitRules, LimitRules, Policy, WindowRules};
 use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Phase, Snapshot, WindowSnapshot};
 use crate::sort::sort_by_key;
@@ -78,11 +79,13 @@ fn adopt_limits(policy: &Policy, snapshot: &mut Snapshot) -> bool {
 
 /// The same tokens in the units of the new rules.
 fn converted(rules: &LimitRules, old: &LimitSnapshot) -> LimitSnapshot {
-    let units = i128::from(old.level)
-        .saturating_mul(i128::from(rules.units_per_token))
-        .div_euclid(i128::from(old.units_per_token.max(1)));
-    let units = units.clamp(i128::from(rules.max_debt_units.saturating_neg()), i128::from(rules.capacity_units));
-    limit::from_words(&rules.words(i64::try_from(units).unwrap_or(0)))
+    let (old_unit, new_unit) = (old.units_per_token.max(1), rules.units_per_token);
+    let (tokens, rest) = (old.level.div_euclid(signed(old_unit)), old.level.rem_euclid(signed(old_unit)));
+    let rest = signed(mul_div(rest.unsigned_abs(), new_unit, old_unit));
+    // What saturates is cut off next.
+    let units = tokens.saturating_mul(signed(new_unit)).saturating_add(rest);
+    let units = units.clamp(rules.max_debt_units.saturating_neg(), rules.capacity_units);
+    limit::from_words(&rules.words(units))
 }
 
 fn adopt_circuit(rules: &CircuitRules, snapshot: &mut Snapshot, t: u64) {

@@ -345,8 +345,8 @@ fn open_time_us(rules: &CircuitRules, growth: u8, seed: u64, at: u64) -> u64 {
     }
     open_us = open_us.min(rules.open_max_us);
     let h = splitmix64(splitmix64(seed) ^ at) >> 32;
-    let part = u128::from(open_us).wrapping_mul(u128::from(rules.open_jitter_bp)).wrapping_mul(u128::from(h));
-    // At most the open time itself, so it fits.
-    let taken = part.wrapping_div(10_000) >> 32;
-    open_us.saturating_sub(u64::try_from(taken).unwrap_or(open_us))
+    // An open time is below 2^42, so 2^56 is never reached, and the part of it that h says is no more.
+    let most = open_us.wrapping_mul(u64::from(rules.open_jitter_bp));
+    let part = u128::from(most).wrapping_mul(u128::from(h)) >> 32;
+    open_us.saturating_sub(u64::try_from(part).unwrap_or(most).wrapping_div(10_000))
 }

@@ -352,7 +352,8 @@ fn explain_circuit(circuit: &Circuit, rules: &CircuitRules, view: View<'_>, t: u
 fn explain_limit(gate: String, rules: &LimitRules, units: i64, from: u64) -> LimitExplanation {
     let name = gate.strip_prefix("limit:").map(ToString::to_string).unwrap_or(gate);
     let unit = i64::try_from(rules.units_per_token).unwrap_or(i64::MAX).max(1);
-    let rest = i128::from(units.rem_euclid(unit)).saturating_mul(1000).div_euclid(i128::from(unit));
+    // A unit is below 2^43, so nothing is cut.
+    let rest = units.rem_euclid(unit).saturating_mul(1000).div_euclid(unit);
     LimitExplanation {
         name,
         tokens: units.div_euclid(unit),

@@ -236,9 +236,9 @@ impl FromStr for Permit {
     /// # Errors
     /// Anything but exactly 32 hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, InputError> {
-        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        match u128::from_str_radix(text, 16) {
-            Ok(value) if digits => Ok(Self::from_bytes(value.to_be_bytes())),
+        let value = text.chars().try_fold(0_u128, |value, digit| Some((value << 4) | u128::from(digit.to_digit(16)?)));
+        match value {
+            Some(value) if text.len() == 32 => Ok(Self::from_bytes(value.to_be_bytes())),
             _ => Err(InputError::new("permit", &text, "32 hexadecimal digits")),
         }
     }
