@@ -36,7 +36,11 @@ func (e *RejectedError) RetryAfterHeader() string {
 }
 
 // Status is the HTTP status with which a server refuses the request: 429 where a limit of the caller's own holds it up, else 503.
-func (e *RejectedError) Status() int { return int(C.stn_refusal_status(C.uint32_t(e.gate))) }
+func (e *RejectedError) Status() int {
+	var status C.uint32_t
+	C.stn_refusal_status(C.uint32_t(e.gate), &status) // which fails for no gate that there is
+	return int(status)
+}
 
 func (c *cell) rateLimit(nowUS uint64) ([]byte, error) {
 	state, size, err := c.enter()

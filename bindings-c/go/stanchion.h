@@ -737,11 +737,13 @@ uint64_t stn_now_us(void);
 // - Threads: any.
 uint64_t stn_wait_s(uint64_t wait_us);
 
-// The HTTP status with which a server refuses a request that this gate holds up, an index as in `by` of
+// `*out` receives the HTTP status with which a server refuses a request that this gate holds up, an index as in `by` of
 // `stn_decision`: 429 where it is a limit of the caller's own, else 503.
 //
+// - Fails with: `STN_OUT_OF_RANGE` where no gate has the index.
 // - Threads: any.
-uint32_t stn_refusal_status(uint32_t gate);
+uint32_t stn_refusal_status(uint32_t gate,
+                            uint32_t *out);
 
 // Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`
 // receives the instant, or 0 where the value is neither.

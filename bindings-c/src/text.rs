@@ -10,7 +10,7 @@ use crate::abi::{
     STN_STRUCT_SIZE, stn_error, stn_permit,
 };
 use crate::convert::instant_or_zero;
-use crate::guard::{guard, guard_telling};
+use crate::guard::{OUT_OF_RANGE, guard, guard_telling};
 use crate::hand::{give_text, instant, put, text};
 use crate::steps::permit_of;
 
@@ -131,13 +131,15 @@ pub extern "C" fn stn_wait_s(wait_us: u64) -> u64 {
     wait_s(wait_us)
 }
 
-/// The HTTP status with which a server refuses a request that this gate holds up, an index as in `by` of
+/// `*out` receives the HTTP status with which a server refuses a request that this gate holds up, an index as in `by` of
 /// `stn_decision`: 429 where it is a limit of the caller's own, else 503.
 ///
+/// - Fails with: `STN_OUT_OF_RANGE` where no gate has the index.
 /// - Threads: any.
 #[unsafe(no_mangle)]
-pub extern "C" fn stn_refusal_status(gate: u32) -> u32 {
-    Gate::from_index(gate).map_or(503, |gate| u32::from(gate.refusal_status()))
+pub unsafe extern "C" fn stn_refusal_status(gate: u32, out: *mut u32) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe { put(out, u32::from(Gate::from_index(gate).ok_or(OUT_OF_RANGE)?.refusal_status())) })
 }
 
 /// Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`
