@@ -1,0 +1,3 @@
+import * as stanchion from 'stanchion';
+
+globalThis.stanchion = stanchion;
