@@ -15,16 +15,27 @@ type Moment struct {
 }
 
 // TryAcquire is [Policy.TryAcquire] at the instant.
+//
+// It is small enough to be inlined, so that a permit which its caller keeps to himself lies on his stack.
 func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
+	permit := new(Permit)
+	if err := m.fill(permit, opts); err != nil {
+		return nil, err
+	}
+	return permit, nil
+}
+
+func (m Moment) fill(permit *Permit, opts []AcquireOption) error {
 	plan, err := planOf(opts, saysHolder, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d, err := m.acquire(plan.wish)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return m.policy.permit(&d), nil
+	m.policy.fill(permit, &d)
+	return nil
 }
 
 // acquire is what was decided if the call may go ahead, else the refusal.
@@ -147,13 +158,12 @@ func (a *answered) public() Answer {
 	return Answer{Result: Result(a.answer), Until: instant(a.untilUS), Report: a.report}
 }
 
-// permit is that of an admitted call.
-func (p *Policy) permit(d *decided) *Permit {
-	permit := &Permit{words: d.permit, Report: d.report}
+// fill makes the permit that of an admitted call.
+func (p *Policy) fill(permit *Permit, d *decided) {
+	permit.words, permit.Report = d.permit, d.report
 	if d.wouldReject {
 		permit.WouldReject = p.rejected(d)
 	}
-	return permit
 }
 
 // rejected is a refusal with its gates by name.

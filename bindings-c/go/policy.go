@@ -144,7 +144,11 @@ func (p *Policy) current() Moment {
 // Acquire asks whether a call may go ahead, unless the context has ended, and waits for it if [WaitFor] says so. A refusal is a
 // [*RejectedError]. The permit wants to be given back by [Policy.Settle] or [Policy.Cancel].
 func (p *Policy) Acquire(ctx context.Context, opts ...AcquireOption) (*Permit, error) {
-	return p.acquireWithin(ctx, 0, opts)
+	permit := new(Permit) // see Moment.TryAcquire
+	if err := p.acquireWithin(ctx, 0, permit, opts); err != nil {
+		return nil, err
+	}
+	return permit, nil
 }
 
 // Wait waits until a call may go ahead, as long as the context and [WaitFor] let it. Calls of one process that wait for one
@@ -155,25 +159,38 @@ func (p *Policy) Acquire(ctx context.Context, opts ...AcquireOption) (*Permit, e
 // that waiting cannot help. When WaitFor is over, that is a [*RejectedError]; when the context ends, it is a [*WaitError].
 // Both tell which gate held the call up.
 func (p *Policy) Wait(ctx context.Context, opts ...AcquireOption) (*Permit, error) {
-	return p.acquireWithin(ctx, forever, opts)
+	permit := new(Permit) // see Moment.TryAcquire
+	if err := p.acquireWithin(ctx, forever, permit, opts); err != nil {
+		return nil, err
+	}
+	return permit, nil
 }
 
-func (p *Policy) acquireWithin(ctx context.Context, wait time.Duration, opts []AcquireOption) (*Permit, error) {
+func (p *Policy) acquireWithin(ctx context.Context, wait time.Duration, permit *Permit, opts []AcquireOption) error {
 	all, err := planOf(opts, saysWait, wait)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d, _, err := p.admit(ctx, &all)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return p.permit(&d), nil
+	p.fill(permit, &d)
+	return nil
 }
 
 // TryAcquire asks whether a call may go ahead. A refusal is a [*RejectedError], or an [*UnavailableError] where the state
 // file is away and the policy says so.
 func (p *Policy) TryAcquire(opts ...AcquireOption) (*Permit, error) {
-	return p.current().TryAcquire(opts...)
+	permit := new(Permit) // see Moment.TryAcquire
+	if err := p.try(permit, opts); err != nil {
+		return nil, err
+	}
+	return permit, nil
+}
+
+func (p *Policy) try(permit *Permit, opts []AcquireOption) error {
+	return p.current().fill(permit, opts)
 }
 
 // Settle tells how a call ended: its slot and its probe come back, the circuit learns. On an error, such as a state file that is

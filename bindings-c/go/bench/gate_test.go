@@ -72,8 +72,9 @@ func newFailsafe() failsafe.Executor[any] {
 
 func BenchmarkStanchionTimeGiven(b *testing.B) {
 	policy, now := ours(b), time.Now()
-	m := policy.At(now)
 	for b.Loop() {
+		now = now.Add(time.Microsecond) // else the limit would not refill
+		m := policy.At(now)
 		permit, err := m.TryAcquire()
 		if err != nil {
 			b.Fatal(err)
@@ -129,6 +130,22 @@ func BenchmarkParallelStanchionDo(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if err := policy.Do(ctx, nothing); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkParallelStanchionAcquireSettle(b *testing.B) {
+	policy := ours(b)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			permit, err := policy.TryAcquire()
+			if err == nil {
+				_, err = policy.Settle(permit, stanchion.Success)
+			}
+			if err != nil {
 				b.Error(err)
 				return
 			}
