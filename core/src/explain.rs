@@ -253,7 +253,8 @@ impl Policy {
     /// assert!(page.admits && page.gates.is_empty());
     /// ```
     pub fn explain(&self, state: &impl Live, now: Timestamp) -> Explanation {
-        let mut page = self.look(state, now, |view, t| self.explain_view(view, t, now.as_micros()));
+        let seen = self.look(state, now);
+        let mut page = self.explain_view(seen.view(), seen.t, now.as_micros());
         page.next_change_us = self.next_change_at(state, now).map(Timestamp::as_micros);
         page.vacuous_us = self.vacuous_at(state).map(Timestamp::as_micros);
         page

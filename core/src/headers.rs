@@ -53,15 +53,15 @@ impl Policy {
     /// assert_eq!(policy.rate_limit(&state, now), r#""calls";r=40;t=2"#);
     /// ```
     pub fn rate_limit(&self, state: &impl Live, now: Timestamp) -> String {
-        self.look(state, now, |view, t| {
-            let from = view.refills_from();
-            let rules = self.limits.iter().zip(&self.config().limits);
-            let each = rules.zip(view.limits()).map(|((rules, config), [units, ..])| {
-                let units = rules.refilled(level(*units), t.saturating_sub(from));
-                left(rules, config, units, from.max(t).saturating_sub(t))
-            });
-            each.collect::<Vec<_>>().join(", ")
-        })
+        let seen = self.look(state, now);
+        let (view, t) = (seen.view(), seen.t);
+        let from = view.refills_from();
+        let rules = self.limits.iter().zip(&self.config().limits);
+        let each = rules.zip(view.limits()).map(|((rules, config), [units, ..])| {
+            let units = rules.refilled(level(*units), t.saturating_sub(from));
+            left(rules, config, units, from.max(t).saturating_sub(t))
+        });
+        each.collect::<Vec<_>>().join(", ")
     }
 }
 

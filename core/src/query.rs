@@ -1,19 +1,34 @@
 //! Queries, which write nothing: what an acquire would be answered, what changes next by itself, and when a state says
 //! nothing any more.
 
+use alloc::borrow::Cow;
+
 use crate::answer::Peek;
 use crate::bulkhead::by_end;
 use crate::circuit::Circuit;
 use crate::input::Acquire;
 use crate::limit;
-use crate::live::{BLOCK, LAST, PARKED, View};
+use crate::live::{BLOCK, HEAD, LAST, PARKED, View};
 use crate::num::level;
 use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, NEVER_US, Policy};
 use crate::snapshot::{Phase, Reason};
-use crate::state::Live;
+use crate::state::{Live, State};
 use crate::time::Timestamp;
 use crate::window::empties_at;
+
+/// A state as it is at an instant: the words that are there, or a copy that was adopted or repaired.
+pub(crate) struct Seen<'a> {
+    words: Cow<'a, [u64]>,
+    /// State time.
+    pub(crate) t: u64,
+}
+
+impl Seen<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
+        View::new(&self.words).unwrap_or(View { head: &[0; HEAD], body: &[] })
+    }
+}
 
 impl Policy {
     /// What an acquire would be answered now. Pure: nothing is written and no permit is given.
@@ -28,25 +43,22 @@ impl Policy {
     /// assert!(matches!(policy.peek(&state, &Acquire::new().cost(11), now), Peek::Rejects(_)));
     /// ```
     pub fn peek(&self, state: &impl Live, wish: &Acquire, now: Timestamp) -> Peek {
-        let rejection =
-            self.look(state, now, |view, t| Outlook { policy: self, view, wish: *wish, t }.rejection(now.as_micros()));
-        rejection.map_or(Peek::Admits, Peek::Rejects)
+        let seen = self.look(state, now);
+        let outlook = Outlook { policy: self, view: seen.view(), wish: *wish, t: seen.t };
+        outlook.rejection(now.as_micros()).map_or(Peek::Admits, Peek::Rejects)
     }
 
     /// Looks at a state as it would be at `now`, adopted and repaired where that is due.
-    pub(crate) fn look<T>(&self, state: &impl Live, now: Timestamp, look: impl FnOnce(View<'_>, u64) -> T) -> T {
+    pub(crate) fn look<'a>(&self, state: &'a dyn Live, now: Timestamp) -> Seen<'a> {
         let now = now.as_micros();
-        let copy;
-        let mut words = state.words();
-        if self.needs_care(words, now) {
-            let mut owned = crate::State::from_words(words.to_vec());
-            let _ = self.take_care(&mut owned, now);
-            copy = owned;
-            words = copy.words();
+        let mut seen = Seen { words: Cow::Borrowed(state.words()), t: now };
+        if self.needs_care(&seen.words, now) {
+            let mut copy = State::from_words(seen.words.into_owned());
+            let _ = self.take_care(&mut copy, now);
+            seen.words = Cow::Owned(copy.into_words());
         }
-        let blank = [0; crate::live::HEAD];
-        let view = View::new(words).unwrap_or(View { head: &blank, body: &[] });
-        look(view, now.max(view.last_at()))
+        seen.t = now.max(seen.view().last_at());
+        seen
     }
 
     /// The first instant after `now` at which, by time alone, the circuit reads otherwise, a lease, probe, block or mode ends,
@@ -64,25 +76,29 @@ impl Policy {
     /// assert_eq!(policy.next_change_at(&state, now), Some(now.saturating_add(Duration::from_millis(100))));
     /// ```
     pub fn next_change_at(&self, state: &impl Live, now: Timestamp) -> Option<Timestamp> {
-        self.look(state, now, |view, t| {
-            let outlook = Outlook { policy: self, view, wish: Acquire::new(), t };
-            let circuit = outlook.circuit_at(t);
-            let probes = view.probes().iter().map(|[_, end]| *end).filter(|_| !circuit.drops_probes);
-            let leases = by_end(view).map(|lease| lease.expires_at);
-            let from = view.refills_from();
-            let levels = self
-                .limits
-                .iter()
-                .zip(view.limits())
-                .map(|(rules, [units, ..])| from.saturating_add(rules.full_in_us(level(*units))));
-            let moves = self.circuit.as_ref().map_or(NEVER_US, |rules| circuit.changes_at(rules, view));
+        let seen = self.look(state, now);
+        let (view, t) = (seen.view(), seen.t);
+        let circuit = Outlook { policy: self, view, wish: Acquire::new(), t }.circuit_at(t);
+        let mut next = NEVER_US;
+        let mut comes = |at: u64| {
+            if at > t {
+                next = next.min(at);
+            }
+        };
+        if let Some(rules) = &self.circuit {
+            comes(circuit.changes_at(rules, view));
             // A mode that another policy left means nothing to one without a circuit.
-            let has_mode = self.circuit.is_some() && circuit.mode_until != 0;
-            let mode = if has_mode { circuit.mode_until } else { NEVER_US };
-            let next =
-                probes.chain(leases).chain(levels).chain([moves, mode, view.head[BLOCK]]).filter(|at| *at > t).min();
-            next.filter(|at| *at <= Timestamp::MAX.as_micros()).and_then(Timestamp::from_micros)
-        })
+            comes(circuit.mode_until);
+        }
+        comes(view.head[BLOCK]);
+        if !circuit.drops_probes {
+            view.probes().iter().for_each(|[_, end]| comes(*end));
+        }
+        by_end(view).for_each(|lease| comes(lease.expires_at));
+        for (rules, [units, ..]) in self.limits.iter().zip(view.limits()) {
+            comes(view.refills_from().saturating_add(rules.full_in_us(level(*units))));
+        }
+        Timestamp::from_micros(next)
     }
 
     /// From when forgetting the state would admit nothing that keeping it refuses, and refuse nothing that keeping it

@@ -114,6 +114,10 @@ impl State {
         Self { words }
     }
 
+    pub(crate) fn into_words(self) -> Vec<u64> {
+        self.words
+    }
+
     /// The portable bytes: canonical, so equal states have equal bytes.
     ///
     /// ```

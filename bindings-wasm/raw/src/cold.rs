@@ -141,11 +141,13 @@ impl Raw {
     }
 
     /// `text` is the value of the header field `RateLimit-Policy`.
+    #[inline(never)]
     pub fn rate_limit_policy(&mut self, policy: u32) -> Status {
         self.with_policy(policy, |raw, policy| raw.say(policy.rate_limit_policy()))
     }
 
     /// `text` is the value of the header field `RateLimit`.
+    #[inline(never)]
     pub fn rate_limit(&mut self, state: u32, now_us: f64) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
@@ -190,6 +192,7 @@ impl Raw {
 
     /// [`Policy::classify`]: by the network error of that name or, where it is empty, by the status. An empty header is
     /// none. See [`Slot::classified`](crate::Slot::classified) for where the answer lies.
+    #[inline(never)]
     pub fn classify(&mut self, policy: u32, status: f64, error: &str, retry_after: &str, now_us: f64) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
@@ -244,6 +247,7 @@ impl Raw {
 
     #[inline(never)]
     /// `value` is the wait in whole seconds, rounded up; never for what is no number of microseconds.
+    #[inline(never)]
     pub fn wait_s(&mut self, wait_us: f64) {
         self.slot.value = number::whole(wait_us).map_or(f64::INFINITY, |wait| number::exact(wait_s(wait)));
     }
