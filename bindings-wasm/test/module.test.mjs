@@ -10,6 +10,14 @@ import node from '../dist/module/node.js';
 const wasm = readFileSync(new URL('../pkg/stanchion_bg.wasm', import.meta.url));
 const script = readFileSync(new URL('../pkg/bytes.js', import.meta.url));
 
+/** What everybody downloads, in bytes gzipped. Whoever raises it says why in the commit. */
+const LARGEST_MODULE = 72_000;
+
+test('the module has grown no larger', () => {
+  const size = gzipSync(wasm, { level: 9 }).length;
+  assert(size <= LARGEST_MODULE, `${size} bytes gzipped`);
+});
+
 test('the texts are the module', () => {
   for (const module of [bytes, node]) assert.deepEqual(Buffer.from(module()), wasm);
 });

@@ -245,7 +245,6 @@ impl Raw {
         self.slot.value = number::whole(wait_us).map_or(f64::INFINITY, |wait| number::exact(wait_ms(wait)));
     }
 
-    #[inline(never)]
     /// `value` is the wait in whole seconds, rounded up; never for what is no number of microseconds.
     #[inline(never)]
     pub fn wait_s(&mut self, wait_us: f64) {

@@ -101,17 +101,24 @@ decimals! {
 /// Steps of 10^-digits as a decimal, with no more digits than needed: 1250 with two is `12.5`.
 pub(crate) fn decimal(steps: u64, digits: usize) -> String {
     let text = format!("{steps:0width$}", width = digits.saturating_add(1));
-    let (whole, fraction) = text.split_at(text.len().saturating_sub(digits));
+    let (whole, fraction) = text.split_at_checked(text.len().saturating_sub(digits)).unwrap_or((&text, ""));
     match fraction.trim_end_matches('0') {
         "" => whole.to_string(),
         fraction => [whole, ".", fraction].concat(),
     }
 }
 
+/// What stands before and behind the first of some ASCII characters.
+#[cfg(feature = "serde")]
+pub(crate) fn parted<'a>(text: &'a str, joints: &[u8]) -> Option<(&'a str, &'a str)> {
+    let place = text.bytes().position(|byte| joints.contains(&byte))?;
+    Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
+}
+
 /// A decimal of JSON in steps of 10^-digits: `12.5` with two digits is 1250. None for a sign, an exponent or a finer one.
 #[cfg(feature = "serde")]
 pub(crate) fn parse_scaled(text: &str, digits: usize) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (whole, fraction) = parted(text, b".").unwrap_or((text, ""));
     let fraction = fraction.trim_end_matches('0');
     let missing = u32::try_from(digits.checked_sub(fraction.len())?).ok()?;
     let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());

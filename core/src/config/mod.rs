@@ -23,9 +23,9 @@ mod window;
 mod words;
 
 pub use classify::{ClassifyConfig, ClassifyRule, NetworkError, On, Retry, RetryAfterHeader};
-#[cfg(feature = "serde")]
-pub(crate) use decimal::parse_scaled;
 pub use decimal::{Multiplier, Percent};
+#[cfg(feature = "serde")]
+pub(crate) use decimal::{parse_scaled, parted};
 #[cfg(feature = "serde")]
 pub(crate) use fault::{Quoted, listed};
 pub use parts::{BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig};

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Json;
+use crate::config::parted;
 use crate::error::ConfigError;
 
 /// How deep lists and objects may lie in each other: hostile text must not use up the stack.
@@ -232,8 +233,8 @@ struct Number<'a> {
 impl<'a> Number<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let (is_negative, size) = text.strip_prefix('-').map_or((false, text), |size| (true, size));
-        let (mantissa, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        let (mantissa, exponent) = parted(size, b"eE").unwrap_or((size, "0"));
+        let (whole, fraction) = parted(mantissa, b".").unwrap_or((mantissa, "0"));
         let power = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
         let is_number =
