@@ -106,7 +106,7 @@ pub(crate) unsafe fn given<'a, T: Sized32>(pointer: *const T) -> Result<&'a T, S
     Ok(unsafe { &*pointer })
 }
 
-/// The caller's struct that is written, field by field: what is copied whole is read again before it is there.
+/// The caller's struct that is written. It is written field by field: a whole one would be made beside it and copied.
 ///
 /// # Safety
 /// `pointer` is null or the caller's struct, initialised, with its size in it, and nobody else uses it meanwhile.
