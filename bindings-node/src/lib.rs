@@ -71,6 +71,7 @@ export! {
     policy_config(policy: u32) -> Status;
     policy_fingerprint(policy: u32) -> Status;
     gate_name(policy: u32, index: u32) -> Status;
+    refusal_status(index: u32) -> Status;
     event_name(code: u32) -> Status;
     state_new(policy: u32, now_us: f64) -> Status;
     state_use(state: u32, policy: u32) -> Status;

@@ -84,7 +84,7 @@ for (const [name, start] of Object.entries(FRAMEWORKS)) {
 
   test(`${name}: an answer settles its call by its status, and a refusal that is no limit's is 503`, async (t) => {
     const clock = new TestClock();
-    const options = (key) => ({ key, body: ({ by }, status) => ({ by: by.gate, status }) });
+    const options = (key) => ({ key, body: ({ by, status }) => ({ by: by.gate, status }) });
     const get = asking(await start(t, defineKeyed(CONFIG, { clock }), options));
     await (await get('/broken', 'ann')).text();
     const refused = await get('/', 'ann');

@@ -101,7 +101,7 @@ test('without the file, the policy\'s word decides, and every answer says degrad
   });
   assert.equal(await events.admitted, 'called');
   const error = await events.rejected;
-  assert.deepEqual([error.code, error.by, error.retryAfterMs, error.degraded.code], ['store_unavailable', null, null, 'busy']);
+  assert.deepEqual([error.code, error.status, error.by, error.retryAfterMs, error.degraded.code], ['store_unavailable', 503, null, null, 'busy']);
   assert.deepEqual(events.slice(0, 2), ['busy', 'busy']);
 });
 

@@ -212,7 +212,7 @@ export abstract class BasePolicy implements Policy {
   /** @internal The same as an error to throw. */
   refused(rejection: Rejection, code?: RejectedCode): RejectedError {
     this.tellRejected(rejection);
-    return rejectedError(this.name, rejection, code);
+    return rejectedError(this.common, rejection, code);
   }
 
   /** @internal */

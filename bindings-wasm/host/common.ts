@@ -37,6 +37,7 @@ export class Common implements GateNames {
   waiting = 0;
   readonly #lines = new Map<string | undefined, Line>();
   readonly #gates: Gate[] = [];
+  readonly #statuses: Partial<Record<Gate['gate'], number>> = {};
 
   constructor(rules: EnginePolicy, { clock, classify, maxWaiting = 1000 }: PolicyOptions) {
     this.engine = rules.engine;
@@ -57,6 +58,12 @@ export class Common implements GateNames {
   gateAt(index: number): Gate {
     return (this.#gates[index] ??= Object.freeze(gateOf(this.rules.gateName(index))));
   }
+
+  /** The HTTP status of a refusal by a gate; without its store a policy is unavailable. */
+  readonly statusOf = (by: Gate | null): number => {
+    const kind = by?.gate ?? 'circuit';
+    return (this.#statuses[kind] ??= this.engine.refusalStatus({ gate: kind }));
+  };
 
   /** Whether a leased call that is given up after `timeoutMs` may outlive its lease. */
   outlives(timeoutMs: number): boolean {

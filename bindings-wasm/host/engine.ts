@@ -7,6 +7,8 @@ import { type EngineClassified, type EngineEventName, type EngineRejection, type
 const NO_EVENTS: readonly EngineEventName[] = Object.freeze([]);
 const OUTCOMES = ['success', 'failure', 'ignored'] as const;
 const RETRIES = ['', 'never', 'idempotent', 'always'] as const;
+/** The first index of each kind of gate. */
+const GATES = { circuit: 0, block: 1, limit: 2, bulkhead: 18 } as const;
 const UNCHANGED: EngineStep = Object.freeze({ changed: false, events: NO_EVENTS });
 const CHANGED: EngineStep = Object.freeze({ changed: true, events: NO_EVENTS });
 
@@ -77,6 +79,13 @@ export class Engine {
   waitS(waitUs: number): number {
     const raw = this.raw();
     this.run(() => raw.waitS(waitUs));
+    return this.number();
+  }
+
+  /** The HTTP status with which a server refuses a request that a gate holds up: 429 where it is a limit, else 503. */
+  refusalStatus(gate: Gate): number {
+    const raw = this.raw();
+    this.check(this.run(() => raw.refusalStatus(GATES[gate.gate])));
     return this.number();
   }
 

@@ -103,6 +103,14 @@ export class EngineError extends StanchionError {
   }
 }
 
+/** Who refuses: a policy, which knows the statuses of its gates. */
+export interface Refuser {
+  /** The policy's name. */
+  readonly name: string;
+  /** The HTTP status of a gate; of none where the shared state is away. */
+  readonly statusOf: (by: Gate | null) => number;
+}
+
 /** Why a call was refused in the end. */
 export type RejectedCode = 'rejected' | 'queue_full' | 'store_unavailable';
 
@@ -131,11 +139,21 @@ export class RejectedError extends StanchionError {
   readonly retryAfterMs: number | null;
   /** Why the shared state had no part in the answer; null for a proper one. */
   readonly degraded: StoreError | null;
+  /**
+   * With which HTTP status a server passes it on: 429 where a limit holds the call up, else 503. Express and others answer so by
+   * themselves.
+   */
+  readonly status: number;
 
   /** @internal Made by who throws it: see `rejectedError`. */
-  constructor(policy: string, rejection: Rejection, code: RejectedCode = rejection.by === null ? 'store_unavailable' : 'rejected') {
-    super({ code, message: refusal(policy, rejection, code), cause: rejection.degraded ?? undefined });
-    this.policy = policy;
+  constructor(
+    { name, statusOf }: Refuser,
+    rejection: Rejection,
+    code: RejectedCode = rejection.by === null ? 'store_unavailable' : 'rejected',
+  ) {
+    super({ code, message: refusal(name, rejection, code), cause: rejection.degraded ?? undefined });
+    this.policy = name;
+    this.status = statusOf(rejection.by);
     this.by = rejection.by;
     this.gates = rejection.gates;
     this.retryAfterMs = rejection.retryAfterMs;
@@ -154,7 +172,7 @@ function refusal(policy: string, { by, retryAfterMs }: Rejection, code: Rejected
 type StackTraces = { stackTraceLimit?: number };
 
 /** A refusal to throw, without the stack. */
-export function rejectedError(policy: string, rejection: Rejection, code?: RejectedCode): RejectedError {
+export function rejectedError(policy: Refuser, rejection: Rejection, code?: RejectedCode): RejectedError {
   const traces = Error as unknown as StackTraces;
   const limit = traces.stackTraceLimit;
   // Not V8, or a hardened `Error`: then the stack is what it costs.

@@ -16,7 +16,7 @@ export interface LimiterOptions<Request> {
   /** How long a request waits for its admission at most, in ms; 0, the default, does not wait. */
   readonly waitMs?: number | undefined;
   /** The body of a refusal: text, or what JSON is made of. By default a text that says the status. */
-  readonly body?: ((error: RejectedError, status: number) => unknown) | undefined;
+  readonly body?: ((error: RejectedError) => unknown) | undefined;
 }
 
 /** What becomes of a request. */
@@ -47,10 +47,9 @@ export async function admitRequest<Request>(
     return { isAdmitted: true, headers: policy.rateLimitHeaders(), end: endOf(permit) };
   } catch (error) {
     if (!isStanchionError(error, 'RejectedError')) throw error;
-    // Too much of this client's own is 429, whatever else is 503.
-    const status = error.by?.gate === 'limit' ? 429 : 503;
-    const body = options.body === undefined ? (status === 429 ? 'Too Many Requests' : 'Service Unavailable') : options.body(error, status);
-    return { isAdmitted: false, headers: policy.rateLimitHeaders(error), status, body };
+    const { status } = error;
+    const text = status === 429 ? 'Too Many Requests' : 'Service Unavailable';
+    return { isAdmitted: false, headers: policy.rateLimitHeaders(error), status, body: options.body?.(error) ?? text };
   }
 }
 

@@ -26,6 +26,7 @@ export interface RawEngine {
   policyConfig(policy: number): number;
   policyFingerprint(policy: number): number;
   gateName(policy: number, index: number): number;
+  refusalStatus(index: number): number;
   eventName(code: number): number;
   stateNew(policy: number, nowUs: number): number;
   stateDecode(policy: number, bytes: Uint8Array): number;

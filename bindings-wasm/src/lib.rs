@@ -40,6 +40,7 @@ export! {
     "policyConfig" policy_config(policy: u32) -> Status;
     "policyFingerprint" policy_fingerprint(policy: u32) -> Status;
     "gateName" gate_name(policy: u32, index: u32) -> Status;
+    "refusalStatus" refusal_status(index: u32) -> Status;
     "stateNew" state_new(policy: u32, now_us: f64) -> Status;
     "stateDecode" state_decode(policy: u32, bytes: &[u8]) -> Status;
     "stateRestore" state_restore(state: u32, bytes: &[u8]) -> Status;

@@ -58,6 +58,9 @@ test('a refusal is a RejectedError with its gates, and nothing is called', async
   const circuit = { gate: 'circuit' };
   assert.deepEqual({ code, name, by, gates, retryAfterMs, degraded }, { code: 'rejected', name: 'api', by: circuit, gates: [circuit], retryAfterMs: 999, degraded: null });
   assert.equal(message, '`api` is held up by its circuit: retry after 999 ms');
+  assert.equal(error.status, 503);
+  const limited = definePolicy({ name: 'l', limits: GATES.limits });
+  await assert.rejects(limited.acquire({ cost: 5 }), { status: 429 });
   assert.equal(Error.stackTraceLimit, 10);
 });
 

@@ -16,7 +16,7 @@ const users: Keyed<Policy> = defineKeyed({ name: 'users', bulkhead: { maxConcurr
 express().use(inExpress(users, { key: (request: express.Request) => request.ip }));
 express().get('/', inExpress(definePolicy({ name: 'all' })), (_request, response) => void response.send('hello'));
 fastify().addHook('onRequest', inFastify(users, { key: (request) => request.ip, cost: 2 }));
-new Hono().use(inHono(users, { key: (context) => context.req.header('x-user'), body: ({ by }, status) => ({ by, status }) }));
+new Hono().use(inHono(users, { key: (context) => context.req.header('x-user'), body: ({ by, status }) => ({ by, status }) }));
 
 measureByOpenTelemetry(users)();
 measureByProm(users, { registry: new Registry(), buckets: [0.1, 1] })();

@@ -56,6 +56,15 @@ impl Raw {
         })
     }
 
+    /// `value` is the HTTP status with which a request is refused that the gate with that index holds up.
+    #[inline(never)]
+    pub fn refusal_status(&mut self, index: u32) -> Status {
+        match Gate::from_index(index) {
+            Some(gate) => self.number(u64::from(gate.refusal_status())),
+            None => self.freed("gate", index),
+        }
+    }
+
     /// A new state; `value` is its handle.
     #[inline(never)]
     pub fn state_new(&mut self, policy: u32, now_us: f64) -> Status {
