@@ -118,6 +118,7 @@ static void questions(void) {
     CHECK(classified.outcome == 0 && stn_classify(policy, &reply, NOW, &classified) == STN_OK);
     TELLS(stn_parse_retry_after(NULL, 1, NOW, &at));
     TELLS(stn_parse_retry_after("1", 1, NOW, NULL));
+    TELLS(stn_refusal_status(STN_GATE_CIRCUIT, NULL));
     TELLS(stn_holder_hash(NULL, 1, &at));
     TELLS(stn_holder_hash("a", 1, NULL));
     TELLS(stn_permit_to_text(NULL, text, sizeof text, &needed));
