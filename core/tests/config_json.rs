@@ -45,6 +45,10 @@ fn a_repeated_field_is_refused() {
             r#"{"name":"p","circuit":{"failure_rate_percent":5,"window":{"calls":1,"calls":1}}}"#,
             "`circuit.window.calls`: got 1, expected this field only once",
         ),
+        (
+            r#"{"name":"p","classify":{"404":{},"5xx":{},"404":{}}}"#,
+            "`classify.404`: got {}, expected this field only once",
+        ),
     ];
     for (json, error) in rows {
         assert_eq!(refusal(json), error);

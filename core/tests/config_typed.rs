@@ -3,8 +3,9 @@
 #![cfg(feature = "serde")]
 
 use stanchion::{
-    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, FailuresInWindowConfig, Initial, LateFailure,
-    LateSuccess, LimitConfig, Multiplier, OnStoreError, Percent, Policy, PolicyConfig, PolicyMode, TimeWindow,
+    BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, ClassifyConfig, ClassifyRule,
+    FailuresInWindowConfig, Initial, LateFailure, LateSuccess, LimitConfig, Multiplier, NetworkError, On, OnStoreError,
+    Outcome, Percent, Policy, PolicyConfig, PolicyMode, Retry, RetryAfterHeader, TimeWindow,
 };
 
 fn p() -> PolicyConfig {
@@ -176,8 +177,53 @@ fn limits_block_and_bulkhead() -> Vec<Row> {
     ]
 }
 
+fn what_answers_mean() -> Vec<Row> {
+    let json = |fields: &str| format!(r#"{{"name":"p"{fields}}}"#);
+    let on = |on, rule| p().classify(ClassifyConfig::new().on(on, rule));
+    let failure = || ClassifyRule::new().outcome(Outcome::Failure);
+    vec![
+        (p().classify(ClassifyConfig::new()), json(r#","classify":{}"#), ""),
+        (on(On::Status(404), failure()), json(r#","classify":{"404":{"outcome":"failure"}}"#), ""),
+        (
+            on(On::Class(5), ClassifyRule::new().retry(Retry::Never)).block(BlockConfig::new()),
+            json(r#","classify":{"5xx":{"retry":"never"}},"block":{}"#),
+            "",
+        ),
+        (
+            on(On::Error(NetworkError::Tls), ClassifyRule::new().retry_after(RetryAfterHeader::Block)),
+            json(r#","classify":{"tls":{"retry_after":"block"}}"#),
+            "`classify.tls.retry_after`: got \"block\", expected nothing: without an answer there is no header",
+        ),
+        (
+            on(On::Status(429), ClassifyRule::new().block_ms(1)),
+            json(r#","classify":{"429":{"block_ms":1}}"#),
+            "`classify.429.block_ms`: got 1, expected 0 without `block`",
+        ),
+    ]
+}
+
 fn rows() -> Vec<Row> {
-    [beside_the_gates(), trips_and_windows(), times_and_probes(), limits_block_and_bulkhead()].concat()
+    let gates = [beside_the_gates(), trips_and_windows(), times_and_probes(), limits_block_and_bulkhead()];
+    [gates.concat(), what_answers_mean()].concat()
+}
+
+/// What JSON cannot even name.
+#[test]
+fn rules_are_for_what_there_is() {
+    for (on, field) in
+        [(On::Status(99), "classify.99"), (On::Status(600), "classify.600"), (On::Class(6), "classify.6xx")]
+    {
+        let error = p().classify(ClassifyConfig::new().on(on, ClassifyRule::new())).build().unwrap_err();
+        assert_eq!((error.field.as_str(), error.value.as_str()), (field, "an object"));
+    }
+}
+
+#[test]
+fn the_later_rule_for_the_same_stands() {
+    let rules = ClassifyConfig::new()
+        .on(On::Class(5), ClassifyRule::new().retry(Retry::Never))
+        .on(On::Class(5), ClassifyRule::new().retry(Retry::Always));
+    assert_eq!(rules.rule(On::Class(5)).unwrap().retry, Some(Retry::Always));
 }
 
 #[test]
