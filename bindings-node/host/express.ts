@@ -29,16 +29,18 @@ export function limit<Request extends IncomingMessage>(
   options: LimiterOptions<Request> = {},
 ): Handler<Request> {
   return (request, response, next) => {
-    admitRequest(policies, request, options).then((admission) => {
-      for (const [name, value] of Object.entries(admission.headers)) response.setHeader(name, value);
-      if (admission.isAdmitted) {
-        ended(response, admission.end);
-        return next();
-      }
-      const isText = typeof admission.body === 'string';
-      response.statusCode = admission.status;
-      response.setHeader('Content-Type', isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8');
-      response.end(isText ? admission.body : JSON.stringify(admission.body));
-    }).catch(next);
+    admitRequest(policies, request, options)
+      .then((admission) => {
+        for (const [name, value] of Object.entries(admission.headers)) response.setHeader(name, value);
+        if (admission.isAdmitted) {
+          ended(response, admission.end);
+          return next();
+        }
+        const isText = typeof admission.body === 'string';
+        response.statusCode = admission.status;
+        response.setHeader('Content-Type', isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8');
+        response.end(isText ? admission.body : JSON.stringify(admission.body));
+      })
+      .catch(next);
   };
 }

@@ -45,7 +45,10 @@ function countEvents(policies: Policy | Keyed<Policy>, meter: Meter, own: Attrib
   const duration = meter.createHistogram('stanchion.call.duration', { unit: 's', description: 'How long admitted calls took' });
   const degraded = meter.createCounter('stanchion.degraded', { unit: '{answer}', description: 'Answers without the shared state' });
   const stored = meter.createHistogram('stanchion.store.duration', { unit: 's', description: 'How long the store took to answer' });
-  const transitions = meter.createCounter('stanchion.circuit.transitions', { unit: '{transition}', description: 'Phases that circuits entered' });
+  const transitions = meter.createCounter('stanchion.circuit.transitions', {
+    unit: '{transition}',
+    description: 'Phases that circuits entered',
+  });
   return [
     policies.on('admitted', () => calls.add(1, { ...own, 'stanchion.result': 'admitted' })),
     policies.on('rejected', ({ rejection }) =>
@@ -77,7 +80,8 @@ function observeGauges(policies: Policy | Keyed<Policy>, meter: Meter, own: Attr
       for (const name of PHASES) result.observe(Number(name === phase), { ...own, 'stanchion.circuit.phase': name });
     }),
     gauge('stanchion.limit.tokens', '{token}', 'Tokens that are left; below 0 it is debt', (result) => {
-      for (const { name, tokens } of readGauges(policies)?.limits ?? []) result.observe(tokens, { ...own, 'stanchion.limit': name });
+      for (const { name, tokens } of readGauges(policies)?.limits ?? [])
+        result.observe(tokens, { ...own, 'stanchion.limit': name });
     }),
     gauge('stanchion.calls.active', '{call}', 'Slots of the bulkhead that are taken', (result) => {
       const inFlight = readGauges(policies)?.inFlight;

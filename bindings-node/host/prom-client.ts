@@ -60,7 +60,9 @@ export function measure(policies: Policy | Keyed<Policy>, options: MeasureOption
     }),
     policies.on('degraded', () => degraded.inc({ policy })),
     policies.on('stored', ({ operation, durationMs }) => stored.observe({ policy, operation }, durationMs / 1000)),
-    ...(['open', 'halfOpen', 'close'] as const).map((type) => policies.on(type, () => transitions.inc({ policy, phase: TRANSITIONS[type] }))),
+    ...(['open', 'halfOpen', 'close'] as const).map((type) =>
+      policies.on(type, () => transitions.inc({ policy, phase: TRANSITIONS[type] })),
+    ),
     () => measured.delete(policies),
   ];
   return () => stops.forEach((stop) => stop());
@@ -78,7 +80,12 @@ function newMetrics(registry: Registry, buckets: readonly number[]): Metrics {
   addGauges(registry, measured);
   return {
     measured,
-    calls: new Counter({ name: 'stanchion_calls_total', help: 'Calls that were admitted and refused', labelNames: ['policy', 'result', 'gate'], registers }),
+    calls: new Counter({
+      name: 'stanchion_calls_total',
+      help: 'Calls that were admitted and refused',
+      labelNames: ['policy', 'result', 'gate'],
+      registers,
+    }),
     duration: new Histogram({
       name: 'stanchion_call_duration_seconds',
       help: 'How long admitted calls took',
@@ -86,7 +93,12 @@ function newMetrics(registry: Registry, buckets: readonly number[]): Metrics {
       buckets: [...buckets],
       registers,
     }),
-    degraded: new Counter({ name: 'stanchion_degraded_total', help: 'Answers without the shared state', labelNames: ['policy'], registers }),
+    degraded: new Counter({
+      name: 'stanchion_degraded_total',
+      help: 'Answers without the shared state',
+      labelNames: ['policy'],
+      registers,
+    }),
     stored: new Histogram({
       name: 'stanchion_store_duration_seconds',
       help: 'How long the store took to answer',
@@ -119,7 +131,10 @@ function addGauges(registry: Registry, measured: ReadonlySet<Policy | Keyed<Poli
     registers,
     collect() {
       this.reset();
-      each(({ phase }, policy) => phase !== undefined && PHASES.forEach((name) => this.set({ policy, phase: name }, Number(name === phase))));
+      each(
+        ({ phase }, policy) =>
+          phase !== undefined && PHASES.forEach((name) => this.set({ policy, phase: name }, Number(name === phase))),
+      );
     },
   });
   new Gauge({

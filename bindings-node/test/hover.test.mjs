@@ -9,7 +9,8 @@ import { ENTRIES } from '../scripts/conditions.mjs';
 const ts = createRequire(import.meta.url)('@typescript/typescript6');
 
 /** Members that say all by their names: a plain number of µs, ms or basis points, a count, a name. */
-const SPEAKING = /^(count|of|calls|minimumCalls|failures|slow|failureRateBp|slowCallRateBp|live|permits|successes|name|policy|key|type|code|message|field|value|allowed|path|cause|isOk|error|admitted|event)$/;
+const SPEAKING =
+  /^(count|of|calls|minimumCalls|failures|slow|failureRateBp|slowCallRateBp|live|permits|successes|name|policy|key|type|code|message|field|value|allowed|path|cause|isOk|error|admitted|event)$/;
 
 const files = ENTRIES.map((entry) => fileURLToPath(new URL(`../dist/${entry}.d.ts`, import.meta.url)));
 const options = { module: ts.ModuleKind.NodeNext, noLib: true, types: [] };
@@ -17,10 +18,12 @@ const program = ts.createProgram(files, options);
 const checker = program.getTypeChecker();
 
 const resolved = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
-const isOurs = (symbol) => symbol.declarations?.some((declaration) => !declaration.getSourceFile().fileName.includes('/node_modules/'));
+const isOurs = (symbol) =>
+  symbol.declarations?.some((declaration) => !declaration.getSourceFile().fileName.includes('/node_modules/'));
 const isInternal = (symbol) => symbol.getJsDocTags(checker).some(({ name }) => name === 'internal');
 const hasText = (symbol) => symbol.getDocumentationComment(checker).length > 0 || symbol.getJsDocTags(checker).length > 0;
-const isHidden = (declaration) => ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Private || declaration.name?.kind === ts.SyntaxKind.PrivateIdentifier;
+const isHidden = (declaration) =>
+  ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Private || declaration.name?.kind === ts.SyntaxKind.PrivateIdentifier;
 const isPrivate = (symbol) => symbol.declarations.some(isHidden);
 
 function* undocumented(symbol, path) {
@@ -35,7 +38,9 @@ function* undocumented(symbol, path) {
 
 /** Whether a base class or an interface has the text. */
 function inherits(symbol, name) {
-  const clauses = symbol.declarations.flatMap((declaration) => declaration.heritageClauses ?? []).flatMap(({ types }) => [...types]);
+  const clauses = symbol.declarations
+    .flatMap((declaration) => declaration.heritageClauses ?? [])
+    .flatMap(({ types }) => [...types]);
   return clauses.some((type) => {
     const inherited = checker.getTypeAtLocation(type).getProperty(String(name).replace(/^__@/, ''));
     return inherited !== undefined && hasText(inherited);

@@ -23,7 +23,12 @@ const CONFIG = {
 const FRAMEWORKS = {
   async express(t, policies, options) {
     const app = express();
-    app.use(inExpress(policies, options((request) => request.get('x-user'))));
+    app.use(
+      inExpress(
+        policies,
+        options((request) => request.get('x-user')),
+      ),
+    );
     app.get('/', (_, response) => void response.send('hello'));
     app.get('/broken', (_, response) => void response.status(500).send('oops'));
     app.get('/hangs', () => {});
@@ -32,7 +37,13 @@ const FRAMEWORKS = {
   },
   async fastify(t, policies, options) {
     const app = fastify();
-    app.addHook('onRequest', inFastify(policies, options((request) => request.headers['x-user'])));
+    app.addHook(
+      'onRequest',
+      inFastify(
+        policies,
+        options((request) => request.headers['x-user']),
+      ),
+    );
     app.get('/', async () => 'hello');
     app.get('/broken', async (_, reply) => reply.code(500).send('oops'));
     app.get('/hangs', () => new Promise(() => {}));
@@ -42,7 +53,12 @@ const FRAMEWORKS = {
   },
   async hono(t, policies, options) {
     const app = new Hono();
-    app.use(inHono(policies, options((context) => context.req.header('x-user'))));
+    app.use(
+      inHono(
+        policies,
+        options((context) => context.req.header('x-user')),
+      ),
+    );
     app.get('/', (context) => context.text('hello'));
     app.get('/broken', (context) => context.text('oops', 500));
     app.get('/hangs', () => new Promise(() => {}));
@@ -88,7 +104,10 @@ for (const [name, start] of Object.entries(FRAMEWORKS)) {
     const get = asking(await start(t, defineKeyed(CONFIG, { clock }), options));
     await (await get('/broken', 'ann')).text();
     const refused = await get('/', 'ann');
-    assert.deepEqual([refused.status, refused.headers.get('retry-after'), await refused.json()], [503, '5', { by: 'circuit', status: 503 }]);
+    assert.deepEqual(
+      [refused.status, refused.headers.get('retry-after'), await refused.json()],
+      [503, '5', { by: 'circuit', status: 503 }],
+    );
     assert.match(refused.headers.get('content-type'), /^application\/json/);
   });
 

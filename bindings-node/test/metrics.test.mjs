@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import test from 'node:test';
 
 import { metrics } from '@opentelemetry/api';
-import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
 
 import { defineKeyed, definePolicy } from '../dist/index.js';
@@ -34,13 +39,25 @@ async function work(policy, clock) {
 async function collected(reader, exporter) {
   await reader.forceFlush();
   const [resource] = exporter.getMetrics().slice(-1);
-  const points = resource.scopeMetrics.flatMap(({ metrics: all }) => all).flatMap(({ descriptor, dataPoints }) =>
-    dataPoints.map(({ attributes, value }) => {
-      const { 'stanchion.policy': name, ...rest } = attributes;
-      return [descriptor.name, name, ...Object.values(rest), typeof value === 'object' ? `${value.count} in ${value.sum}` : value].join(' ');
-    }),
-  );
-  return { points: points.sort(), units: Object.fromEntries(resource.scopeMetrics.flatMap(({ metrics: all }) => all.map(({ descriptor }) => [descriptor.name, descriptor.unit]))) };
+  const points = resource.scopeMetrics
+    .flatMap(({ metrics: all }) => all)
+    .flatMap(({ descriptor, dataPoints }) =>
+      dataPoints.map(({ attributes, value }) => {
+        const { 'stanchion.policy': name, ...rest } = attributes;
+        return [
+          descriptor.name,
+          name,
+          ...Object.values(rest),
+          typeof value === 'object' ? `${value.count} in ${value.sum}` : value,
+        ].join(' ');
+      }),
+    );
+  return {
+    points: points.sort(),
+    units: Object.fromEntries(
+      resource.scopeMetrics.flatMap(({ metrics: all }) => all.map(({ descriptor }) => [descriptor.name, descriptor.unit])),
+    ),
+  };
 }
 
 function openTelemetry(t) {
@@ -74,10 +91,13 @@ test('OpenTelemetry: calls, durations, transitions, circuit, tokens and slots', 
   stop();
   await policy.reset();
   await policy.execute(() => {});
-  assert.equal((await collect()).points.find((point) => point.startsWith('stanchion.calls api admitted')), 'stanchion.calls api admitted 4');
+  assert.equal(
+    (await collect()).points.find((point) => point.startsWith('stanchion.calls api admitted')),
+    'stanchion.calls api admitted 4',
+  );
 });
 
-test('OpenTelemetry: the global meter, attributes of one\'s own, and all keys of a policy', async (t) => {
+test("OpenTelemetry: the global meter, attributes of one's own, and all keys of a policy", async (t) => {
   const { provider, collect } = openTelemetry(t);
   metrics.setGlobalMeterProvider(provider);
   t.after(() => metrics.disable());
@@ -88,7 +108,7 @@ test('OpenTelemetry: the global meter, attributes of one\'s own, and all keys of
   assert.deepEqual((await collect()).points, ['stanchion.calls api eu admitted 2']);
 });
 
-test('OpenTelemetry: a store\'s latency, and answers without it', async (t) => {
+test("OpenTelemetry: a store's latency, and answers without it", async (t) => {
   const { provider, collect } = openTelemetry(t);
   const folder = mkdtempSync(join(tmpdir(), 'stanchion-metrics-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -106,14 +126,20 @@ test('OpenTelemetry: a store\'s latency, and answers without it', async (t) => {
   const { points } = await collect();
   assert(points.includes('stanchion.degraded shared 1'), points.join('\n'));
   for (const operation of ['acquire 2', 'settle 1']) {
-    assert(points.some((point) => point.startsWith(`stanchion.store.duration shared ${operation} in 0.`)), points.join('\n'));
+    assert(
+      points.some((point) => point.startsWith(`stanchion.store.duration shared ${operation} in 0.`)),
+      points.join('\n'),
+    );
   }
 });
 
 test('prom-client: the same by its names, in one registry for many policies', async () => {
   const registry = new Registry();
   const clock = new TestClock();
-  const [policy, other] = [definePolicy(CONFIG, { clock }), definePolicy({ ...CONFIG, name: 'other', circuit: null, bulkhead: null })];
+  const [policy, other] = [
+    definePolicy(CONFIG, { clock }),
+    definePolicy({ ...CONFIG, name: 'other', circuit: null, bulkhead: null }),
+  ];
   const stop = measureByProm(policy, { registry });
   measureByProm(other, { registry });
   await work(policy, clock);

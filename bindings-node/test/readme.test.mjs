@@ -71,7 +71,13 @@ function mockedTime(timers) {
 /** The same for this one, as an option of its policies. */
 function ownTime() {
   const clock = new TestClock();
-  return { clock, ...timeOf((ms) => new Promise((resolve) => clock.setTimeout(resolve, ms)), (ms) => clock.advance(ms)) };
+  return {
+    clock,
+    ...timeOf(
+      (ms) => new Promise((resolve) => clock.setTimeout(resolve, ms)),
+      (ms) => clock.advance(ms),
+    ),
+  };
 }
 
 const timeOf = (sleep, advance) => ({
@@ -86,11 +92,17 @@ const timeOf = (sleep, advance) => ({
 /** The first cells of a table below a heading. */
 function rows(heading) {
   const [, section] = readme.split(`## ${heading}\n`);
-  const lines = section.split('\n## ')[0].split('\n').filter((line) => line.startsWith('| '));
+  const lines = section
+    .split('\n## ')[0]
+    .split('\n')
+    .filter((line) => line.startsWith('| '));
   return lines.slice(1).map((line) => line.split(' | ')[0].slice(2));
 }
 
-for (const [heading, tried] of [['Moving from opossum', fromOpossum], ['Moving from cockatiel', fromCockatiel]]) {
+for (const [heading, tried] of [
+  ['Moving from opossum', fromOpossum],
+  ['Moving from cockatiel', fromCockatiel],
+]) {
   test(`README: ${heading}: the table has the rows that are tried`, () => assert.deepEqual(rows(heading), Object.keys(tried)));
   for (const [row, { theirs, ours }] of Object.entries(tried)) {
     test(`README: ${heading}: ${row}`, async (t) => {

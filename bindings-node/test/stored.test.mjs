@@ -24,7 +24,8 @@ const boom = new Error('boom');
 /** The same work on a policy, whichever it is; what it saw. */
 async function work(policy, clock) {
   const [seen, events] = [[], []];
-  for (const type of ['open', 'halfOpen', 'close', 'admitted', 'rejected', 'settled']) policy.on(type, (event) => events.push(event.type));
+  for (const type of ['open', 'halfOpen', 'close', 'admitted', 'rejected', 'settled'])
+    policy.on(type, (event) => events.push(event.type));
   seen.push(await policy.execute(({ signal }) => signal.aborted));
   const permit = await policy.acquire({ cost: 10, holder: 'me' });
   seen.push(policy.peek().by, await permit.renew(), policy.explain().bulkhead.inFlight);
@@ -34,7 +35,11 @@ async function work(policy, clock) {
   seen.push(await permit.settle('success', { actualCost: 4 }));
   // The one that waits is told here; in another process it would look.
   await (await waiting).cancel();
-  for (let i = 0; i < 2; i += 1) await assert.rejects(policy.execute(() => Promise.reject(boom), { timeoutMs: 100 }), boom);
+  for (let i = 0; i < 2; i += 1)
+    await assert.rejects(
+      policy.execute(() => Promise.reject(boom), { timeoutMs: 100 }),
+      boom,
+    );
   const [refused] = await policy.acquireMany([{}]);
   seen.push(refused.toJSON(), policy.permit('0'.repeat(32)).isLeased);
   await clock.advance(1000);
@@ -74,7 +79,10 @@ test('keys of a file have states of their own', async () => {
   await held.cancel();
   users.of('ann')[Symbol.dispose]();
   assert.equal((await users.of('cyd').acquire()).admitted, true);
-  assert.deepEqual(store.keys().map(({ key }) => key), ['users/ann', 'users/bob', 'users/cyd']);
+  assert.deepEqual(
+    store.keys().map(({ key }) => key),
+    ['users/ann', 'users/bob', 'users/cyd'],
+  );
   users[Symbol.dispose]();
   assert.throws(() => users.of('dan'), { code: 'policy_freed' });
 });
@@ -87,7 +95,7 @@ test('who waits finds out by itself what another one gave back', async () => {
   assert.equal((await waiting).admitted, true);
 });
 
-test('without the file, the policy\'s word decides, and every answer says degraded', async () => {
+test("without the file, the policy's word decides, and every answer says degraded", async () => {
   const store = open({ waitMs: 5 });
   const [admits, rejects] = [store.policy(CONFIG), store.policy({ ...CONFIG, onStoreError: 'reject' })];
   const events = [];
@@ -101,10 +109,16 @@ test('without the file, the policy\'s word decides, and every answer says degrad
   });
   assert.equal(await events.admitted, 'called');
   const error = await events.rejected;
-  assert.deepEqual([error.code, error.status, error.by, error.retryAfterMs, error.degraded.code], ['store_unavailable', 503, null, null, 'busy']);
+  assert.deepEqual(
+    [error.code, error.status, error.by, error.retryAfterMs, error.degraded.code],
+    ['store_unavailable', 503, null, null, 'busy'],
+  );
   assert.deepEqual(events.slice(0, 2), ['busy', 'busy']);
 });
 
 test('errors of a policy in a store name fields as they were written', () => {
-  assert.throws(() => open().policy({ name: 'p', bulkhead: { maxConcurrent: 0 } }), { name: 'ConfigError', field: 'bulkhead.maxConcurrent' });
+  assert.throws(() => open().policy({ name: 'p', bulkhead: { maxConcurrent: 0 } }), {
+    name: 'ConfigError',
+    field: 'bulkhead.maxConcurrent',
+  });
 });

@@ -105,5 +105,7 @@ opossum.shutdown();
 const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
 const floor = median(nanoseconds['hand-written gate']);
 for (const [name, list] of Object.entries(nanoseconds)) {
-  console.log(`${name.padEnd(36)} ${median(list).toFixed(0).padStart(6)} ns  ${(median(list) / floor).toFixed(2)} × the hand-written gate`);
+  console.log(
+    `${name.padEnd(36)} ${median(list).toFixed(0).padStart(6)} ns  ${(median(list) / floor).toFixed(2)} × the hand-written gate`,
+  );
 }

@@ -227,7 +227,7 @@ export abstract class BasePolicy implements Policy {
 }
 
 function leaseLost(): EngineError {
-  return new EngineError({ code: 'lease_lost', message: 'the lease of the call was lost: its slot may be another call\'s by now' });
+  return new EngineError({ code: 'lease_lost', message: "the lease of the call was lost: its slot may be another call's by now" });
 }
 
 /** An end as the core reads it: whole µs, rounded up for instants that are waited for. */

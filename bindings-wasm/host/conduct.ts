@@ -72,10 +72,12 @@ function bounded<T>(
     const timer =
       limit === undefined ? undefined : ticker.after(limit.leftMs, () => giveUp(new TimeoutError(limit.by, limit.timeoutMs)));
     signal?.addEventListener('abort', onAbort);
-    const end = <V>(tell: (value: V) => void) => (value: V): void => {
-      stop();
-      tell(value);
-    };
+    const end =
+      <V>(tell: (value: V) => void) =>
+      (value: V): void => {
+        stop();
+        tell(value);
+      };
     new Promise<T>((called) => called(fn(permit))).then(end(resolve), end(reject));
   });
 }

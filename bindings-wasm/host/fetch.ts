@@ -115,7 +115,10 @@ class Exchange {
     const { status, type } = response;
     // Of an opaque answer nothing can be told; one that redirects by hand is an answer like any other.
     const isOpaque = type === 'opaque';
-    const reply = this.#reply({ status: type === 'opaqueredirect' ? 302 : status, retryAfter: response.headers.get('retry-after') });
+    const reply = this.#reply({
+      status: type === 'opaqueredirect' ? 302 : status,
+      retryAfter: response.headers.get('retry-after'),
+    });
     this.#outcome = isOpaque ? 'ignored' : reply.outcome;
     if (reply.blockUntilUs !== null && !isOpaque) await this.#block(reply.blockUntilUs);
     if (response.body === null || status < 200) {
@@ -210,7 +213,10 @@ function withBody(response: Response, body: ReadableStream<Uint8Array<ArrayBuffe
   return asIf(new Response(body, { status, statusText, headers }), { url, redirected, type });
 }
 
-function asIf(response: Response, seen: { readonly url: string; readonly redirected: boolean; readonly type: ResponseType }): Response {
+function asIf(
+  response: Response,
+  seen: { readonly url: string; readonly redirected: boolean; readonly type: ResponseType },
+): Response {
   const clone = (): Response => asIf(Response.prototype.clone.call(response), seen);
   for (const [name, value] of Object.entries({ ...seen, clone })) Object.defineProperty(response, name, { value });
   return response;

@@ -5,7 +5,17 @@ import type { Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedError } from './errors.js';
 import { type Explanation, explanationOf } from './explanation.js';
 import { Permit } from './permit.js';
-import type { Call, Commanded, ExecuteOptions, LocalPolicy, Peek, Renewed, SettleOptions, Settled, TryAcquireOptions } from './policy.js';
+import type {
+  Call,
+  Commanded,
+  ExecuteOptions,
+  LocalPolicy,
+  Peek,
+  Renewed,
+  SettleOptions,
+  Settled,
+  TryAcquireOptions,
+} from './policy.js';
 import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NO_OUTCOME, NUMBER, type RawEngine, WORD } from './raw.js';
 import { Rejection } from './rejection.js';
 
@@ -150,7 +160,13 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return this.finish(permit, OUTCOMES[outcome] ?? NO_OUTCOME, durationMs, actualCost, outcome);
   }
 
-  private finish(permit: Permit, outcome: number, durationMs: number | undefined, actualCost: number | undefined, said?: unknown): Settled {
+  private finish(
+    permit: Permit,
+    outcome: number,
+    durationMs: number | undefined,
+    actualCost: number | undefined,
+    said?: unknown,
+  ): Settled {
     const { common } = this;
     const nowUs = common.ticker.nowUs();
     if (this.running !== common.engine.running || this.turn !== this.place.turn || this.handle === NONE) this.enter(nowUs);
@@ -179,7 +195,10 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   /** @internal */
   takeBack(permit: Permit): Settled {
     const { word0, word1, word2, word3 } = permit;
-    return this.take((handle, nowUs) => this.raw.cancel(handle, word0, word1, word2, word3, nowUs), (status) => SETTLED[status]!);
+    return this.take(
+      (handle, nowUs) => this.raw.cancel(handle, word0, word1, word2, word3, nowUs),
+      (status) => SETTLED[status]!,
+    );
   }
 
   /** @internal */
@@ -197,7 +216,10 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   /** @internal */
   order(command: Json): Commanded {
     const json = JSON.stringify(command);
-    return this.take((handle, nowUs) => this.raw.command(handle, json, nowUs), (status) => COMMANDED[status]!);
+    return this.take(
+      (handle, nowUs) => this.raw.command(handle, json, nowUs),
+      (status) => COMMANDED[status]!,
+    );
   }
 
   peek({ cost = 1, holder }: TryAcquireOptions = NO_OPTIONS): Peek {
@@ -307,6 +329,9 @@ export class OwnPlace implements Place {
 export function newState({ engine, rules }: Common, nowUs: number): number {
   const raw = engine.raw();
   const { handle } = rules;
-  engine.check(engine.run(() => raw.stateNew(handle, nowUs)), nowUs);
+  engine.check(
+    engine.run(() => raw.stateNew(handle, nowUs)),
+    nowUs,
+  );
   return engine.number();
 }

@@ -24,8 +24,7 @@ export function nest(...policies: readonly [Policy, ...Policy[]]): Guard {
       const { signal, timeoutMs, deadlineMs, classify } = options;
       const [outer, ...inner] = permits as [Permit, ...Permit[]];
       const innermost = inner.reduceRight<(call: Call) => T | PromiseLike<T>>(
-        (within, permit) => (call) =>
-          conduct(permit.policy, permit, within, { signal: call.signal, limit: undefined, classify }),
+        (within, permit) => (call) => conduct(permit.policy, permit, within, { signal: call.signal, limit: undefined, classify }),
         fn,
       );
       const { policy } = outer;

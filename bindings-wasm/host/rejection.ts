@@ -33,7 +33,13 @@ export class Rejection {
   static of({ by, gates, retryAfterUs }: EngineRejection, degraded: StoreError | null): Rejection {
     const all = gates.some((gate) => isSame(gate, by)) ? gates : [...gates, by];
     const bits = gates.reduce((set, gate) => set | (1 << all.indexOf(gate)), 0);
-    return new Rejection({ gateAt: (index) => all[index]! }, all.findIndex((gate) => isSame(gate, by)), bits, retryAfterUs, degraded);
+    return new Rejection(
+      { gateAt: (index) => all[index]! },
+      all.findIndex((gate) => isSame(gate, by)),
+      bits,
+      retryAfterUs,
+      degraded,
+    );
   }
 
   /** @internal No gate was asked: the shared state is away. */

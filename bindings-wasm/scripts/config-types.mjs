@@ -26,11 +26,13 @@ function typeOf(schema) {
 /** What a field's hover text adds to its description: choices, range and default. */
 function details(schema) {
   const lines = [];
-  for (const { const: value, description } of schema.oneOf ?? []) if (value !== undefined) lines.push(`- \`'${value}'\`: ${prose(description)}`);
+  for (const { const: value, description } of schema.oneOf ?? [])
+    if (value !== undefined) lines.push(`- \`'${value}'\`: ${prose(description)}`);
   const range = [schema.minimum, schema.maximum, schema.minLength, schema.maxLength];
   if (range[1] !== undefined) lines.push(`From ${range[0].toLocaleString('en')} to ${range[1].toLocaleString('en')}.`);
   if (range[3] !== undefined) lines.push(`${range[2]} to ${range[3]} characters.`);
-  if (schema.default !== undefined && schema.default !== null) lines.push(`@default ${JSON.stringify(schema.default).replaceAll('"', "'")}`);
+  if (schema.default !== undefined && schema.default !== null)
+    lines.push(`@default ${JSON.stringify(schema.default).replaceAll('"', "'")}`);
   return lines;
 }
 

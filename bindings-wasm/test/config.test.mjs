@@ -15,12 +15,24 @@ test('the types are those of the schema', () => {
 test('an object in camelCase and JSON text are the same policy', () => {
   const written = definePolicy({
     name: 'p',
-    circuit: { failuresInWindow: { count: 3, windowMs: 60_000 }, openMs: 5, forgetMs: null, openMultiplier: 1.5, lateFailure: 'extend' },
+    circuit: {
+      failuresInWindow: { count: 3, windowMs: 60_000 },
+      openMs: 5,
+      forgetMs: null,
+      openMultiplier: 1.5,
+      lateFailure: 'extend',
+    },
     limits: [{ ...LIMIT, maxDebt: 0 }],
     bulkhead: undefined,
     onStoreError: 'reject',
   });
-  const circuit = { failures_in_window: { count: 3, window_ms: 60_000 }, open_ms: 5, forget_ms: null, open_multiplier: 1.5, late_failure: 'extend' };
+  const circuit = {
+    failures_in_window: { count: 3, window_ms: 60_000 },
+    open_ms: 5,
+    forget_ms: null,
+    open_multiplier: 1.5,
+    late_failure: 'extend',
+  };
   const limits = [{ name: 'l', capacity: 2, refill_tokens: 1, refill_interval_ms: 1000, max_debt: 0 }];
   const json = JSON.stringify({ name: 'p', circuit, limits, on_store_error: 'reject' });
   assert.equal(written.common.rules.toJson(), engine.policy(json).toJson());
@@ -30,14 +42,17 @@ test('an object in camelCase and JSON text are the same policy', () => {
 
 test('errors name fields as their user wrote them', () => {
   const refused = (config, field, value, more) => {
-    assert.throws(() => definePolicy(config), (error) => {
-      assert(error instanceof ConfigError);
-      assert.deepEqual([error.code, error.field, error.value], ['invalid_config', field, value]);
-      assert(error.message.startsWith(`\`${field}\``), error.message);
-      for (const word of more ?? []) assert(error.message.includes(word), error.message);
-      assert(!/_ms|[a-z]_[a-z]/.test(error.message), error.message);
-      return true;
-    });
+    assert.throws(
+      () => definePolicy(config),
+      (error) => {
+        assert(error instanceof ConfigError);
+        assert.deepEqual([error.code, error.field, error.value], ['invalid_config', field, value]);
+        assert(error.message.startsWith(`\`${field}\``), error.message);
+        for (const word of more ?? []) assert(error.message.includes(word), error.message);
+        assert(!/_ms|[a-z]_[a-z]/.test(error.message), error.message);
+        return true;
+      },
+    );
   };
   refused({ name: 'p', circuit: { consecutiveFailures: 0 } }, 'circuit.consecutiveFailures', '0', ['1000000']);
   refused({ name: 'p', circuit: { consecutiveFailures: 1, openMs: NaN } }, 'circuit.openMs', '"NaN"');
@@ -47,7 +62,10 @@ test('errors name fields as their user wrote them', () => {
 });
 
 test('the names of JSON are no names of an object', () => {
-  assert.throws(() => definePolicy({ name: 'p', circuit: { consecutiveFailures: 1, open_ms: 5 } }), { field: 'circuit.open_ms', name: 'ConfigError' });
+  assert.throws(() => definePolicy({ name: 'p', circuit: { consecutiveFailures: 1, open_ms: 5 } }), {
+    field: 'circuit.open_ms',
+    name: 'ConfigError',
+  });
   assert.throws(() => definePolicy('{"name":"p","circuit":{"openMs":5}}'), { field: 'circuit.openMs' });
   assert.throws(() => definePolicy('{"name":"p","circuit":{"open_ms":0}}'), { field: 'circuit.open_ms' });
 });
@@ -56,7 +74,10 @@ test('an error is known by its brand, whichever copy of the package threw it', a
   const copy = await import('../dist/errors.js?copy');
   const error = new copy.TimeoutError('timeoutMs', 5);
   assert.equal(error instanceof TimeoutError, false);
-  assert.deepEqual([isStanchionError(error), isStanchionError(error, 'TimeoutError'), isStanchionError(error, 'ConfigError')], [true, true, false]);
+  assert.deepEqual(
+    [isStanchionError(error), isStanchionError(error, 'TimeoutError'), isStanchionError(error, 'ConfigError')],
+    [true, true, false],
+  );
   assert.equal(isStanchionError(new Error('TimeoutError'), 'TimeoutError'), false);
   assert.deepEqual([error.name, `${error}`], ['TimeoutError', 'TimeoutError: the call was given up after 5 ms, by `timeoutMs`']);
 });

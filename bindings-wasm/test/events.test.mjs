@@ -12,11 +12,15 @@ const build = () => {
 };
 const fails = () => Promise.reject(new Error('boom'));
 
-test('a circuit\'s life, as it is told', async () => {
+test("a circuit's life, as it is told", async () => {
   const { guard, clock } = build();
   const seen = [];
   for (const type of ['open', 'halfOpen', 'close', 'rejected', 'admitted', 'settled', 'block', 'unblock', 'reset', 'modeChange']) {
-    guard.on(type, (event) => seen.push([event.type, event.policy, event.rejection?.by.gate ?? event.outcome].filter((part) => part !== undefined).join(' ')));
+    guard.on(type, (event) =>
+      seen.push(
+        [event.type, event.policy, event.rejection?.by.gate ?? event.outcome].filter((part) => part !== undefined).join(' '),
+      ),
+    );
   }
   await guard.execute(() => clock.advance(5));
   await guard.execute(fails).catch(() => {});
@@ -28,11 +32,20 @@ test('a circuit\'s life, as it is told', async () => {
   await guard.disable();
   await guard.reset();
   assert.deepEqual(seen, [
-    'admitted api', 'settled api success',
-    'admitted api', 'open api', 'settled api failure',
+    'admitted api',
+    'settled api success',
+    'admitted api',
+    'open api',
+    'settled api failure',
     'rejected api circuit',
-    'halfOpen api', 'admitted api', 'close api', 'settled api success',
-    'block api', 'unblock api', 'modeChange api', 'reset api',
+    'halfOpen api',
+    'admitted api',
+    'close api',
+    'settled api success',
+    'block api',
+    'unblock api',
+    'modeChange api',
+    'reset api',
   ]);
 });
 
@@ -56,7 +69,9 @@ test('a listener that throws loses no settle and no call, and is heard of', asyn
     process.removeAllListeners('uncaughtException');
     for (const listener of uncaught) process.on('uncaughtException', listener);
   });
-  guard.on('admitted', () => { throw new Error('mine'); });
+  guard.on('admitted', () => {
+    throw new Error('mine');
+  });
   guard.on('admitted', () => told.push('admitted'));
   assert.equal(await guard.execute(() => 7), 7);
   await new Promise(setImmediate);

@@ -57,7 +57,10 @@ const inFlight = (policy) => policy.explain().bulkhead.inFlight;
 test('an answer is as without a guard, and holds its permit until the body has ended', async () => {
   const { policy, settled, get } = build();
   const response = await get('/parts');
-  assert.deepEqual([response.status, response.ok, response.url, response.redirected, response.type], [200, true, `${origin}/parts`, false, 'basic']);
+  assert.deepEqual(
+    [response.status, response.ok, response.url, response.redirected, response.type],
+    [200, true, `${origin}/parts`, false, 'basic'],
+  );
   assert.deepEqual([inFlight(policy), settled], [1, []]);
   assert.equal(await response.text(), 'first second');
   assert.deepEqual([inFlight(policy), settled], [0, ['success']]);
@@ -70,7 +73,7 @@ test('an answer without a body is settled at once', async () => {
   assert.deepEqual([inFlight(policy), settled], [0, ['success', 'success']]);
 });
 
-test('statuses count by the core\'s table, and by what the policy says otherwise', async () => {
+test("statuses count by the core's table, and by what the policy says otherwise", async () => {
   const { settled, get } = build();
   for (const path of ['/missing', '/broken']) await (await get(path)).text();
   assert.deepEqual(settled, ['success', 'failure']);
@@ -94,7 +97,10 @@ test('Retry-After closes the block before the body is read; what is no such head
 });
 
 test('a refusal may be answered instead', async () => {
-  const { policy, get } = build({ onRejected: ({ retryAfterMs }) => new Response('busy', { status: 503, headers: { 'retry-after': String(retryAfterMs / 1000) } }) });
+  const { policy, get } = build({
+    onRejected: ({ retryAfterMs }) =>
+      new Response('busy', { status: 503, headers: { 'retry-after': String(retryAfterMs / 1000) } }),
+  });
   await policy.forceOpen({ forMs: 9000 });
   const response = await get('/ok');
   assert.deepEqual([response.status, Number(response.headers.get('retry-after')) > 8], [503, true]);
@@ -205,7 +211,9 @@ test('a lease is renewed while the answer is awaited and the body is read, and i
 
 test('each host can have a policy of its own', async () => {
   const hosts = defineKeyed({ name: 'hosts', circuit: { consecutiveFailures: 1 } });
-  const guarded = guardFetch((url) => hosts.of(url.host), { fetch: async (url) => new Response('', { status: url.includes('bad') ? 500 : 200 }) });
+  const guarded = guardFetch((url) => hosts.of(url.host), {
+    fetch: async (url) => new Response('', { status: url.includes('bad') ? 500 : 200 }),
+  });
   await (await guarded('http://bad.test')).text();
   await assert.rejects(guarded('http://bad.test'), { by: { gate: 'circuit' } });
   assert.equal((await guarded('http://good.test')).status, 200);
@@ -218,11 +226,20 @@ test('what runtimes throw has its class', () => {
     reset: ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'],
     dns: ['ENOTFOUND', 'EAI_AGAIN'],
     timeout: ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
-    tls: ['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID', 'EPROTO'],
+    tls: [
+      'CERT_HAS_EXPIRED',
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'EPROTO',
+    ],
     other: ['EWHATEVER', undefined],
   };
-  for (const [name, codes] of Object.entries(table)) for (const code of codes) assert.equal(networkErrorOf(coded(code)), name, code);
-  const several = new TypeError('fetch failed', { cause: new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })]) });
+  for (const [name, codes] of Object.entries(table))
+    for (const code of codes) assert.equal(networkErrorOf(coded(code)), name, code);
+  const several = new TypeError('fetch failed', {
+    cause: new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })]),
+  });
   assert.equal(networkErrorOf(several), 'refused');
   assert.equal(networkErrorOf(new DOMException('', 'AbortError')), 'aborted');
   assert.equal(networkErrorOf('text'), 'other');

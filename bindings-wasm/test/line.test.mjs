@@ -26,7 +26,12 @@ test('who waits is let in by retry_after, in order', async () => {
   const all = Promise.all(['a', 'b', 'c', 'd'].map(wait));
   await clock.advance(5000);
   await all;
-  assert.deepEqual(order, [['a', 0], ['b', 1000], ['c', 2000], ['d', 3000]]);
+  assert.deepEqual(order, [
+    ['a', 0],
+    ['b', 1000],
+    ['c', 2000],
+    ['d', 3000],
+  ]);
   assert.equal(clock.pending, 0);
 });
 
@@ -67,12 +72,14 @@ test('the deadline bounds the wait, too', async () => {
   assert.equal(await refused, 'rejected');
 });
 
-test('what is left of the deadline after the wait is the call\'s', async () => {
+test("what is left of the deadline after the wait is the call's", async () => {
   const { guard, clock } = single();
   const held = guard.tryAcquire();
   const start = clock.now();
   let ended;
-  const late = guard.execute(() => new Promise(() => {}), { waitMs: 1000, deadlineMs: 100 }).catch((error) => ((ended = clock.now() - start), error.by));
+  const late = guard
+    .execute(() => new Promise(() => {}), { waitMs: 1000, deadlineMs: 100 })
+    .catch((error) => ((ended = clock.now() - start), error.by));
   await clock.advance(40);
   await held.settle('success');
   await clock.advance(100);
@@ -94,7 +101,9 @@ test('who gives up leaves the line, and the next one is let in', async () => {
   const { guard, clock } = single();
   const held = guard.tryAcquire();
   const [first, second] = [new AbortController(), new AbortController()];
-  const waits = [first, second].map(({ signal }) => guard.acquire({ waitMs: 1000, signal }).then((permit) => permit.admitted, code));
+  const waits = [first, second].map(({ signal }) =>
+    guard.acquire({ waitMs: 1000, signal }).then((permit) => permit.admitted, code),
+  );
   const third = guard.acquire({ waitMs: 1000 });
   await clock.advance(1);
   first.abort(new Error('left'));
@@ -121,7 +130,11 @@ test('a first in line whose timers are gone does not block those behind it', asy
   const clock = new TestClock();
   const dying = { isDead: true };
   // An edge runtime that drops the timers of a request that ended: here those of the first who waits.
-  const mortal = { now: () => clock.now(), clearTimeout: (timer) => clock.clearTimeout(timer), setTimeout: (fn, ms) => (dying.isDead ? {} : clock.setTimeout(fn, ms)) };
+  const mortal = {
+    now: () => clock.now(),
+    clearTimeout: (timer) => clock.clearTimeout(timer),
+    setTimeout: (fn, ms) => (dying.isDead ? {} : clock.setTimeout(fn, ms)),
+  };
   const guard = definePolicy({ name: 'api', limits: [LIMIT] }, { clock: mortal });
   guard.tryAcquire();
   let isFirstIn = false;
@@ -150,38 +163,52 @@ const call = fc.record({ atMs: fc.nat(300), waitMs: fc.nat(300), holdMs: fc.nat(
 
 test('over any history: in order, in time, bounded, and nothing is left behind', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 25 }), fc.integer({ min: 1, max: 3 }), async (calls, maxConcurrent) => {
-      const clock = new TestClock();
-      const guard = definePolicy({ name: 'api', bulkhead: { maxConcurrent, leaseMs: 60_000 } }, { clock, maxWaiting: 8 });
-      const start = clock.now();
-      const log = calls.map((entry, at) => ({ ...entry, at, came: undefined, inAt: undefined, outAt: undefined, said: undefined }));
-      let inside = 0;
-      for (const entry of log) {
-        clock.setTimeout(() => {
-          entry.came = clock.now() - start;
-          const controller = new AbortController();
-          if (entry.abortAfterMs !== null) clock.setTimeout(() => controller.abort(new Error('left')), entry.abortAfterMs);
-          guard.acquire({ waitMs: entry.waitMs, signal: controller.signal }).then((permit) => {
-            entry.inAt = clock.now() - start;
-            inside += 1;
-            assert(inside <= maxConcurrent);
-            clock.setTimeout(() => ((inside -= 1), permit.settle('success')), entry.holdMs);
-          }, (error) => ((entry.outAt = clock.now() - start), (entry.said = code(error))));
-        }, entry.atMs);
-      }
-      await clock.advance(2000);
-      const cameInOrder = [...log].sort((a, b) => a.came - b.came || a.at - b.at);
-      let last = -1;
-      for (const entry of cameInOrder) {
-        assert(entry.inAt !== undefined || ['rejected', 'queue_full', 'left'].includes(entry.said), JSON.stringify(entry));
-        assert((entry.inAt ?? entry.outAt) - entry.came <= entry.waitMs, 'nobody waits longer than it said');
-        if (entry.inAt === undefined || entry.waitMs === 0) continue;
-        assert(entry.inAt >= last, 'first in, first out');
-        last = entry.inAt;
-      }
-      assert.equal(guard.explain().bulkhead.inFlight, 0);
-      assert.equal(clock.pending, 0);
-    }),
+    fc.asyncProperty(
+      fc.array(call, { minLength: 1, maxLength: 25 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (calls, maxConcurrent) => {
+        const clock = new TestClock();
+        const guard = definePolicy({ name: 'api', bulkhead: { maxConcurrent, leaseMs: 60_000 } }, { clock, maxWaiting: 8 });
+        const start = clock.now();
+        const log = calls.map((entry, at) => ({
+          ...entry,
+          at,
+          came: undefined,
+          inAt: undefined,
+          outAt: undefined,
+          said: undefined,
+        }));
+        let inside = 0;
+        for (const entry of log) {
+          clock.setTimeout(() => {
+            entry.came = clock.now() - start;
+            const controller = new AbortController();
+            if (entry.abortAfterMs !== null) clock.setTimeout(() => controller.abort(new Error('left')), entry.abortAfterMs);
+            guard.acquire({ waitMs: entry.waitMs, signal: controller.signal }).then(
+              (permit) => {
+                entry.inAt = clock.now() - start;
+                inside += 1;
+                assert(inside <= maxConcurrent);
+                clock.setTimeout(() => ((inside -= 1), permit.settle('success')), entry.holdMs);
+              },
+              (error) => ((entry.outAt = clock.now() - start), (entry.said = code(error))),
+            );
+          }, entry.atMs);
+        }
+        await clock.advance(2000);
+        const cameInOrder = [...log].sort((a, b) => a.came - b.came || a.at - b.at);
+        let last = -1;
+        for (const entry of cameInOrder) {
+          assert(entry.inAt !== undefined || ['rejected', 'queue_full', 'left'].includes(entry.said), JSON.stringify(entry));
+          assert((entry.inAt ?? entry.outAt) - entry.came <= entry.waitMs, 'nobody waits longer than it said');
+          if (entry.inAt === undefined || entry.waitMs === 0) continue;
+          assert(entry.inAt >= last, 'first in, first out');
+          last = entry.inAt;
+        }
+        assert.equal(guard.explain().bulkhead.inFlight, 0);
+        assert.equal(clock.pending, 0);
+      },
+    ),
     { numRuns: Number(process.env.STANCHION_CASES ?? 60) },
   );
 });

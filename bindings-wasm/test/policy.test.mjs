@@ -1,8 +1,6 @@
 // The host layer: what `execute`, permits, timeouts, aborts, leases, classification and commands do, by a clock that a test moves.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import { RejectedError, TimeoutError, defineKeyed, definePolicy, engine, isStanchionError, nest, policy } from '../dist/index.js';
 import { TestClock } from '../dist/testing.js';
@@ -43,7 +41,12 @@ test('execute throws what the function throws, at once or later, and settles a f
     const { guard } = guarded();
     await assert.rejects(guard.execute(fails, options), boom);
     assert.equal(failures(guard), 1);
-    await assert.rejects(guard.execute(() => { throw boom; }, options), boom);
+    await assert.rejects(
+      guard.execute(() => {
+        throw boom;
+      }, options),
+      boom,
+    );
     assert.deepEqual([guard.explain().circuit.phase, inFlight(guard)], ['open', 0]);
   }
 });
@@ -56,7 +59,10 @@ test('a refusal is a RejectedError with its gates, and nothing is called', async
   assert(error instanceof RejectedError && isStanchionError(error, 'RejectedError'));
   const { code, policy: name, by, gates, retryAfterMs, degraded, message } = error;
   const circuit = { gate: 'circuit' };
-  assert.deepEqual({ code, name, by, gates, retryAfterMs, degraded }, { code: 'rejected', name: 'api', by: circuit, gates: [circuit], retryAfterMs: 999, degraded: null });
+  assert.deepEqual(
+    { code, name, by, gates, retryAfterMs, degraded },
+    { code: 'rejected', name: 'api', by: circuit, gates: [circuit], retryAfterMs: 999, degraded: null },
+  );
   assert.equal(message, '`api` is held up by its circuit: retry after 999 ms');
   assert.equal(error.status, 503);
   const limited = definePolicy({ name: 'l', limits: GATES.limits });
@@ -76,7 +82,12 @@ test('tryAcquire answers at once and throws nothing', async () => {
   const first = guard.tryAcquire({ holder: 'me' });
   assert.deepEqual([first.admitted, first.isLeased, first.isUsed], [true, true, false]);
   const second = guard.tryAcquire();
-  assert.deepEqual(JSON.parse(JSON.stringify(second)), { admitted: false, by: { gate: 'bulkhead' }, gates: [{ gate: 'bulkhead' }], retryAfterMs: 30_000 });
+  assert.deepEqual(JSON.parse(JSON.stringify(second)), {
+    admitted: false,
+    by: { gate: 'bulkhead' },
+    gates: [{ gate: 'bulkhead' }],
+    retryAfterMs: 30_000,
+  });
   assert.equal(await first.settle('success'), 'counted');
   assert.equal(guard.tryAcquire().admitted, true);
 });
@@ -98,7 +109,11 @@ test('what is no outcome, cost or duration is refused by the name that it was wr
   const { guard } = guarded();
   const permit = await guard.acquire();
   await assert.rejects(permit.settle('fine'), { name: 'InputError', field: 'outcome', value: 'fine' });
-  await assert.rejects(permit.settle('success', { durationMs: -1 }), { field: 'durationMs', value: '-1', message: /^`durationMs`/ });
+  await assert.rejects(permit.settle('success', { durationMs: -1 }), {
+    field: 'durationMs',
+    value: '-1',
+    message: /^`durationMs`/,
+  });
   await assert.rejects(permit.settle('success', { actualCost: 0.5 }), { field: 'actualCost', value: '0.5' });
   await assert.rejects(guard.acquire({ cost: -1 }), { field: 'cost' });
   for (const option of ['waitMs', 'timeoutMs', 'deadlineMs']) {
@@ -116,8 +131,11 @@ test('a permit crosses as text', async () => {
   assert.equal(await permit.settle('success'), 'leaseLost');
 });
 
-test('durations are the clock\'s, so slow calls count', async () => {
-  const { guard, clock } = guarded({ name: 's', circuit: { slowCallMs: 100, slowCallRatePercent: 50, minimumCalls: 1, window: { calls: 2 } } });
+test("durations are the clock's, so slow calls count", async () => {
+  const { guard, clock } = guarded({
+    name: 's',
+    circuit: { slowCallMs: 100, slowCallRatePercent: 50, minimumCalls: 1, window: { calls: 2 } },
+  });
   const wait = (ms) => guard.execute(() => clock.advance(ms));
   await wait(99);
   assert.equal(guard.explain().circuit.rates.slow, 0);
@@ -197,10 +215,16 @@ test('no lease is renewed of a call that cannot outlive it', async () => {
 test('a call whose lease was lost is told by its signal, and counts as nothing', async () => {
   const { guard, clock } = guarded(UNLIMITED);
   let signal;
-  const call = guard.execute((given) => new Promise((_, reject) => {
-    signal = given.signal;
-    signal.addEventListener('abort', () => reject(signal.reason));
-  }), { holder: 'worker' }).catch((error) => error);
+  const call = guard
+    .execute(
+      (given) =>
+        new Promise((_, reject) => {
+          signal = given.signal;
+          signal.addEventListener('abort', () => reject(signal.reason));
+        }),
+      { holder: 'worker' },
+    )
+    .catch((error) => error);
   await clock.advance(10);
   await guard.releaseHolder('worker');
   await clock.advance(100);
@@ -211,7 +235,9 @@ test('the caller says what an end means, what it cost, and that a server wants t
   const { guard } = guarded({ ...GATES, limits: [{ ...GATES.limits[0], capacity: 100 }] });
   const seen = [];
   await assert.rejects(guard.execute(fails, { classify: (ending, usual) => (seen.push([ending, usual]), 'ignored') }), boom);
-  await guard.execute(() => 429, { classify: ({ value }) => (value === 429 ? { outcome: 'failure', block: { forMs: 5000 } } : undefined) });
+  await guard.execute(() => 429, {
+    classify: ({ value }) => (value === 429 ? { outcome: 'failure', block: { forMs: 5000 } } : undefined),
+  });
   assert.deepEqual(seen, [[{ isOk: false, error: boom }, 'failure']]);
   assert.equal(failures(guard), 1);
   assert.deepEqual(guard.tryAcquire().by, { gate: 'block' });
@@ -220,12 +246,19 @@ test('the caller says what an end means, what it cost, and that a server wants t
   assert.equal(guard.explain().limits[0].tokens, 90);
 });
 
-test('a policy\'s own classification is asked where the call has none, and one that throws loses no settle', async () => {
+test("a policy's own classification is asked where the call has none, and one that throws loses no settle", async () => {
   const { guard, listen, events } = guarded(UNLIMITED, { classify: () => 'ignored' });
   await assert.rejects(guard.execute(fails), boom);
   assert.equal(failures(guard), 0);
   listen();
-  await assert.rejects(guard.execute(fails, { classify: () => { throw new Error('mine'); } }), boom);
+  await assert.rejects(
+    guard.execute(fails, {
+      classify: () => {
+        throw new Error('mine');
+      },
+    }),
+    boom,
+  );
   assert.deepEqual([failures(guard), inFlight(guard)], [1, 0]);
   assert.deepEqual(events, ['admitted', 'notSettled', 'settled']);
 });
@@ -241,7 +274,10 @@ test('a refusal by a policy within is no failure of the one around it', async ()
   await inner.forceOpen();
   for (const options of [undefined, { waitMs: 0 }]) {
     const { guard: outer } = guarded(UNLIMITED);
-    await assert.rejects(outer.execute(() => inner.execute(assert.fail), options), RejectedError);
+    await assert.rejects(
+      outer.execute(() => inner.execute(assert.fail), options),
+      RejectedError,
+    );
     assert.deepEqual([failures(outer), inFlight(outer)], [0, 0]);
   }
 });
@@ -295,7 +331,10 @@ test('a snapshot is restored in place, and wrong bytes change nothing', async ()
 test('acquireMany decides in order, at one instant', async () => {
   const { guard } = guarded({ name: 'm', limits: [{ name: 'l', capacity: 3, refillTokens: 1, refillIntervalMs: 1000 }] });
   const answers = await guard.acquireMany([{ cost: 2 }, { cost: 2 }, {}]);
-  assert.deepEqual(answers.map(({ admitted }) => admitted), [true, false, true]);
+  assert.deepEqual(
+    answers.map(({ admitted }) => admitted),
+    [true, false, true],
+  );
 });
 
 test('in shadow mode a call goes ahead that else might not, and says so', async () => {
@@ -303,41 +342,6 @@ test('in shadow mode a call goes ahead that else might not, and says so', async 
   await guard.trip();
   const permit = await guard.acquire();
   assert.deepEqual([permit.admitted, permit.wouldReject.by], [true, { gate: 'circuit' }]);
-});
-
-test('keys have states of their own, and one that says nothing is forgotten', async () => {
-  const clock = new TestClock();
-  const users = defineKeyed({ name: 'users', limits: [{ name: 'l', capacity: 1, refillTokens: 1, refillIntervalMs: 1000 }] }, { clock, maxKeys: 3 });
-  const [ann, bob] = [users.of('ann'), users.of('bob')];
-  assert.deepEqual([ann.tryAcquire(), ann.tryAcquire(), bob.tryAcquire()].map(({ admitted }) => admitted), [true, false, true]);
-  assert.equal(users.of('ann').tryAcquire().admitted, false);
-  users.of('cyd').tryAcquire();
-  assert.throws(() => users.of('dan').tryAcquire(), { code: 'too_many_keys' });
-  await clock.advance(1000);
-  assert.equal(users.of('dan').tryAcquire().admitted, true);
-  assert.equal(users.size, 1);
-  // The old views find their keys anew: none of them decides over another's state.
-  assert.deepEqual([ann.tryAcquire().admitted, users.of('dan').tryAcquire().admitted, bob.tryAcquire().admitted], [true, false, true]);
-  users[Symbol.dispose]();
-  assert.throws(() => users.of('ann').tryAcquire(), { code: 'policy_freed' });
-});
-
-test('a key costs its name and some 200 bytes', () => {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc');
-  const COUNT = 100_000;
-  const used = () => {
-    gc();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  const users = defineKeyed({ name: 'u', circuit: { consecutiveFailures: 5 }, limits: [{ name: 'l', capacity: 9, refillTokens: 1, refillIntervalMs: 60_000 }] });
-  users.of('0').tryAcquire();
-  const before = used();
-  for (let i = 0; i < COUNT; i += 1) users.of(`user-${i}`).tryAcquire();
-  const bytes = (used() - before) / COUNT;
-  users[Symbol.dispose]();
-  assert(bytes <= 280, `${bytes.toFixed(0)} bytes a key`);
 });
 
 test('a policy that was freed says so', async () => {
@@ -355,7 +359,7 @@ test('building a policy reads no clock and starts no timer', () => {
   defineKeyed(GATES, { clock: forbidden }).of('k');
 });
 
-test('the system\'s clock serves where none is given', async () => {
+test("the system's clock serves where none is given", async () => {
   const guard = definePolicy(GATES);
   const before = Date.now();
   assert.equal(await guard.execute(async ({ signal }) => signal.aborted), false);

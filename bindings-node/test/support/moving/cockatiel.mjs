@@ -25,13 +25,34 @@ export const fromCockatiel = {
   },
   '`new CountBreaker({ threshold: 0.5, size: 10 })`': {
     // Theirs opens above the threshold, ours at it.
-    theirs: () => inOrder(breakerOf(new cockatiel.CountBreaker({ threshold: 0.5, size: 4 })).fire, [works, fails, fails, fails, works]),
+    theirs: () =>
+      inOrder(breakerOf(new cockatiel.CountBreaker({ threshold: 0.5, size: 4 })).fire, [works, fails, fails, fails, works]),
     ours: () =>
-      inOrder(policyOf({ circuit: { failureRatePercent: 51, window: { calls: 4 }, minimumCalls: 4 } }).fire, [works, fails, fails, fails, works]),
+      inOrder(policyOf({ circuit: { failureRatePercent: 51, window: { calls: 4 }, minimumCalls: 4 } }).fire, [
+        works,
+        fails,
+        fails,
+        fails,
+        works,
+      ]),
   },
   '`new SamplingBreaker({ threshold: 0.5, duration: 30000, minimumRps: 0.1 })`': {
-    theirs: () => inOrder(breakerOf(new cockatiel.SamplingBreaker({ threshold: 0.5, duration: 30_000, minimumRps: 0.1 })).fire, [works, fails, fails, fails, works]),
-    ours: () => inOrder(policyOf({ circuit: { failureRatePercent: 51, window: { ms: 30_000 }, minimumCalls: 3 } }).fire, [works, fails, fails, fails, works]),
+    theirs: () =>
+      inOrder(breakerOf(new cockatiel.SamplingBreaker({ threshold: 0.5, duration: 30_000, minimumRps: 0.1 })).fire, [
+        works,
+        fails,
+        fails,
+        fails,
+        works,
+      ]),
+    ours: () =>
+      inOrder(policyOf({ circuit: { failureRatePercent: 51, window: { ms: 30_000 }, minimumCalls: 3 } }).fire, [
+        works,
+        fails,
+        fails,
+        fails,
+        works,
+      ]),
   },
   '`halfOpenAfter: 10000`': {
     theirs: async (time) => {
@@ -49,7 +70,11 @@ export const fromCockatiel = {
   },
   '`halfOpenAfter: new ExponentialBackoff()`': {
     theirs: async (time) => {
-      const halfOpenAfter = new cockatiel.ExponentialBackoff({ generator: cockatiel.noJitterGenerator, initialDelay: 10, exponent: 1000 });
+      const halfOpenAfter = new cockatiel.ExponentialBackoff({
+        generator: cockatiel.noJitterGenerator,
+        initialDelay: 10,
+        exponent: 1000,
+      });
       const { fire } = breakerOf(new cockatiel.ConsecutiveBreaker(1), { halfOpenAfter });
       await fire(fails);
       await time.advance(20);
@@ -78,7 +103,8 @@ export const fromCockatiel = {
     },
   },
   '`timeout(2000, TimeoutStrategy.Aggressive)`': {
-    theirs: (time) => time.during(5, seen(cockatiel.timeout(5, cockatiel.TimeoutStrategy.Aggressive).execute(hangs), cockatielWord)),
+    theirs: (time) =>
+      time.during(5, seen(cockatiel.timeout(5, cockatiel.TimeoutStrategy.Aggressive).execute(hangs), cockatielWord)),
     ours: (time) => time.during(5, policyOf({}, time).fire(hangs, { timeoutMs: 5 })),
   },
   '`wrap(a, b, c)`': {
@@ -89,7 +115,10 @@ export const fromCockatiel = {
     ours: async () => {
       const inOne = policyOf({ ...TWO, bulkhead: { maxConcurrent: 10 } });
       const nested = nest(definePolicy({ name: 'a', ...TWO }), definePolicy({ name: 'b', bulkhead: { maxConcurrent: 10 } }));
-      const [one, several] = [await inOrder(inOne.fire, failing), await inOrder((fn) => seen(nested.execute(fn), ourWord), failing)];
+      const [one, several] = [
+        await inOrder(inOne.fire, failing),
+        await inOrder((fn) => seen(nested.execute(fn), ourWord), failing),
+      ];
       return String(one) === String(several) ? one : [one, several];
     },
   },
@@ -107,7 +136,9 @@ export const fromCockatiel = {
     theirs: async (time) => {
       const controller = new AbortController();
       let given;
-      breakerOf(two()).policy.execute(({ signal }) => ((given = signal), hangs()), controller.signal).catch(() => {});
+      breakerOf(two())
+        .policy.execute(({ signal }) => ((given = signal), hangs()), controller.signal)
+        .catch(() => {});
       await time.advance(1);
       controller.abort();
       return given.aborted;
@@ -115,7 +146,9 @@ export const fromCockatiel = {
     ours: async (time) => {
       const controller = new AbortController();
       let given;
-      policyOf(TWO).policy.execute(({ signal }) => ((given = signal), hangs()), { signal: controller.signal }).catch(() => {});
+      policyOf(TWO)
+        .policy.execute(({ signal }) => ((given = signal), hangs()), { signal: controller.signal })
+        .catch(() => {});
       await time.advance(1);
       controller.abort();
       return given.aborted;

@@ -8,7 +8,11 @@ import { boom, fails, hangs, inOrder, policyOf, seen, works } from './shared.mjs
 const opossumWord = ({ code }) => ({ EOPENBREAKER: 'refused', ETIMEDOUT: 'timeout', ESEMLOCKED: 'refused' })[code] ?? code;
 /** A breaker of opossum over a function that does as it is told. */
 function opossum(options = {}) {
-  const breaker = new CircuitBreaker((fn, ...rest) => fn(...rest), { timeout: false, rollingPercentilesEnabled: false, ...options });
+  const breaker = new CircuitBreaker((fn, ...rest) => fn(...rest), {
+    timeout: false,
+    rollingPercentilesEnabled: false,
+    ...options,
+  });
   return {
     breaker,
     fire: (...args) => seen(breaker.fire(...args), opossumWord),
@@ -40,7 +44,14 @@ export const fromOpossum = {
       const { fire, done } = opossum({ errorThresholdPercentage: 60, rollingCountTimeout: 10_000, volumeThreshold: 4 });
       return done(await inOrder(fire, [works, fails, fails, fails, works]));
     },
-    ours: () => inOrder(policyOf({ circuit: { failureRatePercent: 60, window: { ms: 10_000 }, minimumCalls: 4 } }).fire, [works, fails, fails, fails, works]),
+    ours: () =>
+      inOrder(policyOf({ circuit: { failureRatePercent: 60, window: { ms: 10_000 }, minimumCalls: 4 } }).fire, [
+        works,
+        fails,
+        fails,
+        fails,
+        works,
+      ]),
   },
   '`resetTimeout: 30000`': {
     theirs: async (time) => {
@@ -77,7 +88,11 @@ export const fromOpossum = {
       const { fire, done } = opossum({ errorFilter: (error) => error === boom });
       return done(await inOrder(fire, [fails, works]));
     },
-    ours: () => inOrder(policyOf(ONE, { classify: ({ isOk, error }) => (!isOk && error === boom ? 'success' : undefined) }).fire, [fails, works]),
+    ours: () =>
+      inOrder(policyOf(ONE, { classify: ({ isOk, error }) => (!isOk && error === boom ? 'success' : undefined) }).fire, [
+        fails,
+        works,
+      ]),
   },
   '`breaker.fallback(fn)`': {
     theirs: async () => {
@@ -142,7 +157,8 @@ export const fromOpossum = {
     ours: async (time) => {
       const { policy, fire } = policyOf({ circuit: { consecutiveFailures: 1, openMs: 10 } }, time);
       const told = [];
-      for (const type of ['open', 'halfOpen', 'close', 'rejected']) policy.on(type, () => told.push(type.replace('rejected', 'reject')));
+      for (const type of ['open', 'halfOpen', 'close', 'rejected'])
+        policy.on(type, () => told.push(type.replace('rejected', 'reject')));
       await inOrder(fire, [fails, works]);
       await time.advance(20);
       await fire(works);
@@ -174,17 +190,30 @@ export const fromOpossum = {
       const { policy } = policyOf(ONE);
       await policy.trip();
       const error = await policy.execute(works).catch((thrown) => thrown);
-      return isStanchionError(error, 'RejectedError') && error.by.gate === 'circuit' && error.gates.length === 1 && error.retryAfterMs > 0;
+      return (
+        isStanchionError(error, 'RejectedError') &&
+        error.by.gate === 'circuit' &&
+        error.gates.length === 1 &&
+        error.retryAfterMs > 0
+      );
     },
   },
   "`error.code === 'ETIMEDOUT'`": {
     theirs: async (time) => {
       const { breaker, done } = opossum({ timeout: 5 });
-      return done(await time.during(5, breaker.fire(hangs).catch(({ code }) => code === 'ETIMEDOUT')));
+      return done(
+        await time.during(
+          5,
+          breaker.fire(hangs).catch(({ code }) => code === 'ETIMEDOUT'),
+        ),
+      );
     },
     ours: (time) => {
       const call = definePolicy({ name: 'moved' }, time).execute(hangs, { timeoutMs: 5 });
-      return time.during(5, call.catch((error) => isStanchionError(error, 'TimeoutError')));
+      return time.during(
+        5,
+        call.catch((error) => isStanchionError(error, 'TimeoutError')),
+      );
     },
   },
   '`abortController`': {
@@ -196,7 +225,10 @@ export const fromOpossum = {
     },
     ours: async (time) => {
       let signal;
-      await time.during(5, policyOf({}, time).fire((call) => ((signal = call.signal), hangs()), { timeoutMs: 5 }));
+      await time.during(
+        5,
+        policyOf({}, time).fire((call) => ((signal = call.signal), hangs()), { timeoutMs: 5 }),
+      );
       return signal.aborted;
     },
   },

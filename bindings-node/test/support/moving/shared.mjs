@@ -6,7 +6,11 @@ export const fails = () => Promise.reject(boom);
 export const works = async () => 'fine';
 export const hangs = () => new Promise(() => {});
 /** What became of a call: its value, or the word for its error. */
-export const seen = (call, word) => call.then((value) => value, (error) => (error === boom ? 'boom' : word(error)));
+export const seen = (call, word) =>
+  call.then(
+    (value) => value,
+    (error) => (error === boom ? 'boom' : word(error)),
+  );
 
 export const ourWord = (error) => {
   if (isStanchionError(error, 'RejectedError')) return 'refused';
