@@ -5,8 +5,15 @@ use crate::time::Timestamp;
 const SECOND_US: u64 = 1_000_000;
 const DAY_S: i64 = 86_400;
 const WEEKDAYS: [&[u8]; 7] = [b"Monday", b"Tuesday", b"Wednesday", b"Thursday", b"Friday", b"Saturday", b"Sunday"];
-const MONTHS: [&[u8; 3]; 12] =
+const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`. A letter stands for a part of the date (see `scan`), all else for itself.
+const IMF_FIXDATE: &[u8] = b"w, d m yy t GMT";
+/// `Sunday, 06-Nov-94 08:49:37 GMT`
+const RFC_850: &[u8] = b"W, d-m-y t GMT";
+/// `Sun Nov  6 08:49:37 1994`
+const ASCTIME: &[u8] = b"w m e t yy";
 
 /// When a server wants to be called again, by its Retry-After header; None for anything that is no such header.
 ///
@@ -30,7 +37,10 @@ pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     if let [b'0'..=b'9', ..] = bytes {
         return delta_seconds(bytes, now);
     }
-    let date = imf_fixdate(bytes).or_else(|| rfc850(bytes, now)).or_else(|| asctime(bytes))?;
+    let with_full_year = |date: Date| Date { year: full_year(&date, now), ..date };
+    let date = scan(IMF_FIXDATE, bytes)
+        .or_else(|| scan(RFC_850, bytes).map(with_full_year))
+        .or_else(|| scan(ASCTIME, bytes))?;
     let micros = u64::try_from(date.seconds()?).unwrap_or(0).saturating_mul(SECOND_US);
     Some(Timestamp::clamped(micros).max(now))
 }
@@ -48,7 +58,7 @@ struct Date {
     /// From Monday, 0.
     weekday: i64,
     year: i64,
-    /// 1 to 12.
+    /// From January, 0.
     month: i64,
     day: i64,
     time_s: i64,
@@ -59,9 +69,9 @@ impl Date {
     fn seconds(&self) -> Option<i64> {
         let is_leap = (self.year % 4 == 0 && self.year % 100 != 0) || self.year % 400 == 0;
         let days = match self.month {
-            2 if is_leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
+            1 if is_leap => 29,
+            1 => 28,
+            3 | 5 | 8 | 10 => 30,
             _ => 31,
         };
         if !(1..=days).contains(&self.day) {
@@ -75,8 +85,8 @@ impl Date {
 
     /// Years are counted from March, so that the leap day is the last of one; 146,097 days are 400 years.
     fn days_since_epoch(&self) -> i64 {
-        let year = self.year.saturating_sub(i64::from(self.month <= 2));
-        let from_march = self.month.saturating_add(9) % 12;
+        let year = self.year.saturating_sub(i64::from(self.month <= 1));
+        let from_march = self.month.saturating_add(10) % 12;
         let before_month = from_march.saturating_mul(153).saturating_add(2) / 5;
         let before_year = year
             .saturating_mul(365)
@@ -87,37 +97,35 @@ impl Date {
     }
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`
-fn imf_fixdate(text: &[u8]) -> Option<Date> {
-    let (weekday, text) = text.split_at_checked(3)?;
-    let text = text.strip_prefix(b", ")?;
-    let (day, text) = two_digits(text)?;
-    let (month, text) = month(text.strip_prefix(b" ")?)?;
-    let (century, text) = two_digits(text.strip_prefix(b" ")?)?;
-    let (year, text) = two_digits(text)?;
-    let (time_s, rest) = time(text.strip_prefix(b" ")?)?;
-    let year = century.saturating_mul(100).saturating_add(year);
-    (rest == b" GMT").then_some(Date { weekday: short_weekday(weekday)?, year, month, day, time_s })
+/// Reads a date of that form. What comes twice is one number, the century and the year in it.
+fn scan(form: &[u8], text: &[u8]) -> Option<Date> {
+    let mut date = Date { weekday: 0, year: 0, month: 0, day: 0, time_s: 0 };
+    let mut rest = text;
+    for mark in form {
+        let (place, (value, after)) = match mark {
+            b'w' => (&mut date.weekday, name(&WEEKDAYS, 3, rest)?),
+            b'W' => (&mut date.weekday, name(&WEEKDAYS, 9, rest)?),
+            b'd' => (&mut date.day, two_digits(rest)?),
+            b'e' => (&mut date.day, spaced_digits(rest)?),
+            b'm' => (&mut date.month, name(&MONTHS, 3, rest)?),
+            b'y' => (&mut date.year, two_digits(rest)?),
+            b't' => (&mut date.time_s, time(rest)?),
+            literal => {
+                rest = rest.strip_prefix(&[*literal])?;
+                continue;
+            }
+        };
+        *place = place.saturating_mul(100).saturating_add(value);
+        rest = after;
+    }
+    rest.is_empty().then_some(date)
 }
 
-/// `Sunday, 06-Nov-94 08:49:37 GMT`
-fn rfc850(text: &[u8], now: Timestamp) -> Option<Date> {
-    let comma = text.iter().position(|byte| *byte == b',')?;
-    let (weekday, text) = text.split_at_checked(comma)?;
-    let weekday = place(WEEKDAYS.iter().position(|name| *name == weekday))?;
-    let (day, text) = two_digits(text.strip_prefix(b", ")?)?;
-    let (month, text) = month(text.strip_prefix(b"-")?)?;
-    let (year, text) = two_digits(text.strip_prefix(b"-")?)?;
-    let (time_s, rest) = time(text.strip_prefix(b" ")?)?;
-    let date = |year| Date { weekday, year, month, day, time_s };
-    (rest == b" GMT").then(|| date(full_year(year, &date(2000), now)))
-}
-
-/// The year that those two digits mean: the last one with which the date is at most 50 years ahead (RFC 9110, 5.6.7).
-fn full_year(digits: i64, date: &Date, now: Timestamp) -> i64 {
+/// The year that a date's two digits mean: the last one with which the date is at most 50 years ahead (RFC 9110, 5.6.7).
+fn full_year(date: &Date, now: Timestamp) -> i64 {
     let now_s = i64::try_from(now.as_micros() / SECOND_US).unwrap_or(i64::MAX);
     // Instants end in 2112, so that no year after 2162 can be meant.
-    let mut year = digits.saturating_add(2100);
+    let mut year = date.year.saturating_add(2100);
     let is_too_far = |year: i64| {
         let fifty_years_before = Date { year: year.saturating_sub(50), ..*date };
         let day = fifty_years_before.days_since_epoch();
@@ -129,22 +137,6 @@ fn full_year(digits: i64, date: &Date, now: Timestamp) -> i64 {
     year
 }
 
-/// `Sun Nov  6 08:49:37 1994`
-fn asctime(text: &[u8]) -> Option<Date> {
-    let (weekday, text) = text.split_at_checked(3)?;
-    let (month, text) = month(text.strip_prefix(b" ")?)?;
-    let text = text.strip_prefix(b" ")?;
-    let (day, text) = match text {
-        [b' ', one, rest @ ..] => (i64::from(digit(*one)?), rest),
-        two => two_digits(two)?,
-    };
-    let (time_s, text) = time(text.strip_prefix(b" ")?)?;
-    let (century, text) = two_digits(text.strip_prefix(b" ")?)?;
-    let (year, rest) = two_digits(text)?;
-    let year = century.saturating_mul(100).saturating_add(year);
-    rest.is_empty().then_some(Date { weekday: short_weekday(weekday)?, year, month, day, time_s })
-}
-
 fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then_some(byte & 0x0F)
 }
@@ -153,6 +145,14 @@ fn two_digits(text: &[u8]) -> Option<(i64, &[u8])> {
     let [tens, ones, rest @ ..] = text else { return None };
     let number = digit(*tens)?.saturating_mul(10).saturating_add(digit(*ones)?);
     Some((i64::from(number), rest))
+}
+
+/// A day below 10 has a space in place of its first digit.
+fn spaced_digits(text: &[u8]) -> Option<(i64, &[u8])> {
+    match text {
+        [b' ', one, rest @ ..] => Some((i64::from(digit(*one)?), rest)),
+        two => two_digits(two),
+    }
 }
 
 /// `08:49:37` in seconds. A leap second is only ever the last of a day.
@@ -167,18 +167,12 @@ fn time(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)).saturating_add(seconds), rest))
 }
 
-fn month(text: &[u8]) -> Option<(i64, &[u8])> {
-    let (name, rest) = text.split_at_checked(3)?;
-    let month = place(MONTHS.iter().position(|month| *month == name))?;
-    Some((month.saturating_add(1), rest))
-}
-
-fn short_weekday(name: &[u8]) -> Option<i64> {
-    place(WEEKDAYS.iter().position(|day| day.get(..3) == Some(name)))
-}
-
-fn place(position: Option<usize>) -> Option<i64> {
-    i64::try_from(position?).ok()
+/// The place of the name that stands there, of which so many letters are written.
+fn name<'a>(names: &[&[u8]], letters: usize, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
+    (0..).zip(names).find_map(|(place, name)| {
+        let name = name.get(..letters).unwrap_or(name);
+        Some((place, text.strip_prefix(name)?))
+    })
 }
 
 #[cfg(test)]
