@@ -80,9 +80,8 @@ export class Key {
   }
 
   #decision(status: number): StoredDecision {
-    const stored = this.#stored();
-    if (status !== UNAVAILABLE) return { ...decisionAnswer(this.policy, status), ...stored };
-    return { admitted: false, by: null, gates: [], retryAfterUs: null, ...this.#engine.step(), ...stored };
+    if (status !== UNAVAILABLE) return this.#stored(decisionAnswer(this.policy, status));
+    return this.#stored({ admitted: false, by: null, gates: [], retryAfterUs: null, ...this.#engine.step() });
   }
 
   /**
@@ -98,7 +97,7 @@ export class Key {
         () => this.#raw.settle(...permit.words, code, durationUs, actualCost, nowUs),
         () => this.#raw.settleLater(...permit.words, code, durationUs, actualCost, nowUs),
         [nowUs, undefined, durationUs, actualCost, outcome],
-        (status) => ({ ...settledAnswer(this.#engine, status), ...this.#stored() }),
+        (status) => this.#stored(settledAnswer(this.#engine, status)),
       ),
     );
   }
@@ -110,7 +109,7 @@ export class Key {
         () => this.#raw.cancel(...permit.words, nowUs),
         () => this.#raw.cancelLater(...permit.words, nowUs),
         [nowUs],
-        (status) => ({ ...settledAnswer(this.#engine, status), ...this.#stored() }),
+        (status) => this.#stored(settledAnswer(this.#engine, status)),
       ),
     );
   }
@@ -121,20 +120,20 @@ export class Key {
       () => this.#raw.renew(...permit.words, nowUs),
       () => this.#raw.renewLater(...permit.words, nowUs),
       [nowUs],
-      (status) => ({ ...renewedAnswer(this.#engine, status), ...this.#stored() }),
+      (status) => this.#stored(renewedAnswer(this.#engine, status)),
     );
   }
 
   /** Gives a command in its JSON form. */
   async command(command: Json, nowUs = 0): Promise<EngineCommanded & Stored> {
     const json = typeof command === 'string' ? command : JSON.stringify(command);
-    const read = (status: number): EngineCommanded & Stored => ({ ...commandedAnswer(this.#engine, status), ...this.#stored() });
+    const read = (status: number): EngineCommanded & Stored => this.#stored(commandedAnswer(this.#engine, status));
     return this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs], read);
   }
 
   /** Sets the key to the bytes of a snapshot, which are checked first. */
   async restore(bytes: Uint8Array): Promise<Stored> {
-    return this.#pooled(() => this.#raw.restoreLater(bytes), [], () => this.#stored());
+    return this.#pooled(() => this.#raw.restoreLater(bytes), [], () => this.#stored({}));
   }
 
   /** What an acquire would be answered. Takes no lock. */
@@ -187,8 +186,11 @@ export class Key {
     return status;
   }
 
-  #stored(): Stored {
-    const isDegraded = this.#engine.isDegraded();
-    return { sequence: this.#engine.sequence(), degraded: isDegraded ? this.#engine.lastFault() : null };
+  /** Puts what the store adds on an answer, which is fresh: copying it would cost more than the answer. */
+  #stored<T extends object>(answer: T): T & Stored {
+    const stored = answer as T & { -readonly [Name in keyof Stored]: Stored[Name] };
+    stored.sequence = this.#engine.sequence();
+    stored.degraded = this.#engine.isDegraded() ? this.#engine.lastFault() : null;
+    return stored;
   }
 }
