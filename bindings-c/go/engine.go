@@ -298,6 +298,52 @@ func (c *cell) close() {
 	}
 }
 
+// The steps of nearly every call, written where they are wanted instead of being handed from function to function: a state in
+// this process, nobody who listens, an admission or a result. What they are is what the backend's steps are.
+
+// acquireInto makes the permit that of an admitted call; what else was decided comes back.
+func (c *cell) acquireInto(permit *Permit, w *wish, nowUS uint64) (*decided, error) {
+	var d C.stn_decision
+	state, size, err := c.enter()
+	if err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	status := C.go_acquire(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
+		C.uint64_t(nowUS), &d)
+	c.mu.Unlock()
+	if status != C.STN_OK {
+		return nil, statusError(status)
+	}
+	if d.verdict != C.STN_ADMITTED || d.would_reject != 0 {
+		rest := decidedOf(&d)
+		return &rest, nil
+	}
+	permit.words = *(*[4]uint32)(unsafe.Pointer(&d.permit))
+	permit.Report.Changed, permit.Report.Events = d.changed != 0, Events(d.events)
+	return nil, nil
+}
+
+// settleInto writes the answer to a result.
+func (c *cell) settleInto(answer *Answer, permit *[4]uint32, e *end, nowUS uint64) error {
+	var a C.stn_answer
+	crossing := crossing(*permit)
+	state, size, err := c.enter()
+	if err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	status := C.go_settle(c.policy, state, size, &crossing, C.uint32_t(e.fields), C.uint32_t(e.outcome),
+		C.uint32_t(e.actualCost), C.uint64_t(e.durationUS), C.uint64_t(nowUS), &a)
+	c.mu.Unlock()
+	if status != C.STN_OK {
+		return statusError(status)
+	}
+	answer.Result = Result(a.answer)
+	answer.Report.Changed, answer.Report.Events = a.changed != 0, Events(a.events)
+	return nil
+}
+
 func crossing(permit [4]uint32) C.stn_permit {
 	return *(*C.stn_permit)(unsafe.Pointer(&permit))
 }

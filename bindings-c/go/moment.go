@@ -26,16 +26,34 @@ func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
 }
 
 func (m Moment) fill(permit *Permit, opts []AcquireOption) error {
-	plan, err := planOf(opts, saysHolder, 0)
+	var w wish
+	if len(opts) > 0 {
+		plan, err := planOf(opts, saysHolder, 0)
+		if err != nil {
+			return err
+		}
+		w = plan.wish
+	}
+	if c, isLocal := m.policy.backend.(*cell); isLocal && len(m.policy.listeners) == 0 {
+		rest, err := c.acquireInto(permit, &w, m.us)
+		if rest == nil {
+			return err
+		}
+		return m.fillFrom(permit, rest)
+	}
+	d, err := m.policy.backend.acquire(w, m.us)
 	if err != nil {
 		return err
 	}
-	d, err := m.acquire(plan.wish)
-	if err != nil {
-		return err
+	return m.fillFrom(permit, &d)
+}
+
+func (m Moment) fillFrom(permit *Permit, d *decided) error {
+	told, err := m.judge(*d)
+	if err == nil {
+		m.policy.fill(permit, &told)
 	}
-	m.policy.fill(permit, &d)
-	return nil
+	return err
 }
 
 // acquire is what was decided if the call may go ahead, else the refusal.
@@ -44,6 +62,10 @@ func (m Moment) acquire(w wish) (decided, error) {
 	if err != nil {
 		return decided{}, err
 	}
+	return m.judge(d)
+}
+
+func (m Moment) judge(d decided) (decided, error) {
 	switch d.verdict {
 	case C.STN_ADMITTED:
 		m.tellAdmitted(&d)
@@ -96,6 +118,12 @@ func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (A
 }
 
 func (m Moment) settle(permit [4]uint32, end end) (Answer, error) {
+	if c, isLocal := m.policy.backend.(*cell); isLocal && len(m.policy.listeners) == 0 {
+		var answer Answer
+		err := c.settleInto(&answer, &permit, &end, m.us)
+		m.policy.line.nudge()
+		return answer, err
+	}
 	a, err := m.policy.backend.settle(permit, end, m.us)
 	m.policy.line.nudge()
 	m.policy.tellReport(&a.report)

@@ -180,3 +180,20 @@ func TestDoAllocatesAtMostOnce(t *testing.T) {
 		t.Errorf("%v allocations", allocations)
 	}
 }
+
+// A permit that its caller keeps to himself lies on his stack.
+func TestAnAcquireThatIsSettledHereAllocatesNothing(t *testing.T) {
+	policy, err := stanchion.FromJSON([]byte(wholeGate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer policy.Close()
+	allocations := testing.AllocsPerRun(1000, func() {
+		if permit, err := policy.TryAcquire(); err == nil {
+			_, _ = policy.Settle(permit, stanchion.Success)
+		}
+	})
+	if allocations > 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
