@@ -149,8 +149,8 @@ fn circuit_vacuous_at(outlook: &Outlook<'_>, rules: &CircuitRules) -> Option<u64
             continue;
         }
         if circuit.phase == Phase::Closed && (circuit.growth == 0 || !grows(rules)) {
-            let counts_end = if circuit.clears_counts { 0 } else { empties_at(view, rules) };
-            let runs_end = if circuit.consecutive > 0 { NEVER_US } else { 0 };
+            let counts_end = if circuit.clears_counts { 0 } else { empties_at(view, &judging(rules)) };
+            let runs_end = if circuit.consecutive > 0 && rules.consecutive_failures > 1 { NEVER_US } else { 0 };
             let forgotten = circuit.touched_at.saturating_add(rules.forget_us);
             let end = counts_end.max(runs_end).min(forgotten).max(at);
             return (end <= Timestamp::MAX.as_micros()).then_some(end);
@@ -161,6 +161,12 @@ fn circuit_vacuous_at(outlook: &Outlook<'_>, rules: &CircuitRules) -> Option<u64
         }
     }
     None
+}
+
+/// The rules for which it matters what was counted: one failure trips by itself, whatever came before it (which metrics-only
+/// mode may have left there).
+fn judging(rules: &CircuitRules) -> CircuitRules {
+    CircuitRules { failures_in_window: rules.failures_in_window.filter(|rule| rule.count > 1), ..*rules }
 }
 
 /// Whether an opening after others takes longer than a first one: else growth is counted and means nothing.
