@@ -26,7 +26,7 @@ fn gates(c: &mut Criterion) {
 fn refusals(c: &mut Criterion) {
     let mut gate = Gate::new("whole gate", CASES[4].1);
     gate.fill();
-    c.bench_function("refusal by the bulkhead of the whole gate", |b| b.iter(|| gate.pass()));
+    c.bench_function("refusal by the bulkhead of the whole gate", |b| b.iter(|| gate.knock()));
 }
 
 criterion_group!(benches, gates, refusals);

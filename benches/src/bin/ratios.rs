@@ -44,7 +44,7 @@ fn plain_struct() -> Contestant<'static> {
 fn refusal() -> Contestant<'static> {
     let mut gate = Gate::new("whole gate", CASES[4].1);
     gate.fill();
-    Contestant::new("stanchion: a refusal", move || gate.pass())
+    Contestant::new("stanchion: a refusal", move || gate.knock())
 }
 
 /// The store over the bare work that it cannot do without.
