@@ -42,6 +42,12 @@ pub(crate) fn is_before(a: u32, b: u32) -> bool {
     difference >= 1 << 23
 }
 
+/// Whether a generation is one from `from` to `to`; 0 is none.
+#[inline]
+pub(crate) fn is_within(generation: u32, from: u32, to: u32) -> bool {
+    generation != 0 && !is_before(generation, from) && !is_before(to, generation)
+}
+
 /// The circuit as a value: what the head of a live state says, and what due transitions ask of the rest of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Circuit {
@@ -300,12 +306,12 @@ impl Circuit {
 
     /// Whether a result of that generation may move the circuit.
     pub(crate) fn counts(&self, generation: u32) -> bool {
-        generation != 0 && !is_before(generation, self.counts_from) && !is_before(self.generation, generation)
+        is_within(generation, self.counts_from, self.generation)
     }
 
     /// Whether a permit of that generation may give tokens back.
     pub(crate) fn refunds(&self, generation: u32) -> bool {
-        generation != 0 && !is_before(generation, self.refunds_from) && !is_before(self.generation, generation)
+        is_within(generation, self.refunds_from, self.generation)
     }
 
     /// Whether counts are kept now: closed, and under no mode but metrics-only.

@@ -6,7 +6,7 @@
 
 use crate::answer::{Events, Settled};
 use crate::bulkhead::{HAS_HOLDER, ID, ID_BITS, Place, holder_at, home, layout};
-use crate::circuit::{Circuit, is_before};
+use crate::circuit::{Circuit, is_within};
 use crate::engine::Entered;
 use crate::input::{Acquire, Holder, Outcome, Settle};
 use crate::live::{FROM, HEAD, Head, IDS, LAST, LEVELS, LIMIT_WORDS, MARK, Mem, TAG, TALLY, WAKE, has_circuit};
@@ -138,7 +138,7 @@ impl Policy {
 fn counts(head: &Head, generation: u32) -> bool {
     let (now, from) = (low32(head[IDS] & ID), low32(head[FROM] & ID));
     // The first question is answered by the others, too, but it is what nearly every call asks.
-    generation == now || (generation != 0 && !is_before(generation, from) && !is_before(now, generation))
+    generation == now || is_within(generation, from, now)
 }
 
 /// The level of a limit after a call took its cost; `None` where it does not admit the call.
