@@ -5,7 +5,7 @@ mod text;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::answer::{Gate, Rejection, RetryAfter};
+use crate::answer::Gate;
 use crate::bulkhead::by_end;
 use crate::circuit::Circuit;
 use crate::input::Acquire;
@@ -17,7 +17,7 @@ use crate::policy::{CircuitRules, LimitRules, Policy};
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::sort::sort_by_key;
 use crate::state::Live;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, duration_us};
 use crate::window::{failures_in_window, sums};
 
 /// A state as a person reads it, at one instant. `Display` is the page for a terminal, [`Explanation::to_json`] the same for
@@ -274,7 +274,7 @@ impl Policy {
             admits: rejection.is_none(),
             by: rejection.map(|refusal| self.gate_name(refusal.by)),
             gates: rejection.map_or_else(Vec::new, |r| r.gates.iter().map(|gate| self.gate_name(gate)).collect()),
-            retry_after_us: rejection.and_then(retry_after_us),
+            retry_after_us: rejection.and_then(|rejection| rejection.retry_after.wait()).map(duration_us),
             is_shadow: self.is_shadow,
             circuit: self.circuit.as_ref().map(|rules| explain_circuit(&circuit, rules, view, t)),
             block_until_us: Some(view.head[BLOCK]).filter(|until| *until > t),
@@ -299,13 +299,6 @@ fn is_carried(words: &[u64; LIMIT_WORDS], elapsed_us: u64) -> bool {
     let mut carried = limit::from_words(words);
     carried.refill(elapsed_us);
     carried.name_hash != 0 && !carried.can_be_dropped()
-}
-
-fn retry_after_us(rejection: Rejection) -> Option<u64> {
-    match rejection.retry_after {
-        RetryAfter::After(wait) => Some(crate::time::duration_us(wait)),
-        RetryAfter::Never => None,
-    }
 }
 
 fn explain_circuit(circuit: &Circuit, rules: &CircuitRules, view: View<'_>, t: u64) -> CircuitExplanation {
