@@ -21,6 +21,18 @@ type Config struct {
 	// How many calls may run at once. Nil for no bound.
 	Bulkhead *BulkheadConfig `json:"bulkhead,omitempty"`
 
+	// When a call that failed is made again. Nil for never.
+	Retry *RetryConfig `json:"retry,omitempty"`
+
+	// When it runs by itself. Nil for not by itself.
+	Schedule *ScheduleConfig `json:"schedule,omitempty"`
+
+	// How it is mended when it broke. Nil for not at all.
+	Recovery *RecoveryConfig `json:"recovery,omitempty"`
+
+	// What makes it unwell beside its gates. Nil for nothing else.
+	Health *HealthConfig `json:"health,omitempty"`
+
 	// What statuses and network errors mean, where that is otherwise than in the default table. Default: the
 	// default table.
 	Classify ClassifyConfig `json:"classify,omitempty"`
@@ -182,6 +194,161 @@ type BulkheadConfig struct {
 	Reentrant *bool `json:"reentrant,omitempty"`
 }
 
+// RetryConfig: when a call that failed is made again, and when it is given up.
+type RetryConfig struct {
+	// How often a call is made at most, the first time included. Default: 3.
+	MaxAttempts *uint32 `json:"max_attempts,omitempty"`
+
+	// The backoff after the first failure. Default: 100.
+	BaseDelayMS *uint32 `json:"base_delay_ms,omitempty"`
+
+	// No backoff is longer. At least `base_delay_ms`. Default: 20000.
+	MaxDelayMS *uint32 `json:"max_delay_ms,omitempty"`
+
+	// Each further backoff is so many times as long; at most three decimals. Default: 2.
+	Multiplier *float64 `json:"multiplier,omitempty"`
+
+	// How a delay is drawn, so that callers do not come back in step. Default: full.
+	Jitter *Jitter `json:"jitter,omitempty"`
+
+	// From the beginning of the first attempt to the beginning of the last one at most. Nil for no bound.
+	DeadlineMS *uint32 `json:"deadline_ms,omitempty"`
+
+	// A server that asks for a longer wait (Retry-After) is not asked again. Default: 60000.
+	MaxRetryAfterMS *uint32 `json:"max_retry_after_ms,omitempty"`
+
+	// What all callers that share the state may add to the load. Nil for no bound.
+	Budget *RetryBudgetConfig `json:"budget,omitempty"`
+}
+
+// RetryBudgetConfig: how many retries all callers that share a state may make: so many percent of the calls,
+// and a minimum rate.
+type RetryBudgetConfig struct {
+	// So many retries for a hundred calls that are admitted, those that are made again included; at most two
+	// decimals. Default: 20.
+	Percent *float64 `json:"percent,omitempty"`
+
+	// How many retries may come at once. Default: 10.
+	Capacity *uint32 `json:"capacity,omitempty"`
+
+	// How many retries are allowed in `refill_interval_ms` however few calls there are. Default: 1.
+	RefillTokens *uint32 `json:"refill_tokens,omitempty"`
+
+	// In how long `refill_tokens` come back. Default: 1000.
+	RefillIntervalMS *uint32 `json:"refill_interval_ms,omitempty"`
+}
+
+// ScheduleConfig: when something runs that runs by itself: a heartbeat, a poll, a drain.
+type ScheduleConfig struct {
+	// From one run to the next.
+	IntervalMS uint32 `json:"interval_ms"`
+
+	// No two runs begin within less, whatever asks for them. Default: 0.
+	MinSpacingMS *uint32 `json:"min_spacing_ms,omitempty"`
+
+	// So many runs within a time are enough, whatever asks for them. Nil for no bound.
+	Flood *FloodConfig `json:"flood,omitempty"`
+
+	// How runs that fail come later. Nil for not at all.
+	Backoff *ScheduleBackoffConfig `json:"backoff,omitempty"`
+
+	// Delays each run by up to so many percent of the interval; at most two decimals. The same for the same seed,
+	// key and run. Default: 0.
+	JitterPercent *float64 `json:"jitter_percent,omitempty"`
+}
+
+// FloodConfig: so many runs within a time are enough.
+type FloodConfig struct {
+	// So many runs.
+	Count uint32 `json:"count"`
+
+	// Within how long.
+	WindowMS uint32 `json:"window_ms"`
+}
+
+// ScheduleBackoffConfig: how runs that fail come later: after `after_failures` in a row the next one waits
+// `base_ms × multiplier`, after one more `multiplier` times as long, up to `max_ms`, and then for its slot.
+type ScheduleBackoffConfig struct {
+	// From so many failures in a row on. Default: 1.
+	AfterFailures *uint32 `json:"after_failures,omitempty"`
+
+	// What is multiplied. At least `interval_ms`: a shorter one would never be felt. Default: `interval_ms`.
+	BaseMS *uint32 `json:"base_ms,omitempty"`
+
+	// At most three decimals. Default: 2.
+	Multiplier *float64 `json:"multiplier,omitempty"`
+
+	// No wait is longer. At least `base_ms`. Default: the larger of 7,200,000 and 8 × `base_ms`.
+	MaxMS *uint32 `json:"max_ms,omitempty"`
+}
+
+// RecoveryConfig: how something that broke is mended: a ladder of steps, the gentle ones first.
+type RecoveryConfig struct {
+	// The steps, in the order in which they are climbed; no two share a name.
+	Steps []RecoveryStepConfig `json:"steps"`
+
+	// Where a fault that may pass by itself begins: the name of a step. Default: the first step.
+	Transient *string `json:"transient,omitempty"`
+
+	// Where a fault begins for which new credentials are needed: the name of a step. Default: the first step.
+	Unauthenticated *string `json:"unauthenticated,omitempty"`
+
+	// Where it begins when the session is gone: the name of a step. Default: the first step.
+	SessionLost *string `json:"session_lost,omitempty"`
+
+	// Where it begins when somebody else still has the session: the name of a step. Default: the first step.
+	Conflict *string `json:"conflict,omitempty"`
+
+	// So long after a recovery without a new fault, all attempts are forgotten. Default: 60000.
+	StableMS *uint32 `json:"stable_ms,omitempty"`
+}
+
+// RecoveryStepConfig: one step of a ladder.
+type RecoveryStepConfig struct {
+	// What it does, for the host.
+	Name string `json:"name"`
+
+	// How often it is tried before the next step. Default: 3.
+	MaxAttempts *uint32 `json:"max_attempts,omitempty"`
+
+	// An attempt counts for so long. Nil: until it was stable for `stable_ms`.
+	WindowMS *uint32 `json:"window_ms,omitempty"`
+
+	// The wait before the second attempt; there is none before the first. Default: 1000.
+	BaseDelayMS *uint32 `json:"base_delay_ms,omitempty"`
+
+	// Each further wait is so many times as long; at most three decimals. Default: 2.
+	Multiplier *float64 `json:"multiplier,omitempty"`
+
+	// No wait is longer. At least `base_delay_ms`. Default: 60000.
+	MaxDelayMS *uint32 `json:"max_delay_ms,omitempty"`
+
+	// Shortens each wait by up to so many percent; at most two decimals. Default: 0.
+	JitterPercent *float64 `json:"jitter_percent,omitempty"`
+
+	// Who does it has so long; then another may. Default: 30000.
+	LeaseMS *uint32 `json:"lease_ms,omitempty"`
+}
+
+// HealthConfig: what makes something unwell beside its gates and its recovery.
+type HealthConfig struct {
+	// It is not ready when nothing worked for so long. Nil for not by this.
+	MaxSuccessAgeMS *uint32 `json:"max_success_age_ms,omitempty"`
+
+	// It is not ready when its circuit opened so often. Nil for not by this.
+	Flapping *FlappingConfig `json:"flapping,omitempty"`
+}
+
+// FlappingConfig: so many openings of the circuit within a time are flapping: it closes, and does not stay
+// closed.
+type FlappingConfig struct {
+	// So many openings.
+	Openings uint32 `json:"openings"`
+
+	// Within how long.
+	WindowMS uint32 `json:"window_ms"`
+}
+
 // ClassifyConfig: what a policy says otherwise about statuses ("429"), classes of statuses ("5xx") and network
 // errors ("timeout") than the default table.
 type ClassifyConfig map[string]ClassifyRule
@@ -270,6 +437,23 @@ const (
 
 	// InitialEmpty: nothing.
 	InitialEmpty Initial = "empty"
+)
+
+// Jitter: how a delay is drawn, so that callers do not come back in step.
+type Jitter string
+
+const (
+	// JitterNone: not at all: every host waits alike.
+	JitterNone Jitter = "none"
+
+	// JitterFull: anything from 0 to the backoff.
+	JitterFull Jitter = "full"
+
+	// JitterEqual: half of the backoff, and anything up to the other half.
+	JitterEqual Jitter = "equal"
+
+	// JitterDecorrelated: anything from `base_delay_ms` to three times the delay before, up to `max_delay_ms`.
+	JitterDecorrelated Jitter = "decorrelated"
 )
 
 // RetryAfter: what its Retry-After header does. Only statuses have one.

@@ -23,6 +23,18 @@ export interface PolicyConfig {
   /** How many calls may run at once. Null for no bound. */
   readonly bulkhead?: BulkheadConfig | null | undefined;
 
+  /** When a call that failed is made again. Null for never. */
+  readonly retry?: RetryConfig | null | undefined;
+
+  /** When it runs by itself. Null for not by itself. */
+  readonly schedule?: ScheduleConfig | null | undefined;
+
+  /** How it is mended when it broke. Null for not at all. */
+  readonly recovery?: RecoveryConfig | null | undefined;
+
+  /** What makes it unwell beside its gates. Null for nothing else. */
+  readonly health?: HealthConfig | null | undefined;
+
   /** What statuses and network errors mean, where that is otherwise than in the default table. Default: the default table. */
   readonly classify?: ClassifyConfig | undefined;
 
@@ -333,6 +345,288 @@ export interface BulkheadConfig {
    * @default false
    */
   readonly reentrant?: boolean | undefined;
+}
+
+/** When a call that failed is made again, and when it is given up. */
+export interface RetryConfig {
+  /**
+   * How often a call is made at most, the first time included.
+   * From 1 to 100.
+   * @default 3
+   */
+  readonly maxAttempts?: number | undefined;
+
+  /**
+   * The backoff after the first failure.
+   * From 0 to 4,294,967,295.
+   * @default 100
+   */
+  readonly baseDelayMs?: number | undefined;
+
+  /**
+   * No backoff is longer. At least `baseDelayMs`.
+   * From 0 to 4,294,967,295.
+   * @default 20000
+   */
+  readonly maxDelayMs?: number | undefined;
+
+  /**
+   * Each further backoff is so many times as long; at most three decimals.
+   * From 1 to 1,000.
+   * @default 2
+   */
+  readonly multiplier?: number | undefined;
+
+  /**
+   * How a delay is drawn, so that callers do not come back in step.
+   * - `'none'`: Not at all: every host waits alike.
+   * - `'full'`: Anything from 0 to the backoff.
+   * - `'equal'`: Half of the backoff, and anything up to the other half.
+   * - `'decorrelated'`: Anything from `baseDelayMs` to three times the delay before, up to `maxDelayMs`.
+   * @default 'full'
+   */
+  readonly jitter?: 'none' | 'full' | 'equal' | 'decorrelated' | undefined;
+
+  /**
+   * From the beginning of the first attempt to the beginning of the last one at most. Null for no bound.
+   * From 1 to 4,294,967,295.
+   */
+  readonly deadlineMs?: number | null | undefined;
+
+  /**
+   * A server that asks for a longer wait (Retry-After) is not asked again.
+   * From 0 to 4,294,967,295.
+   * @default 60000
+   */
+  readonly maxRetryAfterMs?: number | undefined;
+
+  /** What all callers that share the state may add to the load. Null for no bound. */
+  readonly budget?: RetryBudgetConfig | null | undefined;
+}
+
+/** How many retries all callers that share a state may make: so many percent of the calls, and a minimum rate. */
+export interface RetryBudgetConfig {
+  /**
+   * So many retries for a hundred calls that are admitted, those that are made again included; at most two decimals.
+   * From 0 to 100.
+   * @default 20
+   */
+  readonly percent?: number | undefined;
+
+  /**
+   * How many retries may come at once.
+   * From 1 to 1,000,000.
+   * @default 10
+   */
+  readonly capacity?: number | undefined;
+
+  /**
+   * How many retries are allowed in `refillIntervalMs` however few calls there are.
+   * From 1 to 1,000,000.
+   * @default 1
+   */
+  readonly refillTokens?: number | undefined;
+
+  /**
+   * In how long `refillTokens` come back.
+   * From 1 to 4,294,967,295.
+   * @default 1000
+   */
+  readonly refillIntervalMs?: number | undefined;
+}
+
+/** When something runs that runs by itself: a heartbeat, a poll, a drain. */
+export interface ScheduleConfig {
+  /**
+   * From one run to the next.
+   * From 1 to 4,294,967,295.
+   */
+  readonly intervalMs: number;
+
+  /**
+   * No two runs begin within less, whatever asks for them.
+   * From 0 to 4,294,967,295.
+   * @default 0
+   */
+  readonly minSpacingMs?: number | undefined;
+
+  /** So many runs within a time are enough, whatever asks for them. Null for no bound. */
+  readonly flood?: FloodConfig | null | undefined;
+
+  /** How runs that fail come later. Null for not at all. */
+  readonly backoff?: ScheduleBackoffConfig | null | undefined;
+
+  /**
+   * Delays each run by up to so many percent of the interval; at most two decimals. The same for the same seed, key and run.
+   * From 0 to 99.99.
+   * @default 0
+   */
+  readonly jitterPercent?: number | undefined;
+}
+
+/** So many runs within a time are enough. */
+export interface FloodConfig {
+  /**
+   * So many runs.
+   * From 1 to 64.
+   */
+  readonly count: number;
+
+  /**
+   * Within how long.
+   * From 1 to 4,294,967,295.
+   */
+  readonly windowMs: number;
+}
+
+/** How runs that fail come later: after `afterFailures` in a row the next one waits `baseMs × multiplier`, after one more `multiplier` times as long, up to `maxMs`, and then for its slot. */
+export interface ScheduleBackoffConfig {
+  /**
+   * From so many failures in a row on.
+   * From 1 to 1,000,000.
+   * @default 1
+   */
+  readonly afterFailures?: number | undefined;
+
+  /**
+   * What is multiplied. At least `intervalMs`: a shorter one would never be felt. Default: `intervalMs`.
+   * From 1 to 4,294,967,295.
+   */
+  readonly baseMs?: number | undefined;
+
+  /**
+   * At most three decimals.
+   * From 1 to 1,000.
+   * @default 2
+   */
+  readonly multiplier?: number | undefined;
+
+  /**
+   * No wait is longer. At least `baseMs`. Default: the larger of 7,200,000 and 8 × `baseMs`.
+   * From 1 to 4,294,967,295.
+   */
+  readonly maxMs?: number | undefined;
+}
+
+/** How something that broke is mended: a ladder of steps, the gentle ones first. */
+export interface RecoveryConfig {
+  /** The steps, in the order in which they are climbed; no two share a name. */
+  readonly steps: readonly RecoveryStepConfig[];
+
+  /**
+   * Where a fault that may pass by itself begins: the name of a step. Default: the first step.
+   * 1 to 64 characters.
+   */
+  readonly transient?: string | undefined;
+
+  /**
+   * Where a fault begins for which new credentials are needed: the name of a step. Default: the first step.
+   * 1 to 64 characters.
+   */
+  readonly unauthenticated?: string | undefined;
+
+  /**
+   * Where it begins when the session is gone: the name of a step. Default: the first step.
+   * 1 to 64 characters.
+   */
+  readonly sessionLost?: string | undefined;
+
+  /**
+   * Where it begins when somebody else still has the session: the name of a step. Default: the first step.
+   * 1 to 64 characters.
+   */
+  readonly conflict?: string | undefined;
+
+  /**
+   * So long after a recovery without a new fault, all attempts are forgotten.
+   * From 1 to 4,294,967,295.
+   * @default 60000
+   */
+  readonly stableMs?: number | undefined;
+}
+
+/** One step of a ladder. */
+export interface RecoveryStepConfig {
+  /**
+   * What it does, for the host.
+   * 1 to 64 characters.
+   */
+  readonly name: string;
+
+  /**
+   * How often it is tried before the next step.
+   * From 1 to 32.
+   * @default 3
+   */
+  readonly maxAttempts?: number | undefined;
+
+  /**
+   * An attempt counts for so long. Null: until it was stable for `stableMs`.
+   * From 1 to 4,294,967,295.
+   */
+  readonly windowMs?: number | null | undefined;
+
+  /**
+   * The wait before the second attempt; there is none before the first.
+   * From 0 to 4,294,967,295.
+   * @default 1000
+   */
+  readonly baseDelayMs?: number | undefined;
+
+  /**
+   * Each further wait is so many times as long; at most three decimals.
+   * From 1 to 1,000.
+   * @default 2
+   */
+  readonly multiplier?: number | undefined;
+
+  /**
+   * No wait is longer. At least `baseDelayMs`.
+   * From 0 to 4,294,967,295.
+   * @default 60000
+   */
+  readonly maxDelayMs?: number | undefined;
+
+  /**
+   * Shortens each wait by up to so many percent; at most two decimals.
+   * From 0 to 100.
+   * @default 0
+   */
+  readonly jitterPercent?: number | undefined;
+
+  /**
+   * Who does it has so long; then another may.
+   * From 1 to 4,294,967,295.
+   * @default 30000
+   */
+  readonly leaseMs?: number | undefined;
+}
+
+/** What makes something unwell beside its gates and its recovery. */
+export interface HealthConfig {
+  /**
+   * It is not ready when nothing worked for so long. Null for not by this.
+   * From 1 to 4,294,967,295.
+   */
+  readonly maxSuccessAgeMs?: number | null | undefined;
+
+  /** It is not ready when its circuit opened so often. Null for not by this. */
+  readonly flapping?: FlappingConfig | null | undefined;
+}
+
+/** So many openings of the circuit within a time are flapping: it closes, and does not stay closed. */
+export interface FlappingConfig {
+  /**
+   * So many openings.
+   * From 2 to 32.
+   */
+  readonly openings: number;
+
+  /**
+   * Within how long.
+   * From 1 to 4,294,967,295.
+   */
+  readonly windowMs: number;
 }
 
 /** What a policy says otherwise about statuses ("429"), classes of statuses ("5xx") and network errors ("timeout") than the default table. */

@@ -144,8 +144,10 @@ pub use classify::{Classified, Reply};
 pub use config::policy_schema;
 pub use config::{
     BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, ClassifyConfig, ClassifyRule,
-    FailuresInWindowConfig, Initial, LateFailure, LateSuccess, LimitConfig, Multiplier, NetworkError, On, OnStoreError,
-    Percent, PolicyConfig, PolicyMode, Retry, RetryAfterHeader, TimeWindow, WindowConfig,
+    FailuresInWindowConfig, FlappingConfig, FloodConfig, HealthConfig, Initial, Jitter, LateFailure, LateSuccess,
+    LimitConfig, Multiplier, NetworkError, On, OnStoreError, Percent, PolicyConfig, PolicyMode, RecoveryConfig,
+    RecoveryStepConfig, Retry, RetryAfterHeader, RetryBudgetConfig, RetryConfig, ScheduleBackoffConfig, ScheduleConfig,
+    TimeWindow, WindowConfig,
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};

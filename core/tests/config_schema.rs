@@ -86,5 +86,5 @@ fn every_field_says_what_it_means_and_what_it_is_by_default() {
             fields += 1;
         }
     }
-    assert_eq!(fields, 12 + 21 + 2 + 1 + 2 + 7 + 2 + 3 + 4);
+    assert_eq!(fields, 16 + 21 + 2 + 1 + 2 + 7 + 2 + 3 + 4 + (8 + 4) + (5 + 2 + 4) + (6 + 8) + (2 + 2));
 }

@@ -36,7 +36,22 @@ pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigEr
         let max_block_ms = config.block.as_ref().map(|block| block.max_block_ms);
         classify.check_block(max_block_ms).map_err(|e| e.within("classify"))?;
     }
+    complete_parts(&mut config)?;
     Ok(config)
+}
+
+/// What stands beside the gates.
+fn complete_parts(config: &mut PolicyConfig) -> Result<(), ConfigError> {
+    if let Some(retry) = &config.retry {
+        retry.complete().map_err(|e| e.within("retry"))?;
+    }
+    if let Some(schedule) = &mut config.schedule {
+        schedule.complete().map_err(|e| e.within("schedule"))?;
+    }
+    if let Some(recovery) = &mut config.recovery {
+        recovery.complete().map_err(|e| e.within("recovery"))?;
+    }
+    Ok(())
 }
 
 fn complete_circuit(circuit: &mut CircuitConfig) -> Result<(), ConfigError> {

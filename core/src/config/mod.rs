@@ -1,6 +1,6 @@
 //! Configurations: one table of parameters, checked once, compiled to the form in which the engine decides.
 //!
-//! - `parts` is the table (`window`, `classify` and `words` belong to it), `table` what it expands to, `values` and `decimal` the
+//! - `parts` is the table (`window`, `classify`, `words` and one file for each of `retry`, `schedule`, `recovery` and `health` belong to it), `table` what it expands to, `values` and `decimal` the
 //!   types that stand in it, `walk` what goes through it: the check of the ranges, the reader and the writer of JSON.
 //! - `check` holds what one field says about another, and fills in the defaults that depend on other fields.
 //! - `compile` makes the engine's rules and the fingerprint, `share` the part of a policy that one host may use alone.
@@ -12,7 +12,11 @@ mod compile;
 mod decimal;
 mod fault;
 mod fingerprint;
+mod health;
 mod parts;
+mod recovery;
+mod retry;
+mod schedule;
 #[cfg(feature = "serde")]
 mod schema;
 mod share;
@@ -28,7 +32,11 @@ pub use decimal::{Multiplier, Percent};
 pub(crate) use decimal::{parse_scaled, parted};
 #[cfg(feature = "serde")]
 pub(crate) use fault::{Quoted, listed};
+pub use health::{FlappingConfig, HealthConfig};
 pub use parts::{BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig};
+pub use recovery::{RecoveryConfig, RecoveryStepConfig};
+pub use retry::{Jitter, RetryBudgetConfig, RetryConfig};
+pub use schedule::{FloodConfig, ScheduleBackoffConfig, ScheduleConfig};
 #[cfg(feature = "serde")]
 pub use schema::policy_schema;
 pub use window::{CallWindow, TimeWindow, WindowConfig};

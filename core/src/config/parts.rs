@@ -6,6 +6,10 @@ use alloc::vec::Vec;
 
 use crate::config::classify::ClassifyConfig;
 use crate::config::decimal::{Multiplier, Percent};
+use crate::config::health::HealthConfig;
+use crate::config::recovery::RecoveryConfig;
+use crate::config::retry::RetryConfig;
+use crate::config::schedule::ScheduleConfig;
 use crate::config::table::{
     Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
 };
@@ -51,6 +55,14 @@ config! {
             block: maybe(BlockConfig), None, e.g. BlockConfig::new();
             /// How many calls may run at once. Null for no bound.
             bulkhead: maybe(BulkheadConfig), None, e.g. BulkheadConfig::new(10);
+            /// When a call that failed is made again. Null for never.
+            retry: maybe(RetryConfig), None, e.g. RetryConfig::new();
+            /// When it runs by itself. Null for not by itself.
+            schedule: maybe(ScheduleConfig), None, e.g. ScheduleConfig::new(60_000);
+            /// How it is mended when it broke. Null for not at all.
+            recovery: maybe(RecoveryConfig), None, e.g. RecoveryConfig::new(vec![RecoveryStepConfig::new("restart")]);
+            /// What makes it unwell beside its gates. Null for nothing else.
+            health: maybe(HealthConfig), None, e.g. HealthConfig::new();
             /// What statuses and network errors mean, where that is otherwise than in the default table.
             classify: derived(ClassifyConfig), "the default table", e.g. ClassifyConfig::new();
             /// How long a call may run before its host aborts it; the engine itself ends none. Null for as long as it likes.

@@ -6,9 +6,13 @@ use alloc::vec::Vec;
 
 use crate::config::classify::{self, ClassifyRule};
 use crate::config::decimal::decimal;
+use crate::config::health::{FlappingConfig, HealthConfig};
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
+use crate::config::recovery::{RecoveryConfig, RecoveryStepConfig};
+use crate::config::retry::{RetryBudgetConfig, RetryConfig};
+use crate::config::schedule::{FloodConfig, ScheduleBackoffConfig, ScheduleConfig};
 use crate::config::table::{Kind, Meaning, Named, Place, Row, Shape};
 use crate::config::window::{self, CallWindow, TimeWindow};
 use crate::json::{Fields, Json};
@@ -32,6 +36,15 @@ pub fn policy_schema() -> String {
         named::<LimitConfig>(),
         named::<BlockConfig>(),
         named::<BulkheadConfig>(),
+        named::<RetryConfig>(),
+        named::<RetryBudgetConfig>(),
+        named::<ScheduleConfig>(),
+        named::<FloodConfig>(),
+        named::<ScheduleBackoffConfig>(),
+        named::<RecoveryConfig>(),
+        named::<RecoveryStepConfig>(),
+        named::<HealthConfig>(),
+        named::<FlappingConfig>(),
         classify::definition(),
         named::<ClassifyRule>(),
     ];

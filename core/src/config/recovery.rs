@@ -1,0 +1,134 @@
+//! The parameters of recovery: a ladder of steps, each bounded.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::config::decimal::{Multiplier, Percent};
+use crate::config::fault::{Quoted, listed};
+use crate::config::table::{
+    Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
+};
+#[cfg(feature = "serde")]
+use crate::config::table::{Meaning, default_words, meaning};
+use crate::error::ConfigError;
+
+config! {
+    /// How something that broke is mended: a ladder of steps, the gentle ones first.
+    ///
+    /// Each class of faults begins at a step of its own, and climbs when a step's attempts are spent. Behind the last step
+    /// it is given up. Supervising a process is a ladder of one step: with `max_attempts: 5` and a `window_ms` it is
+    /// restarted at most five times within it.
+    ///
+    /// ```
+    /// use stanchion::{Policy, RecoveryConfig, RecoveryStepConfig};
+    ///
+    /// let ladder = RecoveryConfig::new(vec![
+    ///     RecoveryStepConfig::new("retry").max_attempts(5),
+    ///     RecoveryStepConfig::new("refresh").max_attempts(2),
+    ///     RecoveryStepConfig::new("recreate"),
+    /// ])
+    /// .unauthenticated("refresh")
+    /// .session_lost("recreate");
+    /// assert!(Policy::builder("listener").recovery(ladder).build().is_ok());
+    /// ```
+    pub struct RecoveryConfig {
+        /// assert_eq!((config.steps.len(), config.stable_ms), (1, 60_000));
+        new(vec![RecoveryStepConfig::new("restart")]);
+        required {
+            /// The steps, in the order in which they are climbed; no two share a name.
+            steps: RecoverySteps in 1..=8;
+        }
+        optional {
+            /// Where a fault that may pass by itself begins: the name of a step.
+            transient: derived(String) in 1..=64, "the first step", e.g. "restart" => "restart".to_string();
+            /// Where a fault begins for which new credentials are needed: the name of a step.
+            unauthenticated: derived(String) in 1..=64, "the first step", e.g. "restart" => "restart".to_string();
+            /// Where it begins when the session is gone: the name of a step.
+            session_lost: derived(String) in 1..=64, "the first step", e.g. "restart" => "restart".to_string();
+            /// Where it begins when somebody else still has the session: the name of a step.
+            conflict: derived(String) in 1..=64, "the first step", e.g. "restart" => "restart".to_string();
+            /// So long after a recovery without a new fault, all attempts are forgotten.
+            stable_ms: plain(u32) in 1..=4_294_967_295, 60_000, e.g. 600_000;
+        }
+    }
+}
+
+/// The steps of a ladder.
+pub(crate) type RecoverySteps = Vec<RecoveryStepConfig>;
+
+config! {
+    /// One step of a ladder.
+    ///
+    /// ```
+    /// use stanchion::{Policy, RecoveryConfig, RecoveryStepConfig};
+    ///
+    /// let restart = RecoveryStepConfig::new("restart").max_attempts(5).window_ms(3_600_000);
+    /// assert!(Policy::builder("worker").recovery(RecoveryConfig::new(vec![restart])).build().is_ok());
+    /// ```
+    pub struct RecoveryStepConfig {
+        /// assert_eq!((config.max_attempts, config.base_delay_ms, config.lease_ms), (3, 1_000, 30_000));
+        new("refresh");
+        required {
+            /// What it does, for the host.
+            name: String in 1..=64;
+        }
+        optional {
+            /// How often it is tried before the next step.
+            max_attempts: plain(u32) in 1..=32, 3, e.g. 5;
+            /// An attempt counts for so long. Null: until it was stable for `stable_ms`.
+            window_ms: maybe(u32) in 1..=4_294_967_295, None, e.g. 3_600_000;
+            /// The wait before the second attempt; there is none before the first.
+            base_delay_ms: plain(u32) in 0..=4_294_967_295, 1_000, e.g. 5_000;
+            /// Each further wait is so many times as long; at most three decimals.
+            multiplier: plain(Multiplier) in 1_000..=1_000_000, Multiplier::from_thousandths(2_000),
+                e.g. 3 => Multiplier::from(3);
+            /// No wait is longer. At least `base_delay_ms`.
+            max_delay_ms: plain(u32) in 0..=4_294_967_295, 60_000, e.g. 300_000;
+            /// Shortens each wait by up to so many percent; at most two decimals.
+            jitter_percent: plain(Percent) in 0..=10_000, Percent::from_basis_points(0), e.g. 10 => Percent::from(10);
+            /// Who does it has so long; then another may.
+            lease_ms: plain(u32) in 1..=4_294_967_295, 30_000, e.g. 120_000;
+        }
+    }
+}
+
+impl RecoveryConfig {
+    pub(crate) fn complete(&mut self) -> Result<(), ConfigError> {
+        for (i, step) in self.steps.iter().enumerate() {
+            let is_taken = self.steps.iter().take(i).any(|earlier| earlier.name == step.name);
+            let checked = if is_taken {
+                Err(ConfigError::new("name", &Quoted(&step.name), "a name that no other step has"))
+            } else {
+                step.complete()
+            };
+            checked.map_err(|e| e.at(i).within("steps"))?;
+        }
+        let names: Vec<String> = self.steps.iter().map(|step| step.name.clone()).collect();
+        let Some(first) = names.first() else { return Ok(()) };
+        for (field, begins_at) in [
+            ("transient", &mut self.transient),
+            ("unauthenticated", &mut self.unauthenticated),
+            ("session_lost", &mut self.session_lost),
+            ("conflict", &mut self.conflict),
+        ] {
+            let name = begins_at.get_or_insert_with(|| first.clone());
+            if !names.contains(name) {
+                let allowed = listed(names.iter().map(|name| format!("{}", Quoted(name))));
+                return Err(ConfigError::new(field, &Quoted(name), &format!("the name of a step: {allowed}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RecoveryStepConfig {
+    fn complete(&self) -> Result<(), ConfigError> {
+        if self.max_delay_ms >= self.base_delay_ms {
+            return Ok(());
+        }
+        let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
+        Err(ConfigError::new("max_delay_ms", &self.max_delay_ms, &allowed))
+    }
+}

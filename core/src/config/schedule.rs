@@ -1,0 +1,132 @@
+//! The parameters of a schedule: when something runs that runs by itself.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::config::decimal::{Multiplier, Percent};
+use crate::config::table::{
+    Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
+};
+#[cfg(feature = "serde")]
+use crate::config::table::{Meaning, default_words, meaning};
+use crate::error::ConfigError;
+
+config! {
+    /// When something runs that runs by itself: a heartbeat, a poll, a drain.
+    ///
+    /// ```
+    /// use stanchion::{FloodConfig, Policy, ScheduleBackoffConfig, ScheduleConfig};
+    ///
+    /// let heartbeat = ScheduleConfig::new(1_800_000)
+    ///     .min_spacing_ms(30_000)
+    ///     .flood(FloodConfig::new(5, 60_000))
+    ///     .backoff(ScheduleBackoffConfig::new().after_failures(5));
+    /// assert!(Policy::builder("p").schedule(heartbeat).build().is_ok());
+    /// ```
+    pub struct ScheduleConfig {
+        /// assert_eq!((config.interval_ms, config.min_spacing_ms), (60_000, 0));
+        new(60_000);
+        required {
+            /// From one run to the next.
+            interval_ms: u32 in 1..=4_294_967_295;
+        }
+        optional {
+            /// No two runs begin within less, whatever asks for them.
+            min_spacing_ms: plain(u32) in 0..=4_294_967_295, 0, e.g. 30_000;
+            /// So many runs within a time are enough, whatever asks for them. Null for no bound.
+            flood: maybe(FloodConfig), None, e.g. FloodConfig::new(5, 60_000);
+            /// How runs that fail come later. Null for not at all.
+            backoff: maybe(ScheduleBackoffConfig), None, e.g. ScheduleBackoffConfig::new();
+            /// Delays each run by up to so many percent of the interval; at most two decimals. The same for the same seed, key
+            /// and run.
+            jitter_percent: plain(Percent) in 0..=9_999, Percent::from_basis_points(0), e.g. 10 => Percent::from(10);
+        }
+    }
+}
+
+config! {
+    /// So many runs within a time are enough.
+    ///
+    /// ```
+    /// use stanchion::{FloodConfig, ScheduleConfig};
+    ///
+    /// let heartbeat = ScheduleConfig::new(60_000).flood(FloodConfig::new(5, 60_000));
+    /// assert_eq!(heartbeat.flood.unwrap().count, 5);
+    /// ```
+    pub struct FloodConfig {
+        /// assert_eq!((config.count, config.window_ms), (5, 60_000));
+        new(5, 60_000);
+        required {
+            /// So many runs.
+            count: u32 in 1..=64;
+            /// Within how long.
+            window_ms: u32 in 1..=4_294_967_295;
+        }
+        optional {}
+    }
+}
+
+config! {
+    /// How runs that fail come later: after `after_failures` in a row the next one waits `base_ms × multiplier`, after one
+    /// more `multiplier` times as long, up to `max_ms`, and then for its slot.
+    ///
+    /// ```
+    /// use stanchion::{Policy, ScheduleBackoffConfig, ScheduleConfig};
+    ///
+    /// let backoff = ScheduleBackoffConfig::new().after_failures(5).max_ms(7_200_000);
+    /// let policy = Policy::builder("p").schedule(ScheduleConfig::new(1_800_000).backoff(backoff)).build().unwrap();
+    /// let backoff = policy.config().schedule.as_ref().unwrap().backoff.as_ref().unwrap();
+    /// assert_eq!(backoff.base_ms, Some(1_800_000), "the interval");
+    /// ```
+    pub struct ScheduleBackoffConfig {
+        /// assert_eq!(config.after_failures, 1);
+        new();
+        required {}
+        optional {
+            /// From so many failures in a row on.
+            after_failures: plain(u32) in 1..=1_000_000, 1, e.g. 5;
+            /// What is multiplied. At least `interval_ms`: a shorter one would never be felt.
+            base_ms: derived(u32) in 1..=4_294_967_295, "`interval_ms`", e.g. 3_600_000;
+            /// At most three decimals.
+            multiplier: plain(Multiplier) in 1_000..=1_000_000, Multiplier::from_thousandths(2_000),
+                e.g. 3 => Multiplier::from(3);
+            /// No wait is longer. At least `base_ms`.
+            max_ms: derived(u32) in 1..=4_294_967_295, "the larger of 7,200,000 and 8 × `base_ms`", e.g. 7_200_000;
+        }
+    }
+}
+
+/// The defaults.
+impl Default for ScheduleBackoffConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ScheduleConfig {
+    pub(crate) fn complete(&mut self) -> Result<(), ConfigError> {
+        match &mut self.backoff {
+            Some(backoff) => backoff.complete(self.interval_ms).map_err(|e| e.within("backoff")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ScheduleBackoffConfig {
+    fn complete(&mut self, interval_ms: u32) -> Result<(), ConfigError> {
+        let base_ms = self.base_ms.unwrap_or(interval_ms);
+        if base_ms < interval_ms {
+            let allowed = format!("at least `interval_ms`, which is {interval_ms}");
+            return Err(ConfigError::new("base_ms", &base_ms, &allowed));
+        }
+        let max_ms = self.max_ms.unwrap_or_else(|| base_ms.saturating_mul(8).max(7_200_000));
+        if max_ms < base_ms {
+            let allowed = format!("at least `base_ms`, which is {base_ms}");
+            return Err(ConfigError::new("max_ms", &max_ms, &allowed));
+        }
+        self.base_ms = Some(base_ms);
+        self.max_ms = Some(max_ms);
+        Ok(())
+    }
+}
