@@ -33,6 +33,9 @@ type Config struct {
 	// What makes it unwell beside its gates. Nil for nothing else.
 	Health *HealthConfig `json:"health,omitempty"`
 
+	// Where what could not be sent waits. Nil for nowhere.
+	Spool *SpoolConfig `json:"spool,omitempty"`
+
 	// What statuses and network errors mean, where that is otherwise than in the default table. Default: the
 	// default table.
 	Classify ClassifyConfig `json:"classify,omitempty"`
@@ -349,6 +352,63 @@ type FlappingConfig struct {
 	WindowMS uint32 `json:"window_ms"`
 }
 
+// SpoolConfig: where what could not be sent waits: how much of it, for how long, and how it goes out again.
+type SpoolConfig struct {
+	// How many items it holds, dead letters included. Default: 100000.
+	MaxItems *uint32 `json:"max_items,omitempty"`
+
+	// How many bytes the payloads of all items may have together, dead letters included. Default: 268435456.
+	MaxBytes *uint64 `json:"max_bytes,omitempty"`
+
+	// How many bytes one payload may have. At most `max_bytes`. Default: the smaller of `max_bytes` and 16,777,216.
+	MaxItemBytes *uint32 `json:"max_item_bytes,omitempty"`
+
+	// An item that was tried so often in vain becomes a dead letter. Null for no bound. Default: 100.
+	MaxAttempts *OrNull[uint32] `json:"max_attempts,omitempty"`
+
+	// An item that is still there after so long becomes a dead letter when its turn comes. Nil for no bound.
+	MaxAgeMS *uint32 `json:"max_age_ms,omitempty"`
+
+	// Who delivers an item has so long, or renews; then another may. Default: 30000.
+	LeaseMS *uint32 `json:"lease_ms,omitempty"`
+
+	// The wait after the first attempt in vain. Default: 1000.
+	BaseDelayMS *uint32 `json:"base_delay_ms,omitempty"`
+
+	// Each further wait is so many times as long; at most three decimals. Default: 2.
+	Multiplier *float64 `json:"multiplier,omitempty"`
+
+	// No item that came back waits longer, whatever a server asks for. At least `base_delay_ms`. Default: the
+	// larger of `base_delay_ms` and 300,000.
+	MaxDelayMS *uint32 `json:"max_delay_ms,omitempty"`
+
+	// What an item that came back does to those behind it. Default: loose.
+	Order *Order `json:"order,omitempty"`
+
+	// How fast items go out. Nil for as fast as they can.
+	Pace *PaceConfig `json:"pace,omitempty"`
+
+	// The id of an item that was acknowledged is known for so long, and the same id is not taken again. Nil for not
+	// at all: then only an item that is still there makes another of its id a duplicate.
+	DedupeWindowMS *uint32 `json:"dedupe_window_ms,omitempty"`
+
+	// How many such ids are known at most; then the oldest goes. Default: 10000.
+	DedupeCapacity *uint32 `json:"dedupe_capacity,omitempty"`
+}
+
+// PaceConfig: how fast items go out: so many in a time, evenly spaced, so that what has just come back is not
+// run down at once.
+type PaceConfig struct {
+	// So many items.
+	Items uint32 `json:"items"`
+
+	// In how long.
+	IntervalMS uint32 `json:"interval_ms"`
+
+	// For so long after the circuit closed again, which the host tells. Nil for always.
+	ForMS *uint32 `json:"for_ms,omitempty"`
+}
+
 // ClassifyConfig: what a policy says otherwise about statuses ("429"), classes of statuses ("5xx") and network
 // errors ("timeout") than the default table.
 type ClassifyConfig map[string]ClassifyRule
@@ -454,6 +514,18 @@ const (
 
 	// JitterDecorrelated: anything from `base_delay_ms` to three times the delay before, up to `max_delay_ms`.
 	JitterDecorrelated Jitter = "decorrelated"
+)
+
+// Order: what an item that came back does to those behind it.
+type Order string
+
+const (
+	// OrderLoose: those behind it go on meanwhile, and several workers may deliver at once.
+	OrderLoose Order = "loose"
+
+	// OrderStrict: those behind it wait until it was delivered or became a dead letter, and one is delivered at a
+	// time.
+	OrderStrict Order = "strict"
 )
 
 // RetryAfter: what its Retry-After header does. Only statuses have one.

@@ -35,6 +35,9 @@ export interface PolicyConfig {
   /** What makes it unwell beside its gates. Null for nothing else. */
   readonly health?: HealthConfig | null | undefined;
 
+  /** Where what could not be sent waits. Null for nowhere. */
+  readonly spool?: SpoolConfig | null | undefined;
+
   /** What statuses and network errors mean, where that is otherwise than in the default table. Default: the default table. */
   readonly classify?: ClassifyConfig | undefined;
 
@@ -627,6 +630,114 @@ export interface FlappingConfig {
    * From 1 to 4,294,967,295.
    */
   readonly windowMs: number;
+}
+
+/** Where what could not be sent waits: how much of it, for how long, and how it goes out again. */
+export interface SpoolConfig {
+  /**
+   * How many items it holds, dead letters included.
+   * From 1 to 1,000,000.
+   * @default 100000
+   */
+  readonly maxItems?: number | undefined;
+
+  /**
+   * How many bytes the payloads of all items may have together, dead letters included.
+   * From 1 to 9,007,199,254,740,991.
+   * @default 268435456
+   */
+  readonly maxBytes?: number | undefined;
+
+  /**
+   * How many bytes one payload may have. At most `maxBytes`. Default: the smaller of `maxBytes` and 16,777,216.
+   * From 1 to 1,073,741,824.
+   */
+  readonly maxItemBytes?: number | undefined;
+
+  /**
+   * An item that was tried so often in vain becomes a dead letter. Null for no bound.
+   * From 1 to 1,000,000.
+   * @default 100
+   */
+  readonly maxAttempts?: number | null | undefined;
+
+  /**
+   * An item that is still there after so long becomes a dead letter when its turn comes. Null for no bound.
+   * From 1 to 4,294,967,295.
+   */
+  readonly maxAgeMs?: number | null | undefined;
+
+  /**
+   * Who delivers an item has so long, or renews; then another may.
+   * From 1 to 4,294,967,295.
+   * @default 30000
+   */
+  readonly leaseMs?: number | undefined;
+
+  /**
+   * The wait after the first attempt in vain.
+   * From 0 to 4,294,967,295.
+   * @default 1000
+   */
+  readonly baseDelayMs?: number | undefined;
+
+  /**
+   * Each further wait is so many times as long; at most three decimals.
+   * From 1 to 1,000.
+   * @default 2
+   */
+  readonly multiplier?: number | undefined;
+
+  /**
+   * No item that came back waits longer, whatever a server asks for. At least `baseDelayMs`. Default: the larger of `baseDelayMs` and 300,000.
+   * From 0 to 4,294,967,295.
+   */
+  readonly maxDelayMs?: number | undefined;
+
+  /**
+   * What an item that came back does to those behind it.
+   * - `'loose'`: Those behind it go on meanwhile, and several workers may deliver at once.
+   * - `'strict'`: Those behind it wait until it was delivered or became a dead letter, and one is delivered at a time.
+   * @default 'loose'
+   */
+  readonly order?: 'loose' | 'strict' | undefined;
+
+  /** How fast items go out. Null for as fast as they can. */
+  readonly pace?: PaceConfig | null | undefined;
+
+  /**
+   * The id of an item that was acknowledged is known for so long, and the same id is not taken again. Null for not at all: then only an item that is still there makes another of its id a duplicate.
+   * From 1 to 4,294,967,295.
+   */
+  readonly dedupeWindowMs?: number | null | undefined;
+
+  /**
+   * How many such ids are known at most; then the oldest goes.
+   * From 1 to 1,000,000.
+   * @default 10000
+   */
+  readonly dedupeCapacity?: number | undefined;
+}
+
+/** How fast items go out: so many in a time, evenly spaced, so that what has just come back is not run down at once. */
+export interface PaceConfig {
+  /**
+   * So many items.
+   * From 1 to 1,000,000.
+   */
+  readonly items: number;
+
+  /**
+   * In how long.
+   * From 1 to 4,294,967,295.
+   */
+  readonly intervalMs: number;
+
+  /**
+   * For so long after the circuit closed again, which the host tells. Null for always.
+   * From 1 to 4,294,967,295.
+   */
+  readonly forMs?: number | null | undefined;
 }
 
 /** What a policy says otherwise about statuses ("429"), classes of statuses ("5xx") and network errors ("timeout") than the default table. */

@@ -145,9 +145,9 @@ pub use config::policy_schema;
 pub use config::{
     BlockConfig, BulkheadConfig, CallWindow, Charge, CircuitConfig, ClassifyConfig, ClassifyRule,
     FailuresInWindowConfig, FlappingConfig, FloodConfig, HealthConfig, Initial, Jitter, LateFailure, LateSuccess,
-    LimitConfig, Multiplier, NetworkError, On, OnStoreError, Percent, PolicyConfig, PolicyMode, RecoveryConfig,
-    RecoveryStepConfig, Retry, RetryAfterHeader, RetryBudgetConfig, RetryConfig, ScheduleBackoffConfig, ScheduleConfig,
-    TimeWindow, WindowConfig,
+    LimitConfig, Multiplier, NetworkError, On, OnStoreError, PaceConfig, Percent, PolicyConfig, PolicyMode,
+    RecoveryConfig, RecoveryStepConfig, Retry, RetryAfterHeader, RetryBudgetConfig, RetryConfig, ScheduleBackoffConfig,
+    ScheduleConfig, SpoolConfig, SpoolOrder, TimeWindow, WindowConfig,
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};

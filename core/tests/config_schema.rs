@@ -6,12 +6,13 @@
 use serde_json::Value;
 
 const COMMITTED: &str = include_str!("../schema/policy.schema.json");
-const VECTORS: [&str; 5] = [
+const VECTORS: [&str; 6] = [
     include_str!("../vectors/config/classify.json"),
     include_str!("../vectors/config/bounds.json"),
     include_str!("../vectors/config/types.json"),
     include_str!("../vectors/config/defaults.json"),
     include_str!("../vectors/config/refusals.json"),
+    include_str!("../vectors/config/spool.json"),
 ];
 
 #[test]
@@ -86,5 +87,5 @@ fn every_field_says_what_it_means_and_what_it_is_by_default() {
             fields += 1;
         }
     }
-    assert_eq!(fields, 16 + 21 + 2 + 1 + 2 + 7 + 2 + 3 + 4 + (8 + 4) + (5 + 2 + 4) + (6 + 8) + (2 + 2));
+    assert_eq!(fields, 17 + 21 + 2 + 1 + 2 + 7 + 2 + 3 + 4 + (8 + 4) + (5 + 2 + 4) + (6 + 8) + (2 + 2) + (13 + 3));
 }

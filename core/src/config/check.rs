@@ -51,6 +51,17 @@ fn complete_parts(config: &mut PolicyConfig) -> Result<(), ConfigError> {
     if let Some(recovery) = &mut config.recovery {
         recovery.complete().map_err(|e| e.within("recovery"))?;
     }
+    complete_spool(config)
+}
+
+fn complete_spool(config: &mut PolicyConfig) -> Result<(), ConfigError> {
+    let timeout_ms = config.call_timeout_ms;
+    if let Some(spool) = &mut config.spool {
+        spool
+            .complete()
+            .and_then(|()| lease(spool.lease_ms, timeout_ms).map_err(|e| e.within("lease_ms")))
+            .map_err(|e| e.within("spool"))?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Configurations: one table of parameters, checked once, compiled to the form in which the engine decides.
 //!
-//! - `parts` is the table (`window`, `classify`, `words` and one file for each of `retry`, `schedule`, `recovery` and `health` belong to it), `table` what it expands to, `values` and `decimal` the
-//!   types that stand in it, `walk` what goes through it: the check of the ranges, the reader and the writer of JSON.
+//! - `parts` is the table (`window`, `classify`, `words` and one file for each of `retry`, `schedule`,
+//!   `recovery`, `health` and `spool` belong to it), `table` what it expands to, `values` and `decimal` the types that stand
+//!   in it, `walk` what goes through it: the check of the ranges, the reader and the writer of JSON.
 //! - `check` holds what one field says about another, and fills in the defaults that depend on other fields.
 //! - `compile` makes the engine's rules and the fingerprint, `share` the part of a policy that one host may use alone.
 //! - `schema` is the JSON Schema, `fault` the path in an error.
@@ -20,6 +21,7 @@ mod schedule;
 #[cfg(feature = "serde")]
 mod schema;
 mod share;
+mod spool;
 mod table;
 mod values;
 mod walk;
@@ -39,5 +41,6 @@ pub use retry::{Jitter, RetryBudgetConfig, RetryConfig};
 pub use schedule::{FloodConfig, ScheduleBackoffConfig, ScheduleConfig};
 #[cfg(feature = "serde")]
 pub use schema::policy_schema;
+pub use spool::{PaceConfig, SpoolConfig, SpoolOrder};
 pub use window::{CallWindow, TimeWindow, WindowConfig};
 pub use words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};

@@ -10,6 +10,7 @@ use crate::config::health::HealthConfig;
 use crate::config::recovery::RecoveryConfig;
 use crate::config::retry::RetryConfig;
 use crate::config::schedule::ScheduleConfig;
+use crate::config::spool::SpoolConfig;
 use crate::config::table::{
     Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
 };
@@ -63,6 +64,8 @@ config! {
             recovery: maybe(RecoveryConfig), None, e.g. RecoveryConfig::new(vec![RecoveryStepConfig::new("restart")]);
             /// What makes it unwell beside its gates. Null for nothing else.
             health: maybe(HealthConfig), None, e.g. HealthConfig::new();
+            /// Where what could not be sent waits. Null for nowhere.
+            spool: maybe(SpoolConfig), None, e.g. SpoolConfig::new();
             /// What statuses and network errors mean, where that is otherwise than in the default table.
             classify: derived(ClassifyConfig), "the default table", e.g. ClassifyConfig::new();
             /// How long a call may run before its host aborts it; the engine itself ends none. Null for as long as it likes.

@@ -13,6 +13,7 @@ use crate::config::parts::{
 use crate::config::recovery::{RecoveryConfig, RecoveryStepConfig};
 use crate::config::retry::{RetryBudgetConfig, RetryConfig};
 use crate::config::schedule::{FloodConfig, ScheduleBackoffConfig, ScheduleConfig};
+use crate::config::spool::{PaceConfig, SpoolConfig};
 use crate::config::table::{Kind, Meaning, Named, Place, Row, Shape};
 use crate::config::window::{self, CallWindow, TimeWindow};
 use crate::json::{Fields, Json};
@@ -45,6 +46,8 @@ pub fn policy_schema() -> String {
         named::<RecoveryStepConfig>(),
         named::<HealthConfig>(),
         named::<FlappingConfig>(),
+        named::<SpoolConfig>(),
+        named::<PaceConfig>(),
         classify::definition(),
         named::<ClassifyRule>(),
     ];
