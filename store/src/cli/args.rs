@@ -1,7 +1,8 @@
-//! The arguments, their help and the exit codes.
+//! The commands as data: what each takes, how it is asked for, and the page that says so.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use lexopt::prelude::{Long, Short, Value};
 
@@ -16,190 +17,268 @@ pub(crate) const USAGE: u8 = 2;
 /// A file could not be read or written.
 pub(crate) const CANNOT_READ: u8 = 3;
 
+/// A command: one row of the list, one page of help, one function.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// One word, or two: `force open`.
+    pub(crate) name: &'static str,
+    /// What stands behind it; a word in brackets may be left out.
+    pub(crate) words: &'static [&'static str],
+    /// Options that it needs.
+    pub(crate) must: &'static [&'static Flag],
+    /// Options that it takes.
+    pub(crate) may: &'static [&'static Flag],
+    /// What it does, for the list of all.
+    pub(crate) line: &'static str,
+    /// What it does, for its own page.
+    pub(crate) text: &'static str,
+    /// Does it, and says with which exit code.
+    pub(crate) run: fn(&Args) -> Result<u8, Failure>,
+}
+
+/// An option.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    /// With its two dashes.
+    pub(crate) name: &'static str,
+    /// What its value is called, where it takes one.
+    pub(crate) value: Option<&'static str>,
+    /// What it does; lines after the first are set below it.
+    pub(crate) says: &'static str,
+}
+
+pub(crate) const JSON: Flag = Flag { name: "--json", value: None, says: "prints JSON for programs" };
+pub(crate) const POLICY: Flag =
+    Flag { name: "--policy", value: Some("POLICY.json"), says: "the policy that uses the key" };
+pub(crate) const OUTPUT: Flag = Flag { name: "--output", value: Some("NEW"), says: "where the new file goes" };
+pub(crate) const ANY_OWNER: Flag =
+    Flag { name: "--any-owner", value: None, says: "accepts a file that belongs to another user" };
+
+/// What was given to a command.
+#[derive(Debug)]
+pub(crate) struct Args {
+    command: &'static Command,
+    words: Vec<OsString>,
+    options: Vec<(&'static str, OsString)>,
+}
+
+impl Args {
+    /// Does what was asked for.
+    pub(crate) fn run(&self) -> Result<u8, Failure> {
+        (self.command.run)(self)
+    }
+
+    /// The word at that place, where it was given.
+    pub(crate) fn word(&self, at: usize) -> Option<&OsStr> {
+        self.words.get(at).map(OsString::as_os_str)
+    }
+
+    /// The word at that place as a path. `parse` saw to it that there is one.
+    pub(crate) fn path(&self, at: usize) -> &Path {
+        Path::new(self.word(at).unwrap_or_default())
+    }
+
+    /// The word at that place as text.
+    pub(crate) fn text(&self, at: usize) -> Result<&str, Failure> {
+        let word = self.word(at).unwrap_or_default();
+        word.to_str().ok_or_else(|| self.usage(&format!("{} is not UTF-8", self.command.words[at])))
+    }
+
+    /// Whether the option was given.
+    pub(crate) fn has(&self, flag: &Flag) -> bool {
+        self.value(flag).is_some()
+    }
+
+    /// The value of an option, where it was given.
+    pub(crate) fn value(&self, flag: &Flag) -> Option<&OsStr> {
+        self.options.iter().find(|(name, _)| *name == flag.name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The value of an option as a path.
+    pub(crate) fn path_of(&self, flag: &Flag) -> Option<PathBuf> {
+        self.value(flag).map(PathBuf::from)
+    }
+
+    /// That something about the arguments is wrong.
+    pub(crate) fn usage(&self, what: &str) -> Failure {
+        usage(what, self.command.name)
+    }
+}
+
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Help(&'static str),
-    Check(Check),
-    List(List),
-    Show(Show),
-    Repair(Repair),
+    /// A page of help, or the version.
+    Say(String),
+    /// A command.
+    Run(Args),
 }
 
-#[derive(Debug)]
-pub(crate) struct Check {
-    pub(crate) policy: PathBuf,
-    pub(crate) is_json: bool,
+/// Understands the arguments.
+pub(crate) fn parse(commands: &[&'static Command], args: impl Iterator<Item = OsString>) -> Result<Request, Failure> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let (mut words, mut options, mut wants_help) = (Vec::new(), Vec::new(), false);
+    while let Some(arg) = parser.next().map_err(misread)? {
+        match arg {
+            Value(word) => words.push(word),
+            Short('h') | Long("help") => wants_help = true,
+            Long("version") => {
+                return Ok(Request::Say(concat!("stanchion ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
+            }
+            Long(name) => {
+                let Some(flag) = flag_named(commands, name) else { return Err(misread(arg.unexpected())) };
+                let value = if flag.value.is_some() { parser.value().map_err(misread)? } else { OsString::new() };
+                options.push((flag.name, value));
+            }
+            Short(_) => return Err(misread(arg.unexpected())),
+        }
+    }
+    if words.first().is_some_and(|word| word == "help") {
+        words.remove(0);
+        wants_help = true;
+    }
+    if words.is_empty() {
+        return if wants_help { Ok(Request::Say(overview(commands))) } else { Err(usage("a command is missing", "")) };
+    }
+    let command = find(commands, &words, wants_help)?;
+    match command {
+        Found::Group(page) => Ok(Request::Say(page)),
+        Found::Command(command) if wants_help => Ok(Request::Say(page(command))),
+        Found::Command(command) => {
+            words.drain(..command.name.split(' ').count());
+            let args = Args { command, words, options };
+            check(&args).map(|()| Request::Run(args))
+        }
+    }
 }
 
-#[derive(Debug)]
-pub(crate) struct List {
-    pub(crate) file: PathBuf,
-    pub(crate) is_json: bool,
+fn flag_named(commands: &[&'static Command], name: &str) -> Option<&'static Flag> {
+    let mut flags = commands.iter().flat_map(|command| command.must.iter().chain(command.may).copied());
+    flags.find(|flag| flag.name.strip_prefix("--") == Some(name))
 }
 
-#[derive(Debug)]
-pub(crate) struct Show {
-    pub(crate) file: PathBuf,
-    pub(crate) key: String,
-    pub(crate) policy: Option<PathBuf>,
-    pub(crate) is_json: bool,
+enum Found {
+    Command(&'static Command),
+    /// The first word of several commands, with their list.
+    Group(String),
 }
 
-#[derive(Debug)]
-pub(crate) struct Repair {
-    pub(crate) file: PathBuf,
-    pub(crate) output: Option<PathBuf>,
-    pub(crate) any_owner: bool,
-    pub(crate) is_json: bool,
+/// The command that the words begin with.
+fn find(commands: &[&'static Command], words: &[OsString], wants_help: bool) -> Result<Found, Failure> {
+    let begins = |command: &Command| command.name.split(' ').zip(words).all(|(name, word)| word == name);
+    let mut all = commands.iter().copied().filter(|command| begins(command));
+    let first = words.first().map_or_else(String::new, |word| word.display().to_string());
+    match all.next() {
+        Some(command) if command.name.split(' ').count() <= words.len() => Ok(Found::Command(command)),
+        Some(command) if wants_help => {
+            let lines: String = std::iter::once(command).chain(all).map(row).collect();
+            Ok(Found::Group(format!("usage: stanchion {first} ...\n\n{lines}")))
+        }
+        _ => {
+            let second = |command: &&Command| command.name.strip_prefix(&format!("{first} ")).map(str::to_owned);
+            let allowed: Vec<String> = commands.iter().copied().filter_map(|command| second(&command)).collect();
+            Err(match (allowed.is_empty(), words.get(1)) {
+                (true, _) => usage(&format!("no command `{first}`"), ""),
+                (false, None) => usage(&format!("`{first}` wants one of {}", allowed.join(", ")), ""),
+                (false, Some(word)) => {
+                    usage(&format!("`{first}` is `{}`: allowed are {}", word.display(), allowed.join(", ")), "")
+                }
+            })
+        }
+    }
 }
 
-const HELP: &str = "\
-stanchion looks at policies and at the state files that processes share
+/// Whether the command takes what was given, and was given what it needs.
+fn check(args: &Args) -> Result<(), Failure> {
+    let command = args.command;
+    let missing = command.words.iter().skip(args.words.len()).find(|word| !word.starts_with('['));
+    if let Some(word) = missing {
+        return Err(args.usage(&format!("{word} is missing")));
+    }
+    if let Some(word) = args.word(command.words.len()) {
+        return Err(args.usage(&format!("`{}` is one argument too many", word.display())));
+    }
+    for (place, (name, _)) in args.options.iter().enumerate() {
+        if !command.must.iter().chain(command.may).any(|flag| flag.name == *name) {
+            return Err(args.usage(&format!("`{}` takes no {name}", command.name)));
+        }
+        if args.options.iter().take(place).any(|(earlier, _)| earlier == name) {
+            return Err(args.usage(&format!("{name} is given twice")));
+        }
+    }
+    match command.must.iter().find(|flag| !args.has(flag)) {
+        Some(flag) => Err(args.usage(&format!("{} is missing", shown(flag)))),
+        None => Ok(()),
+    }
+}
 
-usage: stanchion <command> [options]
+fn misread(error: impl std::fmt::Display) -> Failure {
+    usage(&error.to_string(), "")
+}
 
-commands:
-  check POLICY.json              is it a policy? says which field is wrong, or what it does
-  list FILE                      the keys of a state file
-  show FILE KEY [--policy P]     one key: what each gate says and why, or the bare state
-  repair FILE [--output NEW]     saves what is whole into a new file, says what was lost
+fn usage(what: &str, command: &str) -> Failure {
+    let space = if command.is_empty() { "" } else { " " };
+    Failure::Told { code: USAGE, text: format!("{what}; see stanchion {command}{space}--help") }
+}
 
-options:
-  --json       prints JSON for programs
-  -h, --help   prints this, or with a command what that one does
-  --version    prints the version
+fn shown(flag: &Flag) -> String {
+    flag.value.map_or_else(|| flag.name.to_owned(), |value| format!("{} {value}", flag.name))
+}
 
+const EXIT_CODES: &str = "\
 exit codes:
   0  it went well
   1  something was found wrong: an invalid policy, damage in a file, a key that is not there
   2  the command was not understood
   3  a file could not be read or written
+";
 
+const EXAMPLES: &str = "\
 examples:
   stanchion check billing-api.json
-  stanchion list /var/lib/app/state
   stanchion show /var/lib/app/state billing-api --policy billing-api.json
+  stanchion block /var/lib/app/state billing-api --policy billing-api.json --for 10m
+  stanchion follow /var/lib/app/state
 ";
 
-const CHECK: &str = "\
-usage: stanchion check POLICY.json [--json]
+/// The page of `stanchion --help`.
+fn overview(commands: &[&'static Command]) -> String {
+    let rows: String = commands.iter().copied().map(row).collect();
+    format!(
+        "stanchion looks at policies and at the state files that processes share, and tells them what to do\n\n\
+         usage: stanchion <command> [options]\n\ncommands:\n{rows}\n\
+         options:\n  -h, --help   prints this, or with a command what that one does\n  \
+         --version    prints the version\n\n{EXIT_CODES}\n{EXAMPLES}"
+    )
+}
 
-Builds the policy as a program would and prints its gates with all defaults filled in. An
-invalid one is told by field, value and what is allowed there (exit code 1). A file named - is
-read from standard input.
+/// A command in the list of all.
+fn row(command: &Command) -> String {
+    format!("  {:<34} {}\n", format!("{} {}", command.name, command.words.join(" ")), command.line)
+}
 
-examples:
-  stanchion check billing-api.json
-  stanchion check --json - < billing-api.json
-";
-
-const LIST: &str = "\
-usage: stanchion list FILE [--json]
-
-Prints the keys of a state file with the number of their writes, their size, and from when on
-they may be forgotten. Takes no lock: it works while other processes use the file, also when one
-of them hangs.
-
-example:
-  stanchion list /var/lib/app/state
-";
-
-const SHOW: &str = "\
-usage: stanchion show FILE KEY [--policy POLICY.json] [--json]
-
-With the policy that uses the key, prints what each gate says now, its numbers, since when,
-until when and why. Without, prints the state as it is stored. Takes no lock.
-
-examples:
-  stanchion show /var/lib/app/state billing-api --policy billing-api.json
-  stanchion show /var/lib/app/state billing-api --json
-";
-
-const REPAIR: &str = "\
-usage: stanchion repair FILE [--output NEW] [--any-owner] [--json]
-
-Reads everything that is whole in FILE and writes it to NEW (FILE.repaired where not said),
-which must not exist. FILE stays as it is. Says which keys were saved, which of them may be one
-write older, and what was lost (exit code 1).
-
-To go on with the new file, stop the processes that use the old one, and rename both:
-  stanchion repair state && mv state state.broken && mv state.repaired state
-
-options:
-  --any-owner   accepts a file that belongs to another user
-";
-
-/// Understands the arguments.
-pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Request, Failure> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut words: Vec<OsString> = Vec::new();
-    let mut options = Options::default();
-    loop {
-        match parser.next().map_err(usage)? {
-            Some(Value(word)) => words.push(word),
-            Some(Short('h') | Long("help")) => options.wants_help = true,
-            Some(Long("version")) => return Ok(Request::Help(concat!("stanchion ", env!("CARGO_PKG_VERSION"), "\n"))),
-            Some(Long("json")) => options.is_json = true,
-            Some(Long("any-owner")) => options.any_owner = true,
-            Some(Long("policy")) => options.policy = Some(parser.value().map_err(usage)?.into()),
-            Some(Long("output")) => options.output = Some(parser.value().map_err(usage)?.into()),
-            Some(other) => return Err(usage(other.unexpected())),
-            None => break,
+/// The page of one command.
+fn page(command: &Command) -> String {
+    let mut usage = format!("usage: stanchion {}", command.name);
+    for word in command.words {
+        let _ = write!(usage, " {word}");
+    }
+    let must = command.must.iter().map(|flag| shown(flag));
+    let mut width = usage.len();
+    for flag in must.chain(command.may.iter().map(|flag| format!("[{}]", shown(flag)))) {
+        // A terminal's width.
+        if width + 1 + flag.len() > 96 {
+            usage += "\n      ";
+            width = 6;
         }
+        usage += " ";
+        usage += &flag;
+        width += 1 + flag.len();
     }
-    request(words, options)
-}
-
-#[derive(Debug, Default)]
-struct Options {
-    wants_help: bool,
-    is_json: bool,
-    any_owner: bool,
-    policy: Option<PathBuf>,
-    output: Option<PathBuf>,
-}
-
-fn request(words: Vec<OsString>, options: Options) -> Result<Request, Failure> {
-    let Options { wants_help, is_json, any_owner, policy, output } = options;
-    let mut words = words.into_iter();
-    let Some(command) = words.next() else {
-        return if wants_help { Ok(Request::Help(HELP)) } else { Err(usage("a command is missing")) };
-    };
-    let help = match command.to_str() {
-        Some("check") => CHECK,
-        Some("list") => LIST,
-        Some("show") => SHOW,
-        Some("repair") => REPAIR,
-        Some("help") => HELP,
-        _ => return Err(usage(format!("no command `{}`", command.display()))),
-    };
-    if wants_help || help == HELP {
-        return Ok(Request::Help(help));
+    let mut options = String::new();
+    for flag in command.must.iter().chain(command.may) {
+        let says = flag.says.replace('\n', "\n                         ");
+        let _ = writeln!(options, "  {:<22} {says}", shown(flag));
     }
-    let mut next = |what: &str| words.next().ok_or_else(|| usage(format!("{what} is missing")));
-    let request = match command.to_str() {
-        Some("check") => Request::Check(Check { policy: next("POLICY.json")?.into(), is_json }),
-        Some("list") => Request::List(List { file: next("FILE")?.into(), is_json }),
-        Some("show") => {
-            let file = next("FILE")?.into();
-            let key = next("KEY")?.into_string().map_err(|_| usage("KEY is not UTF-8"))?;
-            Request::Show(Show { file, key, policy: policy.clone(), is_json })
-        }
-        _ => Request::Repair(Repair { file: next("FILE")?.into(), output: output.clone(), any_owner, is_json }),
-    };
-    let foreign = match &request {
-        Request::Show(_) => output.map(|_| "--output").or(any_owner.then_some("--any-owner")),
-        Request::Repair(_) => policy.map(|_| "--policy"),
-        _ => policy.map(|_| "--policy").or(output.map(|_| "--output")).or(any_owner.then_some("--any-owner")),
-    };
-    match (words.next(), foreign) {
-        (Some(word), _) => Err(usage(format!("`{}` is one argument too many", word.display()))),
-        (None, Some(option)) => Err(usage(format!("this command takes no {option}"))),
-        (None, None) => Ok(request),
-    }
-}
-
-fn usage(what: impl std::fmt::Display) -> Failure {
-    Failure::Told { code: USAGE, text: format!("{what}; see stanchion --help") }
+    format!("{usage}\n\n{}\noptions:\n{options}", command.text)
 }

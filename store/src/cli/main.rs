@@ -1,21 +1,30 @@
-//! The command `stanchion`: what an operator asks of a policy file and of a state file.
+//! The command `stanchion`: what an operator asks of a policy file and of a state file, and tells it.
 
 mod args;
-mod commands;
+mod check;
+mod control;
+mod files;
+mod follow;
+mod list;
 mod output;
+mod repair;
+mod show;
+mod values;
 
 use std::process::ExitCode;
 
-use args::Request;
+use args::{Command, Request};
 use output::Failure;
 
+/// All commands, as the list of help shows them.
+const COMMANDS: &[&[Command]] =
+    &[&[check::CHECK, list::LIST, show::SHOW, follow::FOLLOW], control::COMMANDS, &[repair::REPAIR]];
+
 fn main() -> ExitCode {
-    let outcome = args::parse(std::env::args_os().skip(1)).and_then(|request| match request {
-        Request::Help(text) => output::print(text).map(|()| args::OK),
-        Request::Check(check) => commands::check(&check),
-        Request::List(list) => commands::list(&list),
-        Request::Show(show) => commands::show(&show),
-        Request::Repair(repair) => commands::repair(&repair),
+    let commands: Vec<&Command> = COMMANDS.iter().copied().flatten().collect();
+    let outcome = args::parse(&commands, std::env::args_os().skip(1)).and_then(|request| match request {
+        Request::Say(text) => output::print(&text).map(|()| args::OK),
+        Request::Run(args) => args.run(),
     });
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -1,8 +1,10 @@
 //! What goes to the terminal, and how a command ends early.
 
+use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 
-use crate::args::CANNOT_READ;
+use crate::args::{CANNOT_READ, FOUND_WRONG};
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -18,9 +20,21 @@ pub(crate) enum Failure {
     },
 }
 
+impl Failure {
+    /// What a file holds is wrong.
+    pub(crate) fn wrong(path: &Path, what: impl Display) -> Self {
+        Self::Told { code: FOUND_WRONG, text: format!("{}: {what}", path.display()) }
+    }
+
+    /// A file cannot be read or written.
+    pub(crate) fn unreadable(path: &Path, what: impl Display) -> Self {
+        Self::Told { code: CANNOT_READ, text: format!("{}: {what}", path.display()) }
+    }
+}
+
 impl From<stanchion_store::StoreError> for Failure {
     fn from(error: stanchion_store::StoreError) -> Self {
-        let code = if error.code() == "corrupt" { crate::args::FOUND_WRONG } else { CANNOT_READ };
+        let code = if error.code() == "corrupt" { FOUND_WRONG } else { CANNOT_READ };
         Self::Told { code, text: error.to_string() }
     }
 }
@@ -44,7 +58,7 @@ pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "stanchion: {text}");
 }
 
-/// An instant as people read it: seconds with microseconds since the epoch, and how far from now.
+/// An instant as people read it: seconds with milliseconds, and how far from now.
 pub(crate) fn instant(at: stanchion::Timestamp, now: stanchion::Timestamp) -> String {
     let (ahead, past) = (at.saturating_since(now), now.saturating_since(at));
     if past.is_zero() { format!("in {:.3} s", ahead.as_secs_f64()) } else { format!("{:.3} s ago", past.as_secs_f64()) }

@@ -1,6 +1,9 @@
 //! The command `stanchion`, run as its users run it.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod control;
+mod follow;
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -21,6 +24,11 @@ fn run(args: &[&str]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_stanchion")).args(args).output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("it speaks UTF-8");
     (output.status.code().expect("it ends by itself"), text(output.stdout), text(output.stderr))
+}
+
+/// The same with the words of one line.
+fn run_line(line: &str, args: &[&str]) -> Said {
+    run(&line.split(' ').chain(args.iter().copied()).collect::<Vec<_>>())
 }
 
 fn json_of(said: &Said) -> Value {
@@ -65,6 +73,17 @@ fn help_is_there_for_everything_and_shows_examples() {
         &["list", "-h"],
         &["show", "--help"],
         &["repair", "--help"],
+        &["trip", "--help"],
+        &["reset", "--help"],
+        &["block", "--help"],
+        &["unblock", "--help"],
+        &["force", "--help"],
+        &["force", "open", "--help"],
+        &["help", "force", "disable"],
+        &["force", "metrics-only", "--help"],
+        &["force", "lift", "--help"],
+        &["release", "--help"],
+        &["follow", "--help"],
     ] {
         let (code, out, err) = run(args);
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
@@ -86,10 +105,39 @@ fn what_is_not_understood_is_told_in_one_line() {
         &["check", "p", "--policy", "q"],
         &["repair", "f", "--policy", "q"],
         &["show", "f", "k", "--output", "o"],
+        &["list", "f", "--json", "--json"],
+        &["list", "f", "--json=yes"],
+        &["trip", "f", "k"],
+        &["force"],
+        &["force", "ajar", "f", "k"],
+        &["block", "f", "k", "--policy", "p"],
+        &["block", "f", "k", "--policy", "p", "--for", "0s"],
+        &["block", "f", "k", "--policy", "p", "--for", "1m", "--until", "2100-01-01T00:00:00Z"],
+        &["block", "f", "k", "--policy", "p", "--until", "tomorrow"],
+        &["force", "open", "f", "k", "--policy", "p", "--until", "2020-01-01T00:00:00Z"],
+        &["release", "f", "k", "worker-7", "--hash", "--policy", "p"],
+        &["follow", "f", "--policy", "p"],
+        &["follow", "f", "--every", "-1s"],
     ] {
         let (code, out, err) = run(args);
         assert_eq!((code, out.as_str(), err.lines().count()), (2, "", 1), "{args:?}: {err}");
         assert!(err.starts_with("stanchion: ") && err.contains("--help"), "{err}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_argument_is_told_with_what_is_allowed() {
+    for (args, what) in [
+        ("block f k --policy p --for 5x", "--for is `5x`: allowed are spans"),
+        ("force open f k --policy p --until noon", "--until is `noon`: allowed are instants"),
+        ("force open f k --policy p --until 2020-01-01T00:00:00Z", "--until is `2020-01-01T00:00:00Z`: it has passed"),
+        ("force ajar f k", "`force` is `ajar`: allowed are open, disable, metrics-only, lift"),
+        ("trip f k", "--policy POLICY.json is missing"),
+        ("trip f k --policy p --for 1s", "`trip` takes no --for"),
+        ("release f k 12 --hash --policy p", "HOLDER is `12`: allowed with --hash are 16 hexadecimal digits"),
+    ] {
+        let (code, _, err) = run_line(args, &[]);
+        assert!(code == 2 && err.contains(what), "{args}: {err}");
     }
 }
 
