@@ -107,6 +107,7 @@ mod explain;
 mod fit;
 mod hash;
 mod headers;
+mod health;
 mod input;
 #[cfg(feature = "serde")]
 mod json;
@@ -152,6 +153,9 @@ pub use config::{
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
 pub use hash::{holder_hash, name_hash};
+#[cfg(feature = "serde")]
+pub use health::HealthReport;
+pub use health::{Facts, Health, HealthReason, HealthReasons};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 #[cfg(feature = "std")]
 pub use local::{Guard, Local, Rejected, RunError};

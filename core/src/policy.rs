@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::config::PolicyConfig;
+use crate::health::HealthRules;
 use crate::live::fingerprint;
 
 /// A checked, immutable policy: the rules of one key. Build it from JSON or with the typed builders; it is
@@ -24,6 +25,7 @@ pub struct Policy {
     pub(crate) limits: Vec<LimitRules>,
     pub(crate) block: Option<BlockRules>,
     pub(crate) bulkhead: Option<BulkheadRules>,
+    pub(crate) health: Option<HealthRules>,
     pub(crate) clock_tolerance_us: u64,
     pub(crate) seed: u64,
     pub(crate) is_shadow: bool,

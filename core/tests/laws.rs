@@ -22,6 +22,8 @@ mod adoption;
 mod classify;
 #[path = "laws/differential.rs"]
 mod differential;
+#[path = "laws/health.rs"]
+mod health;
 #[path = "laws/limits.rs"]
 mod limits;
 #[path = "laws/merging.rs"]

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::answer::Gate;
 use crate::config::check::checked;
+use crate::config::health::HealthConfig;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
@@ -111,6 +112,7 @@ impl Policy {
             limits: config.limits.iter().map(limit_rules).collect(),
             block: config.block.as_ref().map(block_rules),
             bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
+            health: config.health.as_ref().map(HealthConfig::rules),
             clock_tolerance_us: us(config.clock_tolerance_ms),
             seed: config.seed,
             is_shadow: config.mode == PolicyMode::Shadow,

@@ -1,12 +1,16 @@
 //! The fingerprint: which rules a state was written under. States carry it, so it never changes.
 //!
 //! FNV-1a over little-endian 64-bit numbers, mixed by splitmix64, its high half. What may be absent is a 0, or a 1 and
-//! its numbers. It covers circuit, limits in their order, block and bulkhead; not name, seed, mode or timeouts, which
+//! its numbers. It covers circuit, limits in their order, block, bulkhead and health; not name, seed, mode or timeouts, which
 //! leave the meaning of a state as it is.
 
 use crate::hash::{fnv64, fnv64_from, splitmix64};
+use crate::health::HealthRules;
 use crate::num::{low32, wide};
 use crate::policy::{BlockRules, BulkheadRules, CircuitRules, LimitRules, Policy, WindowRules};
+
+/// The kind of the section that health has in a state.
+const HEALTH_KIND: u64 = 35;
 
 struct Hasher(u64);
 
@@ -33,6 +37,10 @@ impl Policy {
         self.limits.iter().for_each(|limit| add_limit(&mut hasher, limit));
         hasher.maybe(self.block.as_ref(), add_block);
         hasher.maybe(self.bulkhead.as_ref(), add_bulkhead);
+        // What came later says its kind and then its numbers, and nothing where it is absent: older fingerprints stay.
+        if let Some(health) = &self.health {
+            add_health(&mut hasher, health);
+        }
         low32(splitmix64(hasher.0) >> 32)
     }
 }
@@ -90,4 +98,11 @@ fn add_block(hasher: &mut Hasher, block: &BlockRules) {
 
 fn add_bulkhead(hasher: &mut Hasher, bulkhead: &BulkheadRules) {
     hasher.numbers([u64::from(bulkhead.max_concurrent), bulkhead.lease_us, u64::from(bulkhead.is_reentrant)]);
+}
+
+fn add_health(hasher: &mut Hasher, health: &HealthRules) {
+    hasher.numbers([HEALTH_KIND, health.max_success_age_us]);
+    hasher.maybe(health.flapping.as_ref(), |hasher, flapping| {
+        hasher.numbers([u64::from(flapping.openings), flapping.window_us]);
+    });
 }

@@ -3,11 +3,14 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::compile::us;
 use crate::config::table::{
     Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
+use crate::health::{FlappingRules, HealthRules};
+use crate::policy::NEVER_US;
 
 config! {
     /// What makes something unwell beside its gates and its recovery.
@@ -57,5 +60,20 @@ config! {
 impl Default for HealthConfig {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl HealthConfig {
+    pub(crate) fn rules(&self) -> HealthRules {
+        HealthRules {
+            max_success_age_us: self.max_success_age_ms.map_or(NEVER_US, us),
+            flapping: self.flapping.as_ref().map(FlappingConfig::rules),
+        }
+    }
+}
+
+impl FlappingConfig {
+    fn rules(&self) -> FlappingRules {
+        FlappingRules { openings: self.openings, window_us: us(self.window_ms) }
     }
 }

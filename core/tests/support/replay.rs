@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stanchion::{
-    Acquire, Answer, Command, Event, Events, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply, Settle,
-    State, Timestamp, parse_retry_after,
+    Acquire, Answer, Command, Event, Events, Facts, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply,
+    Settle, State, Timestamp, parse_retry_after,
 };
 
 /// Where a vector begins when it does not say.
@@ -250,6 +250,10 @@ impl Player {
             },
             "next_change_at" => instant(policy.next_change_at(state, self.now)),
             "vacuous_at" => instant(policy.vacuous_at(state)),
+            "health" => {
+                let facts = Facts::new().is_store_away(args["is_store_away"].as_bool().unwrap_or(false));
+                serde_json::from_str(&policy.health(state, &facts, self.now).to_json()).map_err(|e| e.to_string())?
+            }
             "rate_limit" => {
                 let rate_limit = policy.rate_limit(state, self.now);
                 json!({ "rate_limit_policy": policy.rate_limit_policy(), "rate_limit": rate_limit })

@@ -1,0 +1,280 @@
+//! Health: whether something is live, ready and whole, and why not, from what its state says at an instant.
+//!
+//! | reason | is there while | it is |
+//! |---|---|---|
+//! | `gave_up` | the recovery gave up, until a reset | not live, not ready |
+//! | `success_too_old` | nothing worked for `max_success_age_ms` | not ready |
+//! | `circuit_open` | the circuit is open, or forced open | not ready |
+//! | `flapping` | the circuit opened so often within the window | not ready |
+//! | `blocked` | the server's block lies ahead | not ready |
+//! | `recovering` | a step of the recovery is under way | not ready |
+//! | `half_open` | the circuit is half-open | ready |
+//! | `disabled` | the circuit is disabled, or only counts | ready |
+//! | `restarted` | the recovery counts attempts | ready |
+//! | `backing_off` | the schedule waits because runs failed | ready |
+//! | `store_away` | the host says so | ready |
+//!
+//! Whatever has a reason is degraded. Only what a restart may mend makes something not live: an open circuit would be as open
+//! in the next process. Limits and slots that are used up are no reason: that is what they are for.
+//!
+//! A policy in shadow mode is degraded at most. It is tried out and refuses nothing, so it takes nothing out of service either.
+
+mod json;
+mod reason;
+
+use crate::circuit::Circuit;
+use crate::input::Acquire;
+use crate::live::BLOCK;
+use crate::outlook::Outlook;
+use crate::policy::Policy;
+use crate::snapshot::{Mode, Phase};
+use crate::state::Live;
+use crate::time::Timestamp;
+
+#[cfg(feature = "serde")]
+pub use json::HealthReport;
+use reason::Effect;
+pub use reason::{HealthReason, HealthReasons};
+
+/// The rules of health. Durations in µs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HealthRules {
+    /// [`NEVER_US`](crate::policy::NEVER_US) for none.
+    pub(crate) max_success_age_us: u64,
+    pub(crate) flapping: Option<FlappingRules>,
+}
+
+/// How many openings within how long are flapping.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FlappingRules {
+    /// 2 to 32.
+    pub(crate) openings: u32,
+    pub(crate) window_us: u64,
+}
+
+/// Whether something is well, and why not.
+///
+/// | reason | is there while | it is |
+/// |---|---|---|
+/// | `gave_up` | the recovery gave up, until a reset | not live, not ready |
+/// | `success_too_old` | nothing worked for `max_success_age_ms` | not ready |
+/// | `circuit_open` | the circuit is open, or forced open | not ready |
+/// | `flapping` | the circuit opened so often within the window | not ready |
+/// | `blocked` | the server's block lies ahead | not ready |
+/// | `recovering` | a step of the recovery is under way | not ready |
+/// | `half_open` | the circuit is half-open | ready |
+/// | `disabled` | the circuit is disabled, or only counts | ready |
+/// | `restarted` | the recovery counts attempts | ready |
+/// | `backing_off` | the schedule waits because runs failed | ready |
+/// | `store_away` | the host says so | ready |
+///
+/// Whatever has a reason is degraded. A policy in shadow mode is degraded at most: it is tried out, and takes nothing out of
+/// service.
+///
+/// ```
+/// use stanchion::{Command, Facts, Policy, Timestamp};
+///
+/// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+/// let mut state = policy.new_state(Timestamp::MIN);
+/// let _ = policy.command(&mut state, &Command::Trip, Timestamp::MIN);
+/// let health = policy.health(&state, &Facts::new(), Timestamp::MIN);
+/// assert_eq!((health.is_live, health.is_ready, health.is_degraded), (true, false, true));
+/// assert_eq!((health.live_status(), health.ready_status()), (200, 503));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Health {
+    /// A restart would not help, or is not needed.
+    pub is_live: bool,
+    /// It may be sent work. What is not live is not ready.
+    pub is_ready: bool,
+    /// It does not work as it should. What is not ready is degraded.
+    pub is_degraded: bool,
+    /// Why.
+    pub reasons: HealthReasons,
+}
+
+impl Health {
+    /// Nothing is wrong.
+    pub const WELL: Self = Self { is_live: true, is_ready: true, is_degraded: false, reasons: HealthReasons::EMPTY };
+
+    /// What these reasons make, for a host that knows of something itself: so a host whose store is away, and which has no
+    /// state to ask, says just that.
+    ///
+    /// ```
+    /// use stanchion::{Health, HealthReason};
+    ///
+    /// let health = Health::of([HealthReason::StoreAway].into_iter().collect());
+    /// assert!(health.is_ready && health.is_degraded);
+    /// ```
+    pub fn of(reasons: HealthReasons) -> Self {
+        let has = |effect| reasons.iter().any(|reason| reason.effect() == effect);
+        let is_live = !has(Effect::NotLive);
+        Self { is_live, is_ready: is_live && !has(Effect::NotReady), is_degraded: !reasons.is_empty(), reasons }
+    }
+
+    /// The health of two parts together: each is as well as the worse of both, and all reasons are told. In any order and any
+    /// grouping, any number of parts come to the same; [`Health`] can be collected, too.
+    ///
+    /// ```
+    /// use stanchion::{Health, HealthReason};
+    ///
+    /// let parts = [HealthReason::HalfOpen, HealthReason::Blocked].map(|reason| Health::of([reason].into_iter().collect()));
+    /// let both = parts[0].and(parts[1]);
+    /// assert!(!both.is_ready && both.reasons.contains(HealthReason::HalfOpen));
+    /// assert_eq!(parts.into_iter().collect::<Health>(), both);
+    /// ```
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            is_live: self.is_live && other.is_live,
+            is_ready: self.is_ready && other.is_ready,
+            is_degraded: self.is_degraded || other.is_degraded,
+            reasons: self.reasons.union(other.reasons),
+        }
+    }
+
+    /// The HTTP status of a liveness probe: 200, or 503 where a restart is wanted.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Health::WELL.live_status(), 200);
+    /// ```
+    pub const fn live_status(self) -> u16 {
+        if self.is_live { 200 } else { 503 }
+    }
+
+    /// The HTTP status of a readiness probe: 200, or 503 where no work is wanted.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Health::WELL.ready_status(), 200);
+    /// ```
+    pub const fn ready_status(self) -> u16 {
+        if self.is_ready { 200 } else { 503 }
+    }
+
+    /// The same where nothing is enforced.
+    fn only_told(self) -> Self {
+        Self { is_live: true, is_ready: true, ..self }
+    }
+}
+
+/// All parts together; well where there are none.
+impl FromIterator<Health> for Health {
+    fn from_iter<I: IntoIterator<Item = Self>>(parts: I) -> Self {
+        parts.into_iter().fold(Self::WELL, Self::and)
+    }
+}
+
+/// What only the host knows of the health of what a policy protects.
+///
+/// ```
+/// use stanchion::{Facts, HealthReason, Policy, Timestamp};
+///
+/// let policy = Policy::builder("api").build().unwrap();
+/// let facts = Facts::new().is_store_away(true);
+/// let health = policy.health(&policy.new_state(Timestamp::MIN), &facts, Timestamp::MIN);
+/// assert!(health.reasons.iter().eq([HealthReason::StoreAway]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct Facts {
+    /// The store of the shared state cannot be reached, and the host decides by `on_store_error`.
+    pub is_store_away: bool,
+}
+
+impl Facts {
+    /// There is nothing to say.
+    ///
+    /// ```
+    /// assert!(!stanchion::Facts::new().is_store_away);
+    /// ```
+    pub const fn new() -> Self {
+        Self { is_store_away: false }
+    }
+
+    /// The same, with whether the store can be reached.
+    ///
+    /// ```
+    /// assert!(stanchion::Facts::new().is_store_away(true).is_store_away);
+    /// ```
+    #[must_use]
+    pub const fn is_store_away(mut self, is_away: bool) -> Self {
+        self.is_store_away = is_away;
+        self
+    }
+}
+
+impl Policy {
+    /// How well what the policy protects is at `now`. Pure: nothing is written. A policy without `health` is asked as well: it
+    /// then knows neither the age of the last success nor flapping.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Command, Facts, Health, HealthReason, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "block": {}}"#).unwrap();
+    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let until = now.saturating_add(Duration::from_secs(60));
+    /// let _ = policy.command(&mut state, &Command::Block { until }, now);
+    /// assert!(policy.health(&state, &Facts::new(), now).reasons.contains(HealthReason::Blocked));
+    /// assert_eq!(policy.health(&state, &Facts::new(), until), Health::WELL);
+    /// ```
+    pub fn health(&self, state: &impl Live, facts: &Facts, now: Timestamp) -> Health {
+        let seen = self.look(state, now);
+        let outlook = Outlook { policy: self, view: seen.view(), wish: Acquire::new(), t: seen.t };
+        let circuit = self.circuit.as_ref().and_then(|_| circuit_reason(&outlook.circuit_at(seen.t)));
+        let is_blocked = self.block.is_some() && seen.t < seen.view().head[BLOCK];
+        let reasons = circuit.into_iter().chain(is_blocked.then_some(HealthReason::Blocked));
+        let reasons = reasons.chain(facts.is_store_away.then_some(HealthReason::StoreAway));
+        let health = Health::of(reasons.collect());
+        if self.is_shadow { health.only_told() } else { health }
+    }
+}
+
+/// What a circuit says, as a call would find it.
+const fn circuit_reason(circuit: &Circuit) -> Option<HealthReason> {
+    match (circuit.mode, circuit.phase) {
+        (Some(Mode::ForcedOpen), _) | (None, Phase::Open) => Some(HealthReason::CircuitOpen),
+        (Some(Mode::Disabled | Mode::MetricsOnly), _) => Some(HealthReason::Disabled),
+        (None, Phase::HalfOpen) => Some(HealthReason::HalfOpen),
+        (None, Phase::Closed) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::{Effect, HealthReason, HealthReasons};
+
+    /// The rows of the tables above, whose lines begin so: reason and what it makes.
+    fn rows(line: &str) -> Vec<(&'static str, &'static str)> {
+        let lines = include_str!("health.rs").lines().filter_map(|text| text.strip_prefix(line));
+        let cells = lines.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+        cells.skip(2).map(|cells| (cells[0].trim_matches('`'), cells[2])).collect()
+    }
+
+    #[test]
+    fn the_tables_are_the_match() {
+        let all = HealthReasons::from_bits(u32::MAX);
+        let row = |reason: HealthReason| {
+            let makes = match reason.effect() {
+                Effect::NotLive => "not live, not ready",
+                Effect::NotReady => "not ready",
+                Effect::Degraded => "ready",
+            };
+            (reason.name(), makes)
+        };
+        let expected: Vec<_> = all.iter().map(row).collect();
+        assert_eq!(rows("//! |"), expected, "the table of the module");
+        assert_eq!(rows("/// |"), expected, "the table of `Health`");
+    }
+
+    #[test]
+    fn names_and_bits_lead_back() {
+        for (index, reason) in (0..).zip(HealthReasons::from_bits(u32::MAX).iter()) {
+            assert_eq!((reason.index(), HealthReason::from_name(reason.name())), (index, Some(reason)));
+        }
+    }
+}
