@@ -38,6 +38,8 @@ mod record;
 mod repair;
 mod room;
 mod root;
+#[cfg(feature = "import")]
+pub mod s2;
 mod session;
 mod share;
 mod store;

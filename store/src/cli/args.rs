@@ -99,6 +99,14 @@ impl Args {
         self.value(flag).map(PathBuf::from)
     }
 
+    /// The value of an option as text.
+    pub(crate) fn text_of(&self, flag: &Flag) -> Result<Option<&str>, Failure> {
+        let text = self
+            .value(flag)
+            .map(|value| value.to_str().ok_or_else(|| self.usage(&format!("{} is not UTF-8", flag.name))));
+        text.transpose()
+    }
+
     /// That something about the arguments is wrong.
     pub(crate) fn usage(&self, what: &str) -> Failure {
         usage(what, self.command.name)

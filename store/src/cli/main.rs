@@ -5,6 +5,7 @@ mod check;
 mod control;
 mod files;
 mod follow;
+mod import;
 mod list;
 mod output;
 mod repair;
@@ -18,7 +19,7 @@ use output::Failure;
 
 /// All commands, as the list of help shows them.
 const COMMANDS: &[&[Command]] =
-    &[&[check::CHECK, list::LIST, show::SHOW, follow::FOLLOW], control::COMMANDS, &[repair::REPAIR]];
+    &[&[check::CHECK, list::LIST, show::SHOW, follow::FOLLOW], control::COMMANDS, &[repair::REPAIR, import::S2]];
 
 fn main() -> ExitCode {
     let commands: Vec<&Command> = COMMANDS.iter().copied().flatten().collect();

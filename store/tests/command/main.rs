@@ -3,6 +3,7 @@
 
 mod control;
 mod follow;
+mod import;
 
 use std::fs;
 use std::io::Read;
@@ -84,6 +85,7 @@ fn help_is_there_for_everything_and_shows_examples() {
         &["force", "lift", "--help"],
         &["release", "--help"],
         &["follow", "--help"],
+        &["import", "s2", "--help"],
     ] {
         let (code, out, err) = run(args);
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
@@ -117,6 +119,8 @@ fn what_is_not_understood_is_told_in_one_line() {
         &["force", "open", "f", "k", "--policy", "p", "--until", "2020-01-01T00:00:00Z"],
         &["release", "f", "k", "worker-7", "--hash", "--policy", "p"],
         &["follow", "f", "--policy", "p"],
+        &["import", "s3", "f", "--policy", "p", "--into", "f"],
+        &["import", "s2", "f", "--policy", "p"],
         &["follow", "f", "--every", "-1s"],
     ] {
         let (code, out, err) = run(args);
