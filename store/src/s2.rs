@@ -21,6 +21,22 @@
 //! | what the policy has no gate for, fields that S2 does not have | are left out, and told |
 //!
 //! The state is adopted by the policy as any other of another configuration, so what adoption bounds is bounded here.
+//!
+//! ```
+//! # use stanchion_store::{Options, Store, StoreError};
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let store = Store::open(dir.path().join("state"), Options::new())?;
+//! use stanchion::{Policy, Timestamp};
+//! use stanchion_store::s2;
+//!
+//! let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#).unwrap();
+//! let file = r#"{"version": 1, "circuit_breaker": {"state": "closed", "failures": 3}}"#;
+//! let imported = s2::import(file, &policy, None, |_| true, Timestamp::from_system_clock()).unwrap();
+//! let gate = store.gate(policy, "api")?;
+//! gate.restore(&imported.state.to_bytes())?;
+//! assert_eq!(gate.explain(None)?.circuit.unwrap().consecutive_failures.unwrap().count, 3);
+//! # Ok::<(), StoreError>(())
+//! ```
 
 mod file;
 #[cfg(test)]
