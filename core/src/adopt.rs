@@ -10,6 +10,7 @@
 //! | half-open results | are cut to `half_open_calls − 1`, failures first kept |
 //! | a block beyond `max_block_ms`, a debt beyond `max_debt` | are cut to them |
 //! | a circuit that the policy lacks | stays as it is |
+//! | what a policy beside the gates remembers (`annex`) | is that policy's matter; what this one has no use for stays as it is |
 //! | the generation | rises by one, and refunds end there |
 
 use crate::circuit::next_generation;
@@ -38,6 +39,8 @@ pub(crate) fn adopt(policy: &Policy, snapshot: &mut Snapshot, t: u64) -> bool {
     if let Some(rules) = &policy.circuit {
         adopt_circuit(rules, snapshot, t);
     }
+    snapshot.adopt_annexes(policy, t);
+    snapshot.drop_empty_annexes();
     adopt_limits(policy, snapshot)
 }
 

@@ -14,6 +14,7 @@ pub use gate::{Gate, GateSet};
 pub use result::{Commanded, Renewed, Settled};
 
 use crate::permit::Permit;
+use crate::retry::Retried;
 
 /// An answer, whether the state changed (and so must be written), and what happened on the way.
 ///
@@ -270,4 +271,6 @@ pub enum Answer {
     Renewed(Renewed),
     /// To a command.
     Commanded(Commanded),
+    /// To a call that failed.
+    Retried(Retried),
 }

@@ -18,9 +18,11 @@
 mod words;
 
 use crate::answer::{Event, Events};
+use crate::backoff::{grown, shortened};
 use crate::bulkhead::by_end;
 use crate::hash::splitmix64;
 use crate::live::{INSTANT, LAST, LAST_WAKE, Mem, PROBE_WORDS, WAKE};
+use crate::num::low32;
 use crate::policy::{CircuitRules, NEVER_US};
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::time::Timestamp;
@@ -339,20 +341,8 @@ impl Circuit {
     }
 }
 
-/// The open time of an opening at `at` after `growth` others: multiplied step by step, each rounded down and cut at the
-/// maximum, then shortened by jitter.
+/// The open time of an opening at `at` after `growth` others, shortened by jitter.
 fn open_time_us(rules: &CircuitRules, growth: u8, seed: u64, at: u64) -> u64 {
-    let mut open_us = rules.open_us;
-    for _ in 0..growth {
-        open_us = open_us.saturating_mul(u64::from(rules.open_multiplier_thousandths)).wrapping_div(1000);
-        if open_us >= rules.open_max_us || rules.open_multiplier_thousandths == 1000 {
-            break;
-        }
-    }
-    open_us = open_us.min(rules.open_max_us);
-    let h = splitmix64(splitmix64(seed) ^ at) >> 32;
-    // An open time is below 2^42, so 2^56 is never reached, and the part of it that h says is no more.
-    let most = open_us.wrapping_mul(u64::from(rules.open_jitter_bp));
-    let part = u128::from(most).wrapping_mul(u128::from(h)) >> 32;
-    open_us.saturating_sub(u64::try_from(part).unwrap_or(most).wrapping_div(10_000))
+    let open_us = grown(rules.open_us, rules.open_multiplier_thousandths, rules.open_max_us, u32::from(growth));
+    shortened(open_us, rules.open_jitter_bp, low32(splitmix64(splitmix64(seed) ^ at) >> 32))
 }

@@ -107,7 +107,7 @@ impl Entered<'_> {
         let old = unload(self.mem.view());
         let generation = next_generation(old.generation);
         let circuit = self.policy.circuit.map(|_| CircuitSnapshot::closed_at(self.t));
-        let new = Snapshot {
+        let mut new = Snapshot {
             generation,
             refunds_from: generation,
             counts_from: generation,
@@ -120,6 +120,7 @@ impl Entered<'_> {
             probes: None,
             ..old
         };
+        new.clear_annexes();
         let mut words = alloc::vec![0; crate::load::shape(self.policy, Some(&new)).words()];
         load(self.policy, &new, &mut words);
         self.mem.overwrite(&words);

@@ -1,13 +1,11 @@
 //! Commands as JSON text: how they cross the bindings.
 
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use crate::error::{ConfigError, InputError};
 use crate::input::{Command, Holder, Outcome};
-use crate::json::{Json, Object};
+use crate::json::{Json, Object, whole_number, wrong};
 use crate::num::low32;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -164,13 +162,4 @@ fn number(field: &str, json: &Json, lo: u64, hi: u64) -> Result<u64, ConfigError
     json.whole_number()
         .filter(|number| (lo..=hi).contains(number))
         .ok_or_else(|| ConfigError::new(field, json, &whole_number(lo, hi)))
-}
-
-fn whole_number(lo: u64, hi: u64) -> String {
-    format!("a whole number from {lo} to {hi}")
-}
-
-fn wrong(field: &str, json: Option<&Json>, allowed: &str) -> ConfigError {
-    let value = json.map_or_else(|| "nothing".to_string(), Json::to_string);
-    ConfigError::new(field, &value, allowed)
 }

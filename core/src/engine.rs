@@ -138,6 +138,7 @@ impl Policy {
             Input::Cancel(permit) => self.cancel(state, permit, now).map(Answer::Settled),
             Input::Renew(permit) => self.renew(state, &permit, now).map(Answer::Renewed),
             Input::Command(command) => self.command(state, &command, now).map(Answer::Commanded),
+            Input::Retry(failed) => self.retry(state, failed, now).map(Answer::Retried),
         }
     }
 
@@ -244,11 +245,13 @@ impl Entered<'_> {
     fn admit(&mut self, wish: &Acquire) -> Permit {
         let mut circuit = self.circuit_now();
         let probes = self.rules().copied().filter(|_| self.is_probing(&circuit));
-        if probes.is_none() && self.policy.bulkhead.is_none() && !self.takes_tokens(wish.cost) {
+        let takes = self.policy.bulkhead.is_some() || self.takes_tokens(wish.cost) || self.is_funding();
+        if probes.is_none() && !takes {
             // What is only due by time is not a change.
             return Permit::new(self.t, wish.cost, circuit.generation, 0);
         }
         circuit = self.advance();
+        self.fund();
         self.take_tokens(wish.cost);
         let shared = self.share_slot(wish);
         let mut lease_id = shared.unwrap_or(0);

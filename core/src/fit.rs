@@ -20,6 +20,9 @@ impl Policy {
         if !self.limits_fit(snapshot) {
             return misfit("limits");
         }
+        if let Some(annex) = snapshot.unfit_annex(self) {
+            return misfit(annex);
+        }
         match (&self.circuit, &snapshot.circuit) {
             (Some(_), None) => misfit("circuit"),
             // So many results would have been a verdict.

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::hash::holder_hash;
 use crate::permit::Permit;
+use crate::retry::Failed;
 use crate::summary::Summary;
 use crate::time::Timestamp;
 
@@ -318,4 +319,6 @@ pub enum Input {
     Renew(Permit),
     /// [`Policy::command`](crate::Policy::command)
     Command(Command),
+    /// [`Policy::retry`](crate::Policy::retry)
+    Retry(Failed),
 }

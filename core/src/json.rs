@@ -199,3 +199,14 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row.last().copied().unwrap_or(usize::MAX)
 }
+
+/// What is allowed in place of a number that is out of its range, for people.
+pub(crate) fn whole_number(lo: u64, hi: u64) -> String {
+    format!("a whole number from {lo} to {hi}")
+}
+
+/// A field that holds something else than what is allowed, or nothing.
+pub(crate) fn wrong(field: &str, json: Option<&Json>, allowed: &str) -> ConfigError {
+    let value = json.map_or_else(|| "nothing".to_string(), Json::to_string);
+    ConfigError::new(field, &value, allowed)
+}

@@ -92,7 +92,9 @@ extern crate alloc;
 extern crate std;
 
 mod adopt;
+mod annex;
 mod answer;
+mod backoff;
 mod bulkhead;
 mod circuit;
 mod classify;
@@ -123,6 +125,7 @@ mod policy;
 mod query;
 mod quiet;
 mod repair;
+mod retry;
 mod retry_after;
 mod settle;
 mod snapshot;
@@ -132,6 +135,8 @@ mod snapshot_json;
 mod snapshot_schema;
 mod sort;
 mod state;
+#[cfg(feature = "serde")]
+mod step_json;
 mod summary;
 mod time;
 mod window;
@@ -161,6 +166,7 @@ pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 pub use local::{Guard, Local, Rejected, RunError};
 pub use permit::Permit;
 pub use policy::Policy;
+pub use retry::{BudgetSnapshot, Failed, GiveUp, Retried};
 pub use retry_after::parse_retry_after;
 pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,

@@ -1,7 +1,7 @@
 //! The live form of a state: 64-bit words whose number the policy knows, worked on in place.
 //!
 //! A head of fixed size, then a body: limits (the policy's, then carried ones), failures in the window, the window of
-//! the rates, probes, leases, carried bytes. It describes itself, so bytes can be made of it without its policy. It is no
+//! the rates, probes, leases, what the policies beside the gates remember (`annex`), carried bytes. It describes itself, so bytes can be made of it without its policy. It is no
 //! format: it never leaves the process, and may change with any release. The portable form is [`Snapshot`]'s bytes.
 //!
 //! [`Snapshot`]: crate::Snapshot
@@ -63,6 +63,8 @@ pub(crate) const PARKED: u64 = 1 << 57;
 pub(crate) const BLOCKED: u64 = 1 << 58;
 /// There are carried limits.
 pub(crate) const CARRIES: u64 = 1 << 59;
+/// An annex is to hear of each call (a retry budget that is not full, health): no call takes the short way.
+pub(crate) const HEEDED: u64 = 1 << 60;
 /// Words of a limit: level; name hash 32, capacity 32; units a token 42, flags; units a µs.
 pub(crate) const LIMIT_WORDS: usize = 4;
 /// Words of a slot of time: calls 32, failures 32; slow.
@@ -118,6 +120,8 @@ pub(crate) struct Shape {
     pub(crate) probes: usize,
     /// Places of the lease table: 0 or a power of two.
     pub(crate) leases: usize,
+    /// Words of all annexes together.
+    pub(crate) annexes: usize,
     pub(crate) raw_bytes: usize,
 }
 
@@ -126,7 +130,7 @@ impl Shape {
         let shape = head[SHAPE];
         let places = head[PLACES];
         let size = u32::from(low16(shape >> 32));
-        Self {
+        let mut all = Self {
             limits: usize::from(low8(shape)),
             carried_limits: usize::from(low8(shape >> 8)),
             failures: usize::from(low8(shape >> 16)),
@@ -140,8 +144,12 @@ impl Shape {
                 0 => 0,
                 mask => usize::from(mask).wrapping_add(1),
             },
+            annexes: 0,
             raw_bytes: usize::from(low16(places >> 32)),
-        }
+        };
+        // What is left of all words, so that it takes no field of the head.
+        all.annexes = usize::from(low16(shape >> 48)).saturating_sub(all.words());
+        all
     }
 
     /// Writes itself into a head.
@@ -186,10 +194,14 @@ impl Shape {
         self.probes_at().saturating_add(self.probes.saturating_mul(PROBE_WORDS))
     }
 
-    pub(crate) fn raw_at(&self) -> usize {
+    pub(crate) fn annexes_at(&self) -> usize {
         let ring = if self.leases == 0 { 0 } else { LEASE_WORDS };
         let places = self.leases.saturating_mul(LEASE_WORDS.saturating_add(1));
         self.leases_at().saturating_add(ring).saturating_add(places)
+    }
+
+    pub(crate) fn raw_at(&self) -> usize {
+        self.annexes_at().saturating_add(self.annexes)
     }
 
     /// Words in all, the head included.

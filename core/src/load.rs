@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::adopt::MAX_CARRIED;
+use crate::annex::annex_words;
 use crate::bulkhead::{ID_BITS, by_end, next_lease_id, table_size};
 use crate::circuit::Circuit;
 use crate::limit;
@@ -47,6 +48,7 @@ pub(crate) fn unload(view: View<'_>) -> Snapshot {
         .map(|l| LeaseSnapshot { id: l.id, expires_at: l.expires_at, holder: l.holder, count: l.count })
         .collect();
     sort_by_key(&mut snapshot.leases, |lease| lease.id);
+    view.read_annexes(&mut snapshot);
     if raw_len > 0 {
         // What the policy has no place for was written by `raw_sections`, so it reads back.
         let rest = Snapshot::decode(&unpack(raw, raw_len)).unwrap_or_default();
@@ -134,6 +136,7 @@ pub(crate) fn shape(policy: &Policy, snapshot: Option<&Snapshot>) -> Shape {
             0
         }),
         leases: table_size(own_leases.max(brought(|s| s.leases.len()))),
+        annexes: annex_words(policy, snapshot),
         raw_bytes: snapshot.map_or(0, |snapshot| raw_sections(policy, snapshot).len()),
     }
 }
@@ -161,6 +164,7 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
         load_probes(snapshot, &mut mem);
     }
     load_leases(snapshot, &mut mem);
+    mem.load_annexes(policy, snapshot);
     mem.set_wake(policy.circuit.as_ref());
     if shape.raw_bytes > 0 {
         let raw = raw_sections(policy, snapshot);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::config::PolicyConfig;
 use crate::health::HealthRules;
 use crate::live::fingerprint;
+use crate::retry::RetryRules;
 
 /// A checked, immutable policy: the rules of one key. Build it from JSON or with the typed builders; it is
 /// `Send + Sync` and can be shared by any number of states.
@@ -19,13 +20,14 @@ use crate::live::fingerprint;
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// The first word of its live states, with the fingerprint in it: of circuit, limits, block and bulkhead with their
-    /// defaults. Adoption goes by it.
+    /// defaults, and of whatever else the state remembers. Adoption goes by it.
     pub(crate) tag: u64,
     pub(crate) circuit: Option<CircuitRules>,
     pub(crate) limits: Vec<LimitRules>,
     pub(crate) block: Option<BlockRules>,
     pub(crate) bulkhead: Option<BulkheadRules>,
     pub(crate) health: Option<HealthRules>,
+    pub(crate) retry: Option<RetryRules>,
     pub(crate) clock_tolerance_us: u64,
     pub(crate) seed: u64,
     pub(crate) is_shadow: bool,

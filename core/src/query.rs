@@ -98,6 +98,7 @@ impl Policy {
         for (rules, [units, ..]) in self.limits.iter().zip(view.limits()) {
             comes(view.refills_from().saturating_add(rules.full_in_us(level(*units))));
         }
+        view.each_annex_change(self, t, comes);
         Timestamp::from_micros(next)
     }
 
@@ -133,7 +134,7 @@ impl Policy {
             }
             at = at.max(view.refills_from().saturating_add(limit.full_in_us()));
         }
-        Timestamp::from_micros(at)
+        Timestamp::from_micros(at.max(view.annexes_vacuous_at(self)?))
     }
 }
 

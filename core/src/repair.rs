@@ -46,6 +46,8 @@ pub(crate) fn repair(policy: &Policy, snapshot: &mut Snapshot, now: u64) {
     for lease in &mut snapshot.leases {
         clip(&mut lease.expires_at, policy.bulkhead.map_or(u64::MAX, |bulkhead| bulkhead.lease_us));
     }
+    snapshot.shift_annexes(policy, back, now);
+    snapshot.drop_empty_annexes();
 }
 
 /// Moves slots to the older side; where two meet, their sums are added.

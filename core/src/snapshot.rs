@@ -31,11 +31,12 @@
 //! | 7 window of time | `slot_us` 6, `slots` 1 (1 to 64), then for each slot that is not empty, ascending: `index` 7 (all within `slots` of the first), `calls` 4, `failures` 4, `slow` 4 |
 //! | 8 probes | `first_at` 7, then by ascending id (a re-entrant holder's share one: then by their ends), at most 64: `id` 3, `expires_at` 7 |
 //! | 9 leases | by ascending id, at most 4,096: `id` 3, `expires_at` 7; with flag bit 1 (set where some lease has one) `holder` 8; with flag bit 2 (set where some count is not 1) `count` 2 |
+//! | 32 retry budget | 8 bytes each: `level` in units (at least 0, below the capacity), `at_us`, `units_per_token`, `units_per_us` in the lower half and `capacity` in the upper; not while it is full |
 //!
 //! Modes, failures and windows are there only where there is a circuit, probes only where it is half-open; there are
 //! never two windows.
 //!
-//! Kinds 10 to 31 are kept for this release's line, 32 to 63 for later policies, 128 to 255 are the hosts'. Such
+//! Kinds 10 to 31 are kept for this release's line, the rest of 32 to 63 for later policies, 128 to 255 are the hosts'. Such
 //! sections are carried byte for byte where they are not critical, at most 1 KiB of them with their heads, and refused
 //! where they are. Kinds 0 and 64 to 127 are refused.
 //!
@@ -44,6 +45,8 @@
 mod words;
 
 use alloc::vec::Vec;
+
+use crate::retry::BudgetSnapshot;
 
 pub use words::{Mode, Phase, Reason};
 
@@ -93,6 +96,8 @@ pub struct Snapshot {
     pub probes: Option<ProbesSnapshot>,
     /// The slots of the bulkhead that are taken, by ascending id.
     pub leases: Vec<LeaseSnapshot>,
+    /// What is left of the retry budget, where it is not full.
+    pub budget: Option<BudgetSnapshot>,
     /// Sections that this release does not know and carries, by ascending kind.
     pub carried: Vec<CarriedSection>,
 }

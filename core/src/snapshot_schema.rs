@@ -55,6 +55,7 @@ const STATE: Shape = Shape::Object(&[
     Field("window", Shape::OrNull(&WINDOW), "the calls that the rates are taken over; null while there are none"),
     Field("probes", Shape::OrNull(&PROBES), "of a half-open circuit, once one was let through"),
     Field("leases", Shape::List(&LEASE, 4096), "the slots of the bulkhead that are taken, by ascending id"),
+    Field("budget", Shape::OrNull(&BUDGET), "what is left of the retry budget; null while it is full"),
     Field("carried", Shape::List(&CARRIED, 182), "sections of other releases and of hosts, kept unread"),
 ]);
 
@@ -69,6 +70,14 @@ const CIRCUIT: Shape = Shape::Object(&[
     Field("until_us", AT, "open: the end of the open time; else 0"),
     Field("successes", Shape::Whole(0, 1024), "half-open: probes that succeeded; else 0"),
     Field("failures", Shape::Whole(0, 1024), "half-open: probes that failed; else 0"),
+]);
+
+const BUDGET: Shape = Shape::Object(&[
+    Field("level", Shape::Whole(0, (1 << 53) - 1), "what was in it at `at_us`, in units"),
+    Field("at_us", SOME_AT, "as of when it is"),
+    Field("units_per_token", Shape::Whole(1, (1 << 53) - 1), "units in a token"),
+    Field("units_per_us", Shape::Whole(1, 0xFFFF_FFFF), "units that come back each µs"),
+    Field("capacity", Shape::Whole(1, 0xFFFF_FFFF), "what it holds when full, in tokens"),
 ]);
 
 const REASONS: &[&str] = &[

@@ -30,6 +30,8 @@ mod limits;
 mod merging;
 #[path = "laws/outlook.rs"]
 mod outlook;
+#[path = "laws/retry.rs"]
+mod retry;
 #[path = "laws/sets.rs"]
 mod sets;
 #[path = "laws/state.rs"]

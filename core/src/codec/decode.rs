@@ -1,9 +1,12 @@
 //! From bytes to a [`Snapshot`]: one function for each kind of section, those of counts and of leases in files of their own.
 
+use alloc::vec::Vec;
+
 use super::read::{Fields, Reader, Section};
 use super::{
     END_AT, END_UNITS, HEADER_LEN, MAGIC, MAX_CALLS, MAX_CARRIED, MAX_DURATION_US, MAX_LIMITS, VERSION, flag, kind,
 };
+use crate::annex::is_annex;
 use crate::error::StateError;
 use crate::snapshot::{CarriedSection, CircuitSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, Reason, Snapshot};
 
@@ -58,7 +61,12 @@ impl Snapshot {
         }
         reader.finish()?;
         self.drop_unseen(&seen);
-        self.check_belongings(&seen)
+        self.check_belongings(&seen)?;
+        // What says nothing is never written.
+        match self.drop_empty_annexes() {
+            Some(field) => Err(StateError::Invalid { field, offset: 0 }),
+            None => Ok(()),
+        }
     }
 
     /// Magic, version, flags, fingerprint and `last_at`; answers the number of sections.
@@ -98,9 +106,17 @@ impl Snapshot {
             kind::SLOTS => self.read_slots(section),
             kind::PROBES => self.read_probes(section),
             kind::LEASES => self.read_leases(section),
+            kind if is_annex(kind) => self.read_annex_section(section),
             10..=63 | 128..=255 if section.flags & flag::CRITICAL == 0 => self.carry(section, seen),
             kind => Err(StateError::UnknownSection { kind }),
         }
+    }
+
+    fn read_annex_section(&mut self, section: &Section<'_>) -> Result<(), StateError> {
+        let (words, rest) = section.body.as_chunks::<8>();
+        section.require(section.flags == flag::CRITICAL && rest.is_empty(), "sections.kind")?;
+        let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        self.read_annex(section.kind, &words).map_err(|field| section.invalid(field))
     }
 
     /// Empties what has no section here, and only that: what stays keeps its memory.
@@ -117,6 +133,7 @@ impl Snapshot {
         if !seen.has(kind::PROBES) {
             self.probes = None;
         }
+        self.keep_annexes(|kind| seen.has(kind));
         self.carried.truncate(seen.carried);
     }
 
@@ -225,7 +242,7 @@ impl Snapshot {
 #[derive(Default)]
 struct Seen {
     /// Of our own kinds, a bit each.
-    kinds: u16,
+    kinds: u64,
     last_kind: u8,
     /// How many are carried, and their bytes with their heads.
     carried: usize,
@@ -238,7 +255,7 @@ impl Seen {
         let repeats = section.kind == kind::LIMIT && self.last_kind == kind::LIMIT;
         section.require(section.kind > self.last_kind || repeats, "sections.kind")?;
         self.last_kind = section.kind;
-        if section.kind < 16 {
+        if section.kind < 64 {
             self.kinds |= 1 << section.kind;
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! From a [`Snapshot`] to its bytes: one function for each kind of section, in their order.
 
 use alloc::vec::Vec;
+use core::ops::RangeBounds;
 
 use super::{HEADER_LEN, MAGIC, VERSION, flag, kind, lease_len};
+use crate::annex::FIRST_ANNEX;
 use crate::num::{bits, low8, wide};
 use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Mode, Phase, ProbesSnapshot, Reason, Snapshot, WindowSnapshot};
 
@@ -49,7 +51,19 @@ impl Snapshot {
             put_probes(out, probes);
         }
         self.put_leases(out);
-        for carried in &self.carried {
+        // Kinds ascend, and what is carried may lie before the annexes as well as behind them.
+        self.put_carried(out, ..FIRST_ANNEX);
+        self.each_annex(|kind, words| {
+            put_head(out, kind, 0, words.len().saturating_mul(8));
+            for word in words {
+                put::<8>(out, *word);
+            }
+        });
+        self.put_carried(out, FIRST_ANNEX..);
+    }
+
+    fn put_carried(&self, out: &mut Vec<u8>, kinds: impl RangeBounds<u8>) {
+        for carried in self.carried.iter().filter(|carried| kinds.contains(&carried.kind)) {
             out.extend_from_slice(&[carried.kind, carried.flags]);
             put_leb128(out, carried.body.len());
             out.extend_from_slice(&carried.body);
@@ -66,7 +80,8 @@ impl Snapshot {
             self.probes.is_some(),
             !self.leases.is_empty(),
         ];
-        let ours = ours.iter().filter(|there| **there).count();
+        let mut ours = ours.iter().filter(|there| **there).count();
+        self.each_annex(|_, _| ours = ours.saturating_add(1));
         low8(wide(ours.saturating_add(self.limits.len()).saturating_add(self.carried.len())))
     }
 

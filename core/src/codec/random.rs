@@ -10,6 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{END_AT, END_UNITS, MAX_DURATION_US, MAX_LEASE_COUNT};
+use crate::retry::BudgetSnapshot;
 use crate::snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
@@ -45,6 +46,25 @@ pub(super) fn states() -> impl Strategy<Value = Snapshot> {
             })
         })
         .prop_map(|state| Snapshot { last_at: state.last_at.max(newest(&state)), ..state })
+        .prop_flat_map(|state| {
+            option::of(budgets(state.last_at)).prop_map(move |budget| Snapshot { budget, ..state.clone() })
+        })
+}
+
+/// A retry budget that is not full at `last_at`.
+fn budgets(last_at: u64) -> impl Strategy<Value = BudgetSnapshot> {
+    (1..=1_000_000_u32, 1..=END_UNITS / 1_000_001, 1..=u64::from(u32::MAX)).prop_flat_map(
+        move |(capacity, units_per_token, units_per_us)| {
+            let full = i64::try_from(u64::from(capacity) * units_per_token).unwrap();
+            (0..full).prop_map(move |level| BudgetSnapshot {
+                level,
+                at: last_at,
+                units_per_token,
+                units_per_us,
+                capacity,
+            })
+        },
+    )
 }
 
 /// The newest instant of what has happened, which is a change: never after the last one.
@@ -211,7 +231,7 @@ fn leases() -> impl Strategy<Value = Vec<LeaseSnapshot>> {
 }
 
 fn carried() -> impl Strategy<Value = Vec<CarriedSection>> {
-    let kinds = prop_oneof![10..=63_u8, 128..=255_u8];
+    let kinds = prop_oneof![10..=31_u8, 36..=63_u8, 128..=255_u8];
     let body = vec(any::<u8>(), 0..=40);
     btree_map(kinds, (any::<u8>(), body), 0..=5).prop_map(|sections| {
         let sections = sections.into_iter();

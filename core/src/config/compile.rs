@@ -10,6 +10,7 @@ use crate::config::health::HealthConfig;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
+use crate::config::retry::RetryConfig;
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 use crate::error::ConfigError;
@@ -113,6 +114,7 @@ impl Policy {
             block: config.block.as_ref().map(block_rules),
             bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
             health: config.health.as_ref().map(HealthConfig::rules),
+            retry: config.retry.as_ref().map(RetryConfig::rules),
             clock_tolerance_us: us(config.clock_tolerance_ms),
             seed: config.seed,
             is_shadow: config.mode == PolicyMode::Shadow,

@@ -1,13 +1,16 @@
 //! The fingerprint: which rules a state was written under. States carry it, so it never changes.
 //!
 //! FNV-1a over little-endian 64-bit numbers, mixed by splitmix64, its high half. What may be absent is a 0, or a 1 and
-//! its numbers. It covers circuit, limits in their order, block, bulkhead and health; not name, seed, mode or timeouts, which
-//! leave the meaning of a state as it is.
+//! its numbers. It covers circuit, limits in their order, block and bulkhead; not name, seed, mode or timeouts, which
+//! leave the meaning of a state as it is. What else the state remembers (the retry budget, health) comes behind, by the kind of its section
+//! and its numbers, and only where it is there: so the fingerprints of policies without it stay what they were.
 
+use crate::annex::Annex;
 use crate::hash::{fnv64, fnv64_from, splitmix64};
 use crate::health::HealthRules;
 use crate::num::{low32, wide};
 use crate::policy::{BlockRules, BulkheadRules, CircuitRules, LimitRules, Policy, WindowRules};
+use crate::retry::{BudgetRules, BudgetSnapshot};
 
 /// The kind of the section that health has in a state.
 const HEALTH_KIND: u64 = 35;
@@ -37,6 +40,9 @@ impl Policy {
         self.limits.iter().for_each(|limit| add_limit(&mut hasher, limit));
         hasher.maybe(self.block.as_ref(), add_block);
         hasher.maybe(self.bulkhead.as_ref(), add_bulkhead);
+        if let Some(budget) = self.retry.and_then(|retry| retry.budget) {
+            add_budget(&mut hasher, &budget);
+        }
         // What came later says its kind and then its numbers, and nothing where it is absent: older fingerprints stay.
         if let Some(health) = &self.health {
             add_health(&mut hasher, health);
@@ -105,4 +111,14 @@ fn add_health(hasher: &mut Hasher, health: &HealthRules) {
     hasher.maybe(health.flapping.as_ref(), |hasher, flapping| {
         hasher.numbers([u64::from(flapping.openings), flapping.window_us]);
     });
+}
+
+fn add_budget(hasher: &mut Hasher, budget: &BudgetRules) {
+    hasher.numbers([
+        u64::from(BudgetSnapshot::KIND),
+        u64::from(budget.bucket.capacity),
+        budget.bucket.units_per_token,
+        budget.bucket.units_per_us,
+        budget.units_per_call.unsigned_abs(),
+    ]);
 }

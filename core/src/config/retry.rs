@@ -14,7 +14,9 @@ use crate::config::values::{Value, choices, scalars, word_values};
 use crate::error::ConfigError;
 #[cfg(feature = "serde")]
 use crate::num::index;
-use crate::num::wide;
+use crate::num::{signed, wide};
+use crate::policy::LimitRules;
+use crate::retry::{BudgetRules, RetryRules};
 
 choices! {
     /// How a delay is drawn from the random number that the host passes in.
@@ -128,6 +130,19 @@ impl RetryConfig {
             None => Ok(()),
         }
     }
+
+    pub(crate) fn rules(&self) -> RetryRules {
+        RetryRules {
+            max_attempts: self.max_attempts,
+            base_delay_us: us(self.base_delay_ms),
+            max_delay_us: us(self.max_delay_ms),
+            multiplier_thousandths: self.multiplier.thousandths(),
+            jitter: self.jitter,
+            deadline_us: self.deadline_ms.map(us),
+            max_retry_after_us: us(self.max_retry_after_ms),
+            budget: self.budget.as_ref().map(RetryBudgetConfig::rules),
+        }
+    }
 }
 
 impl RetryBudgetConfig {
@@ -147,5 +162,27 @@ impl RetryBudgetConfig {
         }
         let allowed = format!("a whole number from 1 to {most} while the other fields are as they are");
         Err(ConfigError::new("capacity", &self.capacity, &allowed))
+    }
+
+    fn rules(&self) -> BudgetRules {
+        let units_per_token = self.units_per_token();
+        // Both are whole numbers by the choice of the unit.
+        let refill_units = u64::from(self.refill_tokens).saturating_mul(units_per_token);
+        let units_per_us = refill_units.checked_div(us(self.refill_interval_ms)).unwrap_or(1);
+        let units_per_call =
+            units_per_token.saturating_mul(u64::from(self.percent.basis_points())).wrapping_div(10_000);
+        let capacity_units = u64::from(self.capacity).saturating_mul(units_per_token);
+        let bucket = LimitRules {
+            name_hash: 0,
+            capacity: self.capacity,
+            units_per_token,
+            units_per_us,
+            capacity_units: signed(capacity_units),
+            max_debt_units: 0,
+            full_after_us: capacity_units.div_ceil(units_per_us.max(1)),
+            is_per_call: true,
+            starts_empty: false,
+        };
+        BudgetRules { bucket, units_per_call: signed(units_per_call) }
     }
 }

@@ -232,8 +232,7 @@ macro_rules! config {
             /// One with these values, and the defaults for all others. Checked when the policy is built.
             ///
             /// ```
-            #[doc = concat!("use stanchion::", stringify!($Name), ";")]
-            ///
+            /// # use stanchion::*;
             #[doc = concat!("let config = ", stringify!($Name), "::new", stringify!($args), ";")]
             $(#[doc = $example])+
             /// ```

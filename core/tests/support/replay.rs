@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stanchion::{
-    Acquire, Answer, Command, Event, Events, Facts, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply,
-    Settle, State, Timestamp, parse_retry_after,
+    Acquire, Answer, Command, Event, Facts, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply, Settle,
+    State, Timestamp, parse_retry_after,
 };
 
 /// Where a vector begins when it does not say.
 const START_US: u64 = 1_700_000_000_000_000;
+
+/// What is asked of the policies beside the gates.
+const BESIDE_THE_GATES: [&str; 1] = ["retry"];
 
 /// One vector.
 pub(crate) struct Vector {
@@ -140,12 +143,12 @@ struct Player {
 struct Said {
     answer: Value,
     is_changed: bool,
-    events: Events,
+    events: Vec<Value>,
 }
 
 impl Said {
     fn query(answer: Value) -> Self {
-        Self { answer, is_changed: false, events: Events::NONE }
+        Self { answer, is_changed: false, events: Vec::new() }
     }
 }
 
@@ -193,9 +196,8 @@ impl Player {
         if let (Some(name), Some(permit)) = (step["as"].as_str(), said.answer["permit"].as_str()) {
             self.permits.insert(name.to_string(), permit.to_string());
         }
-        let events: Vec<&str> = said.events.iter().map(Event::name).collect();
         let state = self.state.as_ref().map(State::to_bytes).unwrap_or_default();
-        Ok(json!({ "answer": said.answer, "changed": said.is_changed, "events": events, "state": to_hex(&state) }))
+        Ok(json!({ "answer": said.answer, "changed": said.is_changed, "events": said.events, "state": to_hex(&state) }))
     }
 
     fn said(&mut self, kind: &str, args: &Value) -> Result<Said, String> {
@@ -213,6 +215,7 @@ impl Player {
                 }
             },
             "restore" => return self.restore(args),
+            kind if BESIDE_THE_GATES.contains(&kind) => return self.apply_json(kind, args),
             _ => return self.query(kind, args),
         };
         self.apply(input)
@@ -237,7 +240,25 @@ impl Player {
             Answer::Commanded(commanded) => json!({ "commanded": commanded.name() }),
             _ => return Err("an answer that this runner does not know".to_string()),
         };
-        Ok(Said { answer, is_changed: step.changed, events: step.events })
+        let events = step.events.iter().map(|event| json!(Event::name(event))).collect();
+        Ok(Said { answer, is_changed: step.changed, events })
+    }
+
+    /// What crosses as JSON in every language: in as text, out as text.
+    fn apply_json(&mut self, kind: &str, args: &Value) -> Result<Said, String> {
+        let policy = self.policies.get(&self.current).ok_or("no policy")?;
+        let state = self.state.as_mut().ok_or("no state")?;
+        match policy.apply_json(state, &json!({ kind: args }).to_string(), self.now) {
+            Ok(step) => {
+                let step: Value = serde_json::from_str(&step).map_err(|e| e.to_string())?;
+                Ok(Said {
+                    answer: step["answer"].clone(),
+                    is_changed: step["changed"] == true,
+                    events: step["events"].as_array().into_iter().flatten().cloned().collect(),
+                })
+            }
+            Err(e) => Ok(Said::query(json!({ "error": { "field": e.field, "value": e.value, "allowed": e.allowed } }))),
+        }
     }
 
     fn query(&self, kind: &str, args: &Value) -> Result<Said, String> {

@@ -1,0 +1,162 @@
+//! Steps of the policies beside the gates as JSON text: how they cross the bindings.
+//!
+//! These are asked now and then, so one entry in and out serves them all, and what each says is written once, here.
+
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use crate::answer::{Answer, Event, Step};
+use crate::config::{Retry, listed};
+use crate::error::{ConfigError, InputError};
+use crate::input::{Acquire, Input};
+use crate::json::{Json, Object, whole_number, wrong};
+use crate::num::low32;
+use crate::policy::Policy;
+use crate::retry::{Failed, Retried};
+use crate::state::Live;
+use crate::time::Timestamp;
+
+/// What may be asked.
+const NAMES: [&str; 1] = ["retry"];
+
+/// The last instant, in µs.
+const LAST_US: u64 = Timestamp::MAX.as_micros();
+/// What a number of JavaScript holds exactly.
+const LONGEST_US: u64 = 9_007_199_254_740_991;
+
+impl Policy {
+    /// One step or query of a policy beside the gates, from JSON text to JSON text: an object whose one field names it.
+    /// Unknown and repeated fields are refused.
+    ///
+    /// | asked | fields (those in brackets may be absent or null) | answer |
+    /// |---|---|---|
+    /// | `retry` | `attempt`, `began_at_us`, `retry` (`never`, `idempotent`, `always`), [`previous_delay_us`, `random` (0), `is_idempotent` (false), `retry_at_us`, `cost` (1)] | `{"retry":{"at_us":N}}`, `{"wait_for_circuit":{"at_us":N}}`, `{"give_up":"attempts"}` |
+    ///
+    /// What comes back is `{"answer":…,"changed":true,"events":["opened"]}`.
+    ///
+    /// ```
+    /// use stanchion::{Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "retry": {"jitter": "none"}}"#).unwrap();
+    /// let now = Timestamp::from_micros(1_700_000_000_000_000).unwrap();
+    /// let mut state = policy.new_state(now);
+    /// let failed = r#"{"retry": {"attempt": 1, "began_at_us": 1700000000000000, "retry": "always"}}"#;
+    /// let step = policy.apply_json(&mut state, failed, now).unwrap();
+    /// assert_eq!(step, r#"{"answer":{"retry":{"at_us":1700000000100000}},"changed":true,"events":[]}"#);
+    /// ```
+    ///
+    /// # Errors
+    /// What is no JSON, no known input, and a field that is unknown, missing, repeated or out of range. Nothing is changed then.
+    pub fn apply_json(&self, state: &mut impl Live, json: &str, now: Timestamp) -> Result<String, InputError> {
+        let input = read(json).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })?;
+        let step = self.apply(state, input, now);
+        Ok(written(&step).to_string())
+    }
+}
+
+/// An answer with what came with it.
+fn written(step: &Step<Answer>) -> Json {
+    Json::object([
+        ("answer", step.answer.json()),
+        ("changed", Json::Bool(step.changed)),
+        ("events", Json::List(step.events.iter().map(|event| Json::text(Event::name(event))).collect())),
+    ])
+}
+
+impl Answer {
+    /// The answer to what crosses as JSON; null for what crosses otherwise.
+    fn json(&self) -> Json {
+        match self {
+            Self::Retried(retried) => retried_json(*retried),
+            _ => Json::Null,
+        }
+    }
+}
+
+fn retried_json(retried: Retried) -> Json {
+    let body = match (retried.at(), retried.reason()) {
+        (Some(at), _) => at_json(at),
+        (None, reason) => reason.map_or(Json::Null, |reason| Json::text(reason.name())),
+    };
+    Json::object([(retried.name(), body)])
+}
+
+fn at_json(at: Timestamp) -> Json {
+    Json::object([("at_us", Json::number(at.as_micros()))])
+}
+
+fn read(json: &str) -> Result<Input, ConfigError> {
+    let json = Json::parse(json)?;
+    Object::open(&json, &NAMES)?;
+    let one = || ConfigError::new("", &json, "an object with one input");
+    let Json::Object(fields) = &json else { return Err(one()) };
+    let [(name, body)] = fields.as_slice() else { return Err(one()) };
+    input(name, body).map_err(|e| e.within(name))
+}
+
+fn input(_: &str, body: &Json) -> Result<Input, ConfigError> {
+    failed(body).map(Input::Retry)
+}
+
+fn failed(body: &Json) -> Result<Failed, ConfigError> {
+    const FIELDS: [&str; 8] =
+        ["attempt", "began_at_us", "previous_delay_us", "random", "retry", "is_idempotent", "retry_at_us", "cost"];
+    let body = Body(Object::open(body, &FIELDS)?);
+    let mut failed = Failed::new(low32(body.number("attempt", 1, MOST)?), body.instant("began_at_us")?);
+    failed.retry = body.word("retry", &[Retry::Never, Retry::Idempotent, Retry::Always], Retry::name)?;
+    failed.is_idempotent = body.flag("is_idempotent")?;
+    failed.random = low32(body.maybe_number("random", 0, MOST)?.unwrap_or(0));
+    failed.previous_delay = body.maybe_number("previous_delay_us", 0, LONGEST_US)?.map(Duration::from_micros);
+    failed.retry_at = body.maybe_instant("retry_at_us")?;
+    if let Some(cost) = body.maybe_number("cost", 0, MOST)? {
+        failed.wish = Acquire::new().cost(low32(cost));
+    }
+    Ok(failed)
+}
+
+/// The most that 32 bits hold.
+const MOST: u64 = 4_294_967_295;
+
+/// The fields of one input.
+struct Body<'a>(Object<'a>);
+
+impl<'a> Body<'a> {
+    /// A field that is there and not null.
+    fn maybe(&self, field: &str) -> Option<&'a Json> {
+        self.0.get(field).filter(|json| **json != Json::Null)
+    }
+
+    fn maybe_number(&self, field: &str, lo: u64, hi: u64) -> Result<Option<u64>, ConfigError> {
+        self.maybe(field).map(|_| self.number(field, lo, hi)).transpose()
+    }
+
+    fn number(&self, field: &str, lo: u64, hi: u64) -> Result<u64, ConfigError> {
+        let json = self.0.get(field);
+        let number = json.and_then(Json::whole_number).filter(|number| (lo..=hi).contains(number));
+        number.ok_or_else(|| wrong(field, json, &whole_number(lo, hi)))
+    }
+
+    fn maybe_instant(&self, field: &str) -> Result<Option<Timestamp>, ConfigError> {
+        Ok(self.maybe_number(field, 1, LAST_US)?.and_then(Timestamp::from_micros))
+    }
+
+    fn instant(&self, field: &str) -> Result<Timestamp, ConfigError> {
+        self.number(field, 1, LAST_US).map(|at| Timestamp::from_micros(at).unwrap_or(Timestamp::MIN))
+    }
+
+    fn flag(&self, field: &str) -> Result<bool, ConfigError> {
+        match self.maybe(field) {
+            None => Ok(false),
+            Some(Json::Bool(flag)) => Ok(*flag),
+            other => Err(wrong(field, other, "true or false")),
+        }
+    }
+
+    /// One of these, by its name.
+    fn word<T: Copy>(&self, field: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, ConfigError> {
+        let json = self.0.get(field);
+        let found = all.iter().copied().find(|word| json == Some(&Json::text(name(*word))));
+        let allowed = || listed(all.iter().map(|word| Json::text(name(*word)).to_string()));
+        found.ok_or_else(|| wrong(field, json, &allowed()))
+    }
+}
