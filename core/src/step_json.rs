@@ -2,12 +2,14 @@
 //!
 //! These are asked now and then, so one entry in and out serves them all, and what each says is written once, here.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use crate::answer::{Answer, Event, Step};
+use crate::answer::{Answer, Events};
 use crate::config::{Retry, listed};
 use crate::error::{ConfigError, InputError};
+use crate::health::Facts;
 use crate::input::{Acquire, Input};
 use crate::json::{Json, Object, whole_number, wrong};
 use crate::num::low32;
@@ -17,7 +19,7 @@ use crate::state::Live;
 use crate::time::Timestamp;
 
 /// What may be asked.
-const NAMES: [&str; 1] = ["retry"];
+const NAMES: [&str; 2] = ["retry", "health"];
 
 /// The last instant, in µs.
 const LAST_US: u64 = Timestamp::MAX.as_micros();
@@ -31,6 +33,7 @@ impl Policy {
     /// | asked | fields (those in brackets may be absent or null) | answer |
     /// |---|---|---|
     /// | `retry` | `attempt`, `began_at_us`, `retry` (`never`, `idempotent`, `always`), [`previous_delay_us`, `random` (0), `is_idempotent` (false), `retry_at_us`, `cost` (1)] | `{"retry":{"at_us":N}}`, `{"wait_for_circuit":{"at_us":N}}`, `{"give_up":"attempts"}` |
+    /// | `health` | [`is_store_away` (false)] | as [`Health::to_json`](crate::Health::to_json) |
     ///
     /// What comes back is `{"answer":…,"changed":true,"events":["opened"]}`.
     ///
@@ -48,19 +51,39 @@ impl Policy {
     /// # Errors
     /// What is no JSON, no known input, and a field that is unknown, missing, repeated or out of range. Nothing is changed then.
     pub fn apply_json(&self, state: &mut impl Live, json: &str, now: Timestamp) -> Result<String, InputError> {
-        let input = read(json).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })?;
-        let step = self.apply(state, input, now);
-        Ok(written(&step).to_string())
+        let asked = read(json).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })?;
+        let step = match asked {
+            Asked::Input(input) => {
+                let step = self.apply(state, *input, now);
+                written(step.answer.json(), step.changed, step.events)
+            }
+            Asked::Query(query) => written(self.answer_json(state, &query, now), false, Events::NONE),
+        };
+        Ok(step.to_string())
+    }
+
+    fn answer_json(&self, state: &impl Live, query: &Query, now: Timestamp) -> Json {
+        match query {
+            Query::Health(facts) => self.health(state, facts, now).json(),
+        }
     }
 }
 
+/// What was asked: a step that may change the state, or a query that does not.
+enum Asked {
+    Input(Box<Input>),
+    Query(Query),
+}
+
+/// A query.
+enum Query {
+    Health(Facts),
+}
+
 /// An answer with what came with it.
-fn written(step: &Step<Answer>) -> Json {
-    Json::object([
-        ("answer", step.answer.json()),
-        ("changed", Json::Bool(step.changed)),
-        ("events", Json::List(step.events.iter().map(|event| Json::text(Event::name(event))).collect())),
-    ])
+fn written(answer: Json, changed: bool, events: Events) -> Json {
+    let events = events.iter().map(|event| Json::text(event.name()));
+    Json::object([("answer", answer), ("changed", Json::Bool(changed)), ("events", Json::List(events.collect()))])
 }
 
 impl Answer {
@@ -85,17 +108,26 @@ fn at_json(at: Timestamp) -> Json {
     Json::object([("at_us", Json::number(at.as_micros()))])
 }
 
-fn read(json: &str) -> Result<Input, ConfigError> {
+fn read(json: &str) -> Result<Asked, ConfigError> {
     let json = Json::parse(json)?;
     Object::open(&json, &NAMES)?;
     let one = || ConfigError::new("", &json, "an object with one input");
     let Json::Object(fields) = &json else { return Err(one()) };
     let [(name, body)] = fields.as_slice() else { return Err(one()) };
-    input(name, body).map_err(|e| e.within(name))
+    asked(name, body).map_err(|e| e.within(name))
 }
 
-fn input(_: &str, body: &Json) -> Result<Input, ConfigError> {
-    failed(body).map(Input::Retry)
+fn asked(name: &str, body: &Json) -> Result<Asked, ConfigError> {
+    let input = |input| Ok(Asked::Input(Box::new(input)));
+    match name {
+        "health" => facts(body).map(Query::Health).map(Asked::Query),
+        _ => input(Input::Retry(failed(body)?)),
+    }
+}
+
+fn facts(body: &Json) -> Result<Facts, ConfigError> {
+    let body = Body(Object::open(body, &["is_store_away"])?);
+    Ok(Facts::new().is_store_away(body.flag("is_store_away")?))
 }
 
 fn failed(body: &Json) -> Result<Failed, ConfigError> {

@@ -33,9 +33,13 @@ impl Health {
     /// assert_eq!(health.to_json(), r#"{"live":true,"ready":true,"degraded":true,"reasons":["half_open"]}"#);
     /// ```
     pub fn to_json(self) -> String {
+        self.json().to_string()
+    }
+
+    pub(crate) fn json(self) -> Json {
         let flags = [("live", self.is_live), ("ready", self.is_ready), ("degraded", self.is_degraded)];
         let fields = flags.map(|(name, value)| (name, Json::Bool(value)));
-        Json::object(fields.into_iter().chain([("reasons", reasons(self.reasons))])).to_string()
+        Json::object(fields.into_iter().chain([("reasons", reasons(self.reasons))]))
     }
 
     /// Reads the answer back.

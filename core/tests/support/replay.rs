@@ -11,15 +11,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stanchion::{
-    Acquire, Answer, Command, Event, Facts, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply, Settle,
-    State, Timestamp, parse_retry_after,
+    Acquire, Answer, Command, Event, Holder, Input, Outcome, Permit, Policy, Rejection, Renewed, Reply, Settle, State,
+    Timestamp, parse_retry_after,
 };
 
 /// Where a vector begins when it does not say.
 const START_US: u64 = 1_700_000_000_000_000;
-
-/// What is asked of the policies beside the gates.
-const BESIDE_THE_GATES: [&str; 1] = ["retry"];
 
 /// One vector.
 pub(crate) struct Vector {
@@ -215,8 +212,8 @@ impl Player {
                 }
             },
             "restore" => return self.restore(args),
-            kind if BESIDE_THE_GATES.contains(&kind) => return self.apply_json(kind, args),
-            _ => return self.query(kind, args),
+            "peek" | "next_change_at" | "vacuous_at" | "rate_limit" | "explain" => return self.query(kind, args),
+            _ => return self.apply_json(kind, args),
         };
         self.apply(input)
     }
@@ -271,10 +268,6 @@ impl Player {
             },
             "next_change_at" => instant(policy.next_change_at(state, self.now)),
             "vacuous_at" => instant(policy.vacuous_at(state)),
-            "health" => {
-                let facts = Facts::new().is_store_away(args["is_store_away"].as_bool().unwrap_or(false));
-                serde_json::from_str(&policy.health(state, &facts, self.now).to_json()).map_err(|e| e.to_string())?
-            }
             "rate_limit" => {
                 let rate_limit = policy.rate_limit(state, self.now);
                 json!({ "rate_limit_policy": policy.rate_limit_policy(), "rate_limit": rate_limit })
