@@ -26,6 +26,20 @@
 //! # Ok::<(), stanchion::ConfigError>(())
 //! ```
 //!
+//! # For each of many keys
+//!
+//! [`Keyed`] is the same for each user, agent or endpoint, in memory that is bounded: a key is forgotten when its state says nothing
+//! that a new one would not.
+//!
+//! ```
+//! use stanchion::{Keyed, LimitConfig, Policy};
+//!
+//! let policy = Policy::builder("users").limit(LimitConfig::new("calls", 60, 60, 60_000)).build()?;
+//! let users = Keyed::new(policy);
+//! assert!(users.acquire("ann").is_ok_and(|call| !call.is_degraded()));
+//! # Ok::<(), stanchion::ConfigError>(())
+//! ```
+//!
 //! # On a state of your own
 //!
 //! Each step takes the state and the instant of the decision, and says whether the state changed and so must be kept. Every
@@ -66,7 +80,7 @@
 //!
 //! # Features
 //!
-//! `std` (on by default) brings [`Local`] and the system's clock, `serde` (on by default) JSON and its schemas. Without both, the
+//! `std` (on by default) brings [`Local`], [`Keyed`] and the system's clock, `serde` (on by default) JSON and its schemas. Without both, the
 //! crate needs `alloc` alone.
 //!
 //! # Errors
@@ -83,6 +97,7 @@
 //! | `state_length` | [`StateError::Length`] | the bytes were cut, or something was added to them |
 //! | `invalid_state` | [`StateError::Invalid`] | the bytes were damaged |
 //! | `state_memory` | [`StateError::Memory`] | lend more memory, or start a state in it |
+//! | `too_many_keys` | [`TooManyKeys`] | raise [`Keyed::max_keys`], or let calls through by [`Keyed::on_full`] |
 //! | `unknown_answer` | [`UnknownAnswer`] | build engine and binding from one release |
 #![no_std]
 #![doc(test(attr(deny(warnings))))]
@@ -107,12 +122,16 @@ mod engine;
 mod error;
 mod explain;
 mod fit;
+#[cfg(feature = "std")]
+mod guard;
 mod hash;
 mod headers;
 mod health;
 mod input;
 #[cfg(feature = "serde")]
 mod json;
+#[cfg(feature = "std")]
+mod keyed;
 mod limit;
 mod live;
 mod load;
@@ -120,6 +139,7 @@ mod load;
 mod local;
 mod num;
 mod outlook;
+mod pack;
 mod permit;
 mod policy;
 mod query;
@@ -157,13 +177,18 @@ pub use config::{
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
+#[cfg(feature = "std")]
+pub use guard::Guard;
 pub use hash::{holder_hash, name_hash};
 #[cfg(feature = "serde")]
 pub use health::HealthReport;
 pub use health::{Facts, Health, HealthReason, HealthReasons};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 #[cfg(feature = "std")]
-pub use local::{Guard, Local, Rejected, RunError};
+pub use keyed::{Keyed, KeyedRejected, OnFull, TooManyKeys};
+#[cfg(feature = "std")]
+pub use local::{Local, Rejected, RunError};
+pub use pack::Packer;
 pub use permit::Permit;
 pub use policy::Policy;
 pub use retry::{BudgetSnapshot, Failed, GiveUp, Retried};

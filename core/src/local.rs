@@ -1,21 +1,20 @@
 //! A policy and its state in one process: a lock and a clock around both, and a guard that settles.
 
-mod guard;
-
 use alloc::boxed::Box;
 use core::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::answer::{Commanded, Rejection, RetryAfter};
+use crate::answer::{Commanded, Rejection, RetryAfter, Step};
 use crate::error::StateError;
 use crate::explain::Explanation;
-use crate::input::{Acquire, Command, Outcome};
+use crate::guard::{Guard, Home};
+use crate::input::{Acquire, Command};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Timestamp;
 
-use guard::FailOnUnwind;
-pub use guard::Guard;
+/// What says which instant it is.
+pub(crate) type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a Rust program starts from: a [`Policy`] and its [`State`] behind a lock, with a clock. `Send + Sync`; the lock is
 /// held for one decision, never during a call.
@@ -35,7 +34,7 @@ pub use guard::Guard;
 pub struct Local {
     policy: Policy,
     state: Mutex<State>,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
 }
 
 impl fmt::Debug for Local {
@@ -78,7 +77,13 @@ impl fmt::Display for Rejected {
 
 impl core::error::Error for Rejected {}
 
-/// What [`Local::run`] ends with when there is no result: the call was made, or it was not.
+impl Rejected {
+    pub(crate) fn of(policy: &Policy, rejection: Rejection) -> Self {
+        Self { rejection, policy: policy.name().into(), by: policy.gate_name(rejection.by) }
+    }
+}
+
+/// What [`Local::run`] ends with when there is no result: the call was made, or it was not. `R` is what says why not.
 ///
 /// ```
 /// use stanchion::{CircuitConfig, Local, Policy, RunError};
@@ -90,14 +95,14 @@ impl core::error::Error for Rejected {}
 /// ```
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third, and the call's own error must come out of it")]
-pub enum RunError<E> {
+pub enum RunError<E, R = Rejected> {
     /// The call was not made.
-    Rejected(Rejected),
+    Rejected(R),
     /// The call was made and failed.
     Failed(E),
 }
 
-impl<E: fmt::Display> fmt::Display for RunError<E> {
+impl<E: fmt::Display, R: fmt::Display> fmt::Display for RunError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected(rejected) => rejected.fmt(f),
@@ -106,7 +111,7 @@ impl<E: fmt::Display> fmt::Display for RunError<E> {
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for RunError<E> {
+impl<E: core::error::Error + 'static, R: fmt::Debug + fmt::Display> core::error::Error for RunError<E, R> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Rejected(_) => None,
@@ -196,12 +201,10 @@ impl Local {
     /// assert!(model.acquire_with(Acquire::new().cost(90_000)).is_err());
     /// ```
     pub fn acquire_with(&self, wish: Acquire) -> Result<Guard<'_>, Rejected> {
-        let decision = self.policy.acquire(&mut *self.lock(), wish, (self.clock)()).answer;
+        let decision = self.step(|policy, state, now| policy.acquire(state, wish, now)).answer;
         match decision.into_result() {
-            Ok(call) => Ok(Guard::new(self, call.permit, call.would_reject)),
-            Err(rejection) => {
-                Err(Rejected { rejection, policy: self.policy.name().into(), by: self.policy.gate_name(rejection.by) })
-            }
+            Ok(call) => Ok(Guard::new(Home::Local(self), call)),
+            Err(rejection) => Err(Rejected::of(&self.policy, rejection)),
         }
     }
 
@@ -217,11 +220,7 @@ impl Local {
     /// assert_eq!(api.run(|| "7".parse::<u8>()).unwrap(), 7);
     /// ```
     pub fn run<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, RunError<E>> {
-        let guard = self.acquire().map_err(RunError::Rejected)?;
-        let unwound = FailOnUnwind(Some(guard));
-        let result = call();
-        unwound.end(if result.is_ok() { Outcome::Success } else { Outcome::Failure });
-        result.map_err(RunError::Failed)
+        self.acquire().map_err(RunError::Rejected)?.call(call).map_err(RunError::Failed)
     }
 
     /// Does what a command says: block, trip, reset, report.
@@ -234,7 +233,7 @@ impl Local {
     /// assert_eq!(api.acquire().unwrap_err().by, "circuit");
     /// ```
     pub fn command(&self, command: &Command) -> Commanded {
-        self.policy.command(&mut *self.lock(), command, (self.clock)()).answer
+        self.step(|policy, state, now| policy.command(state, command, now)).answer
     }
 
     /// Explains the state now.
@@ -279,6 +278,11 @@ impl Local {
     /// ```
     pub fn restore(&self, bytes: &[u8]) -> Result<(), StateError> {
         self.policy.decode_into(&mut self.lock(), bytes)
+    }
+
+    pub(crate) fn step<T>(&self, run: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>) -> Step<T> {
+        let mut state = self.lock();
+        run(&self.policy, &mut state, (self.clock)())
     }
 
     /// A state is whole between steps, so a panic elsewhere does not spoil it.

@@ -13,6 +13,7 @@ use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
+pub(crate) use care::{new_from, new_ids};
 pub use lent::StateMut;
 
 mod sealed {
@@ -116,6 +117,12 @@ impl State {
 
     pub(crate) fn into_words(self) -> Vec<u64> {
         self.words
+    }
+
+    /// So many words, to be written anew.
+    pub(crate) fn resized(&mut self, words: usize) -> &mut [u64] {
+        self.words.resize(words, 0);
+        &mut self.words
     }
 
     /// The portable bytes: canonical, so equal states have equal bytes.

@@ -1,6 +1,6 @@
 //! Every error has its own code, by which programs know it in all languages: this list is a promise.
 
-use stanchion::{Permit, Policy, StateError, Timestamp, UnknownAnswer};
+use stanchion::{Command, Keyed, Permit, Policy, StateError, Timestamp, UnknownAnswer};
 
 #[test]
 fn codes_are_what_they_were_and_no_two_are_alike() {
@@ -21,6 +21,7 @@ fn codes_are_what_they_were_and_no_two_are_alike() {
         refused(&state[..20]),
         refused(&but(19, 0)),
         policy.new_state_in(&mut [], Timestamp::MIN).map(drop).unwrap_err().code(),
+        Keyed::new(policy.clone()).max_keys(0).command("ann", &Command::Reset).unwrap_err().code(),
         UnknownAnswer.code(),
     ];
     assert_eq!(
@@ -34,6 +35,7 @@ fn codes_are_what_they_were_and_no_two_are_alike() {
             "state_length",
             "invalid_state",
             "state_memory",
+            "too_many_keys",
             "unknown_answer",
         ]
     );

@@ -24,6 +24,8 @@ mod classify;
 mod differential;
 #[path = "laws/health.rs"]
 mod health;
+#[path = "laws/keyed.rs"]
+mod keyed;
 #[path = "laws/limits.rs"]
 mod limits;
 #[path = "laws/merging.rs"]

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::answer::{Event, Events};
-use crate::circuit::next_generation;
+use crate::bulkhead::{ID, ID_BITS};
 use crate::limit;
 use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, View, WAKE};
 use crate::load::{load, shape, unload};
@@ -31,18 +31,18 @@ impl Policy {
         limits
     }
 
-    /// A new state. Generation and lease ids follow the instant, so that permits of a lost state hardly match.
+    /// A new state.
     fn initial(&self, now: Timestamp) -> Snapshot {
         let now = now.as_micros();
-        let generation = skip_zero(low32(now >> 20) & 0xFF_FFFF);
+        let ids = new_ids(now);
+        let (generation, from) = (low32(ids & ID), new_from(ids));
         Snapshot {
             fingerprint: self.fingerprint(),
             last_at: now,
             generation,
-            refunds_from: generation,
-            // So that results of calls that outlived a forgotten state count.
-            counts_from: skip_zero(generation.wrapping_sub(1 << 22) & 0xFF_FFFF),
-            next_lease_id: skip_zero(low32(now) & 0xFF_FFFF),
+            refunds_from: low32(from >> ID_BITS),
+            counts_from: low32(from & ID),
+            next_lease_id: low32(ids >> ID_BITS),
             circuit: self.circuit.map(|_| CircuitSnapshot::closed_at(now)),
             limits: self.initial_limits(),
             ..Snapshot::default()
@@ -83,8 +83,20 @@ impl Policy {
     }
 }
 
-fn skip_zero(x: u32) -> u32 {
-    if x == 0 { next_generation(x) } else { x }
+/// Generation and next lease id of a new state, as the word of its head: they follow the instant, so that permits of a lost state
+/// hardly match.
+pub(crate) fn new_ids(now: u64) -> u64 {
+    skip_zero(now >> 20) | (skip_zero(now) << ID_BITS)
+}
+
+/// From where results count and refunds are given in a new state of these ids, as in the word of its head: results from before it,
+/// so that those of calls that outlived a forgotten state count.
+pub(crate) fn new_from(ids: u64) -> u64 {
+    skip_zero(ids.wrapping_sub(1 << 22)) | ((ids & ID) << ID_BITS)
+}
+
+fn skip_zero(id: u64) -> u64 {
+    (id & ID).max(1)
 }
 
 impl Mem<'_> {

@@ -1,14 +1,20 @@
-//! An admitted call of a [`Local`]: it settles once, whatever becomes of it.
+//! An admitted call of a [`Local`] or of a key: it settles once, whatever becomes of it.
 
+use alloc::borrow::Cow;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::Local;
-use crate::answer::{Rejection, Renewed, Settled};
+use crate::answer::{Admission, Rejection, Renewed, Settled, Step};
 use crate::input::{Outcome, Settle};
+use crate::keyed::Keyed;
+use crate::local::Local;
 use crate::permit::Permit;
+use crate::policy::Policy;
+use crate::state::State;
+use crate::time::Timestamp;
 
-/// An admitted call. It settles once: by one of its methods, or as ignored when it is dropped.
+/// An admitted call, of a [`Local`] or of a key of a [`Keyed`]. It settles once: by one of its methods, or as ignored when it is
+/// dropped.
 ///
 /// ```
 /// use stanchion::{BulkheadConfig, Local, Policy};
@@ -20,16 +26,62 @@ use crate::permit::Permit;
 #[derive(Debug)]
 #[must_use = "a guard that is dropped at once settles as ignored"]
 pub struct Guard<'a> {
-    local: &'a Local,
+    home: Home<'a>,
     permit: Option<Permit>,
     begun: Instant,
     would_reject: Option<Rejection>,
+    is_degraded: bool,
+}
+
+/// Where the state lies that a call belongs to.
+#[derive(Debug, Clone)]
+pub(crate) enum Home<'a> {
+    Local(&'a Local),
+    Key(&'a Keyed, Cow<'a, str>),
+}
+
+impl Home<'_> {
+    /// A step on the state; `or` where there is none and no place for one.
+    fn step<T>(&self, or: T, run: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>) -> T {
+        match self {
+            Self::Local(local) => local.step(run).answer,
+            Self::Key(keyed, key) => keyed.step(key, run).map_or(or, |step| step.answer),
+        }
+    }
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(local: &'a Local, permit: Permit, would_reject: Option<Rejection>) -> Self {
-        Self { local, permit: Some(permit), begun: Instant::now(), would_reject }
+    pub(crate) fn new(home: Home<'a>, call: Admission) -> Self {
+        let Admission { permit, would_reject, .. } = call;
+        Self { home, permit: Some(permit), begun: Instant::now(), would_reject, is_degraded: false }
     }
+
+    /// Admitted without a state.
+    pub(crate) fn degraded(home: Home<'a>) -> Self {
+        Self { home, permit: None, begun: Instant::now(), would_reject: None, is_degraded: true }
+    }
+
+    /// Makes the call: `Ok` settles as success, `Err` as failure, a panic as failure too.
+    pub(crate) fn call<T, E>(self, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let unwound = FailOnUnwind(Some(self));
+        let result = call();
+        unwound.end(if result.is_ok() { Outcome::Success } else { Outcome::Failure });
+        result
+    }
+
+    /// Whether the call was admitted without asking the gates, because a set of keys was full and says
+    /// [`OnFull::Admit`](crate::OnFull::Admit). Its result is counted nowhere.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(1)).build().unwrap());
+    /// assert!(!api.acquire().unwrap().is_degraded(), "it has its state");
+    /// ```
+    pub const fn is_degraded(&self) -> bool {
+        self.is_degraded
+    }
+
     /// In shadow mode: what would have been refused.
     ///
     /// ```
@@ -110,10 +162,9 @@ impl<'a> Guard<'a> {
     /// assert!(api.acquire().is_ok(), "its token came back");
     /// ```
     pub fn cancel(mut self) -> Settled {
-        let local = self.local;
-        self.permit
-            .take()
-            .map_or(Settled::Stale, |permit| local.policy.cancel(&mut *local.lock(), permit, (local.clock)()).answer)
+        self.permit.take().map_or(Settled::Stale, |permit| {
+            self.home.step(Settled::Stale, |policy, state, now| policy.cancel(state, permit, now))
+        })
     }
 
     /// Extends the lease of a call that goes on; [`Policy::renew_interval`](crate::Policy::renew_interval) says how often.
@@ -127,16 +178,14 @@ impl<'a> Guard<'a> {
     /// assert!(call.renew().until().is_some());
     /// ```
     pub fn renew(&self) -> Renewed {
-        let local = self.local;
-        self.permit
-            .as_ref()
-            .map_or(Renewed::NotLeased, |permit| local.policy.renew(&mut *local.lock(), permit, (local.clock)()).answer)
+        self.permit.as_ref().map_or(Renewed::NotLeased, |permit| {
+            self.home.step(Renewed::LeaseLost, |policy, state, now| policy.renew(state, permit, now))
+        })
     }
 
     fn take(&mut self, end: Settle) -> Settled {
-        let local = self.local;
         self.permit.take().map_or(Settled::Stale, |permit| {
-            local.policy.settle(&mut *local.lock(), permit, end, (local.clock)()).answer
+            self.home.step(Settled::Stale, |policy, state, now| policy.settle(state, permit, end, now))
         })
     }
 }
@@ -148,10 +197,10 @@ impl Drop for Guard<'_> {
 }
 
 /// A guard that settles as a failure when the call panics.
-pub(super) struct FailOnUnwind<'a>(pub(super) Option<Guard<'a>>);
+struct FailOnUnwind<'a>(Option<Guard<'a>>);
 
 impl FailOnUnwind<'_> {
-    pub(super) fn end(mut self, outcome: Outcome) {
+    fn end(mut self, outcome: Outcome) {
         if let Some(guard) = self.0.take() {
             guard.settle(Settle::new(outcome));
         }
