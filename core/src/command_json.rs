@@ -158,7 +158,7 @@ fn settle_many(body: &Json) -> Result<Command, ConfigError> {
     Ok(Command::SettleMany { generation: low32(generation), summary: Box::new(summary) })
 }
 
-fn number(field: &str, json: &Json, lo: u64, hi: u64) -> Result<u64, ConfigError> {
+pub(crate) fn number(field: &str, json: &Json, lo: u64, hi: u64) -> Result<u64, ConfigError> {
     json.whole_number()
         .filter(|number| (lo..=hi).contains(number))
         .ok_or_else(|| ConfigError::new(field, json, &whole_number(lo, hi)))

@@ -154,6 +154,7 @@ mod snapshot_json;
 #[cfg(feature = "serde")]
 mod snapshot_schema;
 mod sort;
+mod spool;
 mod state;
 #[cfg(feature = "serde")]
 mod step_json;
@@ -199,6 +200,10 @@ pub use snapshot::{
 };
 #[cfg(feature = "serde")]
 pub use snapshot_schema::state_schema;
+pub use spool::{
+    SpoolAppend, SpoolAppended, SpoolChange, SpoolDeath, SpoolEnd, SpoolFull, SpoolItem, SpoolNext, SpoolRules,
+    SpoolSettled, SpoolState, SpoolStatus, SpoolStep, SpoolTotals, SpoolWait,
+};
 pub use state::{Live, State, StateMut};
 pub use summary::Summary;
 pub use time::{Timestamp, wait_ms, wait_s};

@@ -36,6 +36,8 @@ mod outlook;
 mod retry;
 #[path = "laws/sets.rs"]
 mod sets;
+#[path = "laws/spool.rs"]
+mod spool;
 #[path = "laws/state.rs"]
 mod state;
 #[path = "laws/waits.rs"]

@@ -41,7 +41,8 @@ fn a_changed_expectation_is_found() {
 
 /// Changes the last expected answer of a vector that has one.
 fn change_one(written: &mut Value) -> bool {
-    let steps = written["steps"].as_array_mut().into_iter().flatten();
+    let kind = if written["spool"].is_array() { "spool" } else { "steps" };
+    let steps = written[kind].as_array_mut().into_iter().flatten();
     let last = steps.filter_map(|step| step.get_mut("expect")).filter_map(|e| e.get_mut("answer")).last();
     last.map(|answer| *answer = Value::from("changed")).is_some()
 }

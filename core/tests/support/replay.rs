@@ -33,9 +33,11 @@ impl Vector {
         if let Some(vector) = inputs.as_object_mut() {
             vector.remove("expect");
         }
-        for step in inputs["steps"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-            step.remove("expect");
-            step.remove("state");
+        for steps in ["steps", "spool"] {
+            for step in inputs[steps].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+                step.remove("expect");
+                step.remove("state");
+            }
         }
         inputs
     }
@@ -87,6 +89,9 @@ pub(crate) fn replay(inputs: &Value, mut after: impl FnMut(&Policy, &State, Time
         let until = parse_retry_after(value, now).map(Timestamp::as_micros);
         return Ok(vec![json!({ "until_us": until })]);
     }
+    if let Some(steps) = inputs["spool"].as_array() {
+        return spool(inputs, steps);
+    }
     let steps = inputs["steps"].as_array().ok_or("neither `steps` nor `config`, `classify` or `retry_after`")?;
     let mut player = Player::new(inputs)?;
     let mut lines = Vec::new();
@@ -108,6 +113,27 @@ fn build(config: &Value) -> Result<Value, String> {
         }
         Err(e) => json!({ "error": { "field": e.field, "value": e.value, "allowed": e.allowed } }),
     })
+}
+
+/// The steps of a spool, each with the state that the one before left.
+fn spool(inputs: &Value, steps: &[Value]) -> Result<Vec<Value>, String> {
+    let policy = policy(&inputs["policy"])?;
+    let start_us = inputs["start_us"].as_u64().unwrap_or(START_US);
+    let mut state = Value::Null;
+    let mut lines = Vec::new();
+    for (i, step) in steps.iter().enumerate() {
+        let now = timestamp(start_us.checked_add_signed(step["at_us"].as_i64().ok_or("no `at_us`")?))?;
+        let line = match policy.spool_step(&state.to_string(), &step["do"].to_string(), now) {
+            Ok(text) => serde_json::from_str(&text).map_err(|e| format!("step {i}: {e}"))?,
+            Err(e) => json!({
+                "answer": { "error": { "field": e.field, "value": e.value, "allowed": e.allowed } },
+                "changed": false, "events": [], "state": state,
+            }),
+        };
+        state = line["state"].clone();
+        lines.push(line);
+    }
+    Ok(lines)
 }
 
 fn classify(policy: &Policy, reply: &Value, now: Timestamp) -> Result<Value, String> {
