@@ -188,15 +188,7 @@ fn used(block: u64) -> usize {
 impl View<'_> {
     /// The words of an annex that is there.
     pub(crate) fn annex_words(&self, kind: u8) -> Option<&[u64]> {
-        let shape = Shape::of(self.head);
-        let mut rest = self.body.get(shape.annexes_at()..shape.raw_at())?;
-        while let Some((first, words)) = rest.split_first() {
-            if low8(*first) == kind {
-                return words.get(..used(*first)).filter(|words| !words.is_empty());
-            }
-            rest = words.get(room(*first)..)?;
-        }
-        None
+        self.blocks().find(|(own, _)| *own == kind).map(|(_, words)| words)
     }
 
     /// An annex that is there.
@@ -204,13 +196,23 @@ impl View<'_> {
         T::read(self.annex_words(T::KIND)?, INSTANT)
     }
 
+    /// Kind and words of each annex that is there.
+    fn blocks(&self) -> impl Iterator<Item = (u8, &[u64])> {
+        let shape = Shape::of(self.head);
+        let mut rest = self.body.get(shape.annexes_at()..shape.raw_at()).unwrap_or_default();
+        let all = core::iter::from_fn(move || {
+            let (first, words) = rest.split_first()?;
+            rest = words.get(room(*first)..).unwrap_or_default();
+            Some((low8(*first), words.get(..used(*first)).unwrap_or_default()))
+        });
+        all.filter(|(_, words)| !words.is_empty())
+    }
+
     /// Reads all annexes that are there.
     pub(crate) fn read_annexes(self, snapshot: &mut Snapshot) {
-        for kind in FIRST_ANNEX..64 {
-            if let Some(words) = self.annex_words(kind).filter(|_| is_annex(kind)) {
-                // They were written by `write`, so they read.
-                let _ = snapshot.read_annex(kind, words);
-            }
+        for (kind, words) in self.blocks() {
+            // They were written by `write`, so they read.
+            let _ = snapshot.read_annex(kind, words);
         }
         snapshot.drop_empty_annexes();
     }
