@@ -48,6 +48,8 @@ export interface RawKey {
   renew(a: number, b: number, c: number, d: number, nowUs: number): number;
   renewLater(a: number, b: number, c: number, d: number, nowUs: number): Promise<RawDone>;
   commandLater(json: string, nowUs: number): Promise<RawDone>;
+  apply(json: string, nowUs: number): number;
+  applyLater(json: string, nowUs: number): Promise<RawDone>;
   restoreLater(bytes: Uint8Array): Promise<RawDone>;
   peek(cost: number, holderLo: number, holderHi: number, nowUs: number): number;
   explain(nowUs: number): number;

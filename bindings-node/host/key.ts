@@ -131,6 +131,20 @@ export class Key {
     return this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs], read);
   }
 
+  /**
+   * One step or query of a policy beside the gates in its JSON form, answered with JSON text: see `State.apply`. A query takes no lock.
+   * @throws InputError naming the field, its value and what is allowed.
+   */
+  async apply(input: Json, nowUs = 0): Promise<{ readonly text: string } & Stored> {
+    const json = typeof input === 'string' ? input : JSON.stringify(input);
+    return this.#step(
+      () => this.#raw.apply(json, nowUs),
+      () => this.#raw.applyLater(json, nowUs),
+      [nowUs],
+      () => this.#stored({ text: this.#engine.text() }),
+    );
+  }
+
   /** Sets the key to the bytes of a snapshot, which are checked first. */
   async restore(bytes: Uint8Array): Promise<Stored> {
     return this.#pooled(() => this.#raw.restoreLater(bytes), [], () => this.#stored({}));

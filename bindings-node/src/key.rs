@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, Uint8Array};
 use napi_derive::napi;
-use stanchion::{Command, Permit, Timestamp};
+use stanchion::{Asked, Command, Permit, Timestamp};
 use stanchion_raw::status::{LOCKED, Status};
 use stanchion_raw::{Raw, number};
 use stanchion_store::{KeyHandle, StoreError};
 
 use crate::call;
-use crate::later::{Later, Op, Work};
+use crate::later::{Done, Later, Op, Work};
 use crate::store::{fault_of, moment};
 
 /// A policy on one key of a file.
@@ -156,6 +156,28 @@ impl RawKey {
         };
         match Command::from_json(&json, now.unwrap_or_else(Timestamp::from_system_clock)) {
             Ok(command) => self.later(Ok(Op::Command(command, now))),
+            Err(error) => AsyncTask::new(Later(Work::Failed(error.into()))),
+        }
+    }
+
+    /// A step or query of a policy beside the gates, from its JSON form to `text`. A query takes no lock.
+    #[napi]
+    pub fn apply(&self, json: String, now_us: f64) -> napi::Result<Status> {
+        match Asked::from_json(&json) {
+            Ok(asked) if asked.is_query() => call(|raw| match moment(now_us) {
+                Ok(now) => Done::told(self.handle.apply(asked, now)).put(raw),
+                Err(status) => status,
+            }),
+            Ok(asked) => self.now(|| Ok(Op::Apply(asked, moment(now_us)?))),
+            Err(error) => call(|raw| raw.fail(error)),
+        }
+    }
+
+    /// The same, waiting in the thread pool.
+    #[napi]
+    pub fn apply_later(&self, json: String, now_us: f64) -> AsyncTask<Later> {
+        match Asked::from_json(&json) {
+            Ok(asked) => self.later(moment(now_us).map(|now| Op::Apply(asked, now))),
             Err(error) => AsyncTask::new(Later(Work::Failed(error.into()))),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use napi::Task;
 use napi::bindgen_prelude::Env;
 use napi_derive::napi;
-use stanchion::{Acquire, Command, Permit, Settle, Timestamp, UnknownAnswer};
+use stanchion::{Acquire, Asked, Command, Permit, Settle, Timestamp, UnknownAnswer};
 use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, UNKNOWN, commanded, renewed, settled};
 use stanchion_raw::{Fault, Raw, Slot, number};
 use stanchion_store::{KeyHandle, Store, StoreError, Stored, Transaction, Turn, Verdict};
@@ -20,6 +20,7 @@ pub(crate) enum Op {
     Cancel(Permit, Option<Timestamp>),
     Renew(Permit, Option<Timestamp>),
     Command(Command, Option<Timestamp>),
+    Apply(Asked, Option<Timestamp>),
     Restore(Vec<u8>),
 }
 
@@ -32,6 +33,7 @@ impl Op {
             Self::Cancel(permit, now) => Done::stored(turn.cancel(permit, now), |_, what| settled(what)),
             Self::Renew(permit, now) => Done::stored(turn.renew(&permit, now), renewed),
             Self::Command(command, now) => Done::stored(turn.command(&command, now), |_, what| commanded(what)),
+            Self::Apply(asked, now) => Done::told(turn.apply(asked, now)),
             Self::Restore(bytes) => Done::stored(turn.restore(&bytes), |_, ()| 0),
         }
     }
@@ -44,6 +46,7 @@ impl Op {
             Self::Cancel(permit, now) => Done::stored(key.cancel(permit, now), |_, what| settled(what)),
             Self::Renew(permit, now) => Done::stored(key.renew(&permit, now), renewed),
             Self::Command(command, now) => Done::stored(key.command(&command, now), |_, what| commanded(what)),
+            Self::Apply(asked, now) => Done::told(key.apply(asked, now)),
             Self::Restore(bytes) => Done::stored(key.restore(&bytes), |_, ()| 0),
         }
     }
@@ -54,6 +57,7 @@ impl Op {
 pub struct Done {
     status: Status,
     slot: Slot,
+    text: Option<String>,
     fault: Option<Fault>,
     transaction: Option<Transaction>,
 }
@@ -74,6 +78,16 @@ impl Done {
         })
     }
 
+    /// An answer that is a text.
+    pub(crate) fn told(stored: Result<Stored<String>, StoreError>) -> Self {
+        let mut text = None;
+        let done = Self::stored(stored, |_, answer| {
+            text = Some(answer);
+            0
+        });
+        Self { text, ..done }
+    }
+
     fn stored<T>(stored: Result<Stored<T>, StoreError>, put: impl FnOnce(&mut Slot, T) -> Status) -> Self {
         let stored = match stored {
             Ok(stored) => stored,
@@ -90,6 +104,9 @@ impl Done {
     /// Makes it the last answer of this thread's engine.
     pub(crate) fn put(self, raw: &mut Raw) -> Status {
         *raw.slot_mut() = self.slot;
+        if let Some(text) = self.text {
+            raw.say(text);
+        }
         if let Some(fault) = self.fault {
             raw.fail(fault);
         }

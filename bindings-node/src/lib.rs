@@ -102,6 +102,7 @@ export_borrowing! {
     state_decode(policy: u32, [bytes: Uint8Array]) -> Status;
     state_restore(state: u32, [bytes: Uint8Array]) -> Status;
     command(state: u32, [json: String], now_us: f64) -> Status;
+    apply(state: u32, [json: String], now_us: f64) -> Status;
     permit_parse([text: String]) -> Status;
     parse_retry_after([header: String], now_us: f64) -> Status;
     holder_hash([name: String]);

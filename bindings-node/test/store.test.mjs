@@ -22,6 +22,20 @@ const LIMIT = {
   bulkhead: { max_concurrent: 100 },
 };
 
+test('what lies beside the gates is asked as JSON; a query takes no lock and says nothing of the call before', async () => {
+  const store = Store.open(newPath());
+  const key = store.key({ name: 'p', retry: { jitter: 'none', budget: { capacity: 1 } } }, 'k');
+  const failed = { retry: { attempt: 1, began_at_us: NOW, retry: 'always' } };
+  const first = await key.apply(failed, NOW);
+  assert.deepEqual([JSON.parse(first.text).answer, first.sequence], [{ retry: { at_us: NOW + 100_000 } }, 1]);
+  assert.deepEqual(JSON.parse((await key.apply(failed, NOW)).text).answer, { give_up: 'budget' });
+  await assert.rejects(key.apply({ retry: {} }, NOW), (error) => error.code === 'invalid_input' && error.field === 'retry.attempt');
+  let health;
+  await store.transact('other', () => void (health = key.apply({ health: {} }, NOW)));
+  const { text, sequence, degraded } = await health;
+  assert.deepEqual([JSON.parse(text).answer.live, sequence, degraded], [true, 0, null]);
+});
+
 test('a call is guarded through a file, and every write has its sequence', async () => {
   const key = Store.open(newPath()).key(LIMIT, 'k');
   assert.equal(key.snapshot(), null);

@@ -35,6 +35,7 @@ export interface RawEngine {
   stateFree(state: number): void;
   snapshot(state: number): number;
   command(state: number, json: string, nowUs: number): number;
+  apply(state: number, json: string, nowUs: number): number;
   rateLimitPolicy(policy: number): number;
   rateLimit(state: number, nowUs: number): number;
   explain(state: number, nowUs: number): number;

@@ -155,6 +155,19 @@ export class State {
     return commandedAnswer(engine, engine.check(status, nowUs));
   }
 
+  /**
+   * One step or query of a policy beside the gates (retry, schedule, recovery, health), in its JSON form: `{ retry: { … } }`. Answers
+   * with JSON text: `{"answer":…,"changed":true,"events":[]}`.
+   * @throws InputError naming the field, its value and what is allowed.
+   */
+  apply(input: Json, nowUs: number): string {
+    const engine = this.#usable();
+    const raw = engine.raw();
+    const json = typeof input === 'string' ? input : JSON.stringify(input);
+    engine.check(engine.run(() => raw.apply(this.#handle, json, nowUs)), nowUs);
+    return engine.text();
+  }
+
   /** What an acquire would be answered. Gives no permit, changes nothing. */
   peek(options: EngineAcquire | undefined, nowUs: number): EnginePeek {
     const engine = this.#usable();

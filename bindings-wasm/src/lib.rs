@@ -48,6 +48,7 @@ export! {
     "stateFree" state_free(state: u32);
     "snapshot" snapshot(state: u32) -> Status;
     "command" command(state: u32, json: &str, now_us: f64) -> Status;
+    "apply" apply(state: u32, json: &str, now_us: f64) -> Status;
     "rateLimitPolicy" rate_limit_policy(policy: u32) -> Status;
     "rateLimit" rate_limit(state: u32, now_us: f64) -> Status;
     "explain" explain(state: u32, now_us: f64) -> Status;

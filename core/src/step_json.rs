@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use crate::answer::{Answer, Events};
+use crate::answer::{Answer, Step};
 use crate::config::{Retry, listed};
 use crate::error::{ConfigError, InputError};
 use crate::health::Facts;
@@ -51,15 +51,30 @@ impl Policy {
     /// # Errors
     /// What is no JSON, no known input, and a field that is unknown, missing, repeated or out of range. Nothing is changed then.
     pub fn apply_json(&self, state: &mut impl Live, json: &str, now: Timestamp) -> Result<String, InputError> {
-        let asked = read(json).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })?;
-        let step = match asked {
-            Asked::Input(input) => {
-                let step = self.apply(state, *input, now);
-                written(step.answer.json(), step.changed, step.events)
+        Ok(self.apply_asked(state, Asked::from_json(json)?, now).answer)
+    }
+
+    /// The same for what was read already: the answer is the whole text.
+    ///
+    /// ```
+    /// use stanchion::{Asked, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api"}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let asked = Asked::from_json(r#"{"health": {}}"#).unwrap();
+    /// let step = policy.apply_asked(&mut state, asked, Timestamp::MIN);
+    /// assert!(!step.changed && step.answer.starts_with(r#"{"answer":{"live":true"#));
+    /// ```
+    pub fn apply_asked(&self, state: &mut impl Live, asked: Asked, now: Timestamp) -> Step<String> {
+        let step = match asked.0 {
+            What::Input(input) => {
+                let Step { answer, changed, events } = self.apply(state, *input, now);
+                Step { answer: answer.json(), changed, events }
             }
-            Asked::Query(query) => written(self.answer_json(state, &query, now), false, Events::NONE),
+            What::Query(query) => Step::new(self.answer_json(state, &query, now), false),
         };
-        Ok(step.to_string())
+        let Step { changed, events, .. } = step;
+        Step { answer: written(step).to_string(), changed, events }
     }
 
     fn answer_json(&self, state: &impl Live, query: &Query, now: Timestamp) -> Json {
@@ -69,19 +84,57 @@ impl Policy {
     }
 }
 
+/// What is asked of a policy beside the gates, read and not yet answered: for a host that reads before it takes a lock.
+///
+/// ```
+/// use stanchion::Asked;
+///
+/// assert!(Asked::from_json(r#"{"health": {}}"#).unwrap().is_query());
+/// assert_eq!(Asked::from_json(r#"{"wealth": {}}"#).unwrap_err().field, "wealth");
+/// ```
+#[derive(Debug)]
+pub struct Asked(What);
+
+impl Asked {
+    /// From its JSON, as [`Policy::apply_json`] takes it.
+    ///
+    /// ```
+    /// assert_eq!(stanchion::Asked::from_json("[]").unwrap_err().value, "[]");
+    /// ```
+    ///
+    /// # Errors
+    /// What is no JSON, no known input, and a field that is unknown, missing, repeated or out of range.
+    pub fn from_json(json: &str) -> Result<Self, InputError> {
+        let what = read(json).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })?;
+        Ok(Self(what))
+    }
+
+    /// Whether it only asks, and never changes a state: a host needs no lock for it.
+    ///
+    /// ```
+    /// let failed = r#"{"retry": {"attempt": 1, "began_at_us": 1, "retry": "always"}}"#;
+    /// assert!(!stanchion::Asked::from_json(failed).unwrap().is_query());
+    /// ```
+    pub const fn is_query(&self) -> bool {
+        matches!(self.0, What::Query(_))
+    }
+}
+
 /// What was asked: a step that may change the state, or a query that does not.
-enum Asked {
+#[derive(Debug)]
+enum What {
     Input(Box<Input>),
     Query(Query),
 }
 
 /// A query.
+#[derive(Debug)]
 enum Query {
     Health(Facts),
 }
 
 /// An answer with what came with it.
-fn written(answer: Json, changed: bool, events: Events) -> Json {
+fn written(Step { answer, changed, events }: Step<Json>) -> Json {
     let events = events.iter().map(|event| Json::text(event.name()));
     Json::object([("answer", answer), ("changed", Json::Bool(changed)), ("events", Json::List(events.collect()))])
 }
@@ -108,7 +161,7 @@ fn at_json(at: Timestamp) -> Json {
     Json::object([("at_us", Json::number(at.as_micros()))])
 }
 
-fn read(json: &str) -> Result<Asked, ConfigError> {
+fn read(json: &str) -> Result<What, ConfigError> {
     let json = Json::parse(json)?;
     Object::open(&json, &NAMES)?;
     let one = || ConfigError::new("", &json, "an object with one input");
@@ -117,10 +170,10 @@ fn read(json: &str) -> Result<Asked, ConfigError> {
     asked(name, body).map_err(|e| e.within(name))
 }
 
-fn asked(name: &str, body: &Json) -> Result<Asked, ConfigError> {
-    let input = |input| Ok(Asked::Input(Box::new(input)));
+fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
+    let input = |input| Ok(What::Input(Box::new(input)));
     match name {
-        "health" => facts(body).map(Query::Health).map(Asked::Query),
+        "health" => facts(body).map(Query::Health).map(What::Query),
         _ => input(Input::Retry(failed(body)?)),
     }
 }

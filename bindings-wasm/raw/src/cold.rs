@@ -137,6 +137,20 @@ impl Raw {
         }
     }
 
+    /// [`Policy::apply_json`]: `text` is the whole step.
+    #[inline(never)]
+    pub fn apply(&mut self, state: u32, json: &str, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        let Some(Held { policy, state }) = self.states.get_mut(state) else { return self.freed("state", state) };
+        match policy.apply_json(state, json, now) {
+            Ok(step) => self.say(step),
+            Err(error) => self.fail(error),
+        }
+    }
+
     /// `text` is the explanation as JSON.
     #[inline(never)]
     pub fn explain(&mut self, state: u32, now_us: f64) -> Status {

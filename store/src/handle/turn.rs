@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use stanchion::{Acquire, Command, Commanded, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp};
+use stanchion::{Acquire, Asked, Command, Commanded, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp};
 
 use super::{KeyHandle, aside};
 use crate::error::{ErrorKind, StoreError};
@@ -152,6 +152,28 @@ impl Turn<'_> {
     /// ```
     pub fn command(self, command: &Command, now: Option<Timestamp>) -> Result<Stored<Commanded>, StoreError> {
         self.step(now, |policy, state, now| policy.command(state, command, now))
+    }
+
+    /// [`KeyHandle::apply`]. A query takes the lock too, here: it was taken already.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "retry": {"jitter": "none"}}"#).unwrap();
+    /// use stanchion::Asked;
+    ///
+    /// let gate = store.gate(policy, "billing-api")?;
+    /// let turn = gate.try_turn().expect("nobody else has the file");
+    /// let failed = Asked::from_json(r#"{"retry": {"attempt": 3, "began_at_us": 1, "retry": "always"}}"#).unwrap();
+    /// assert!(turn.apply(failed, None)?.answer.starts_with(r#"{"answer":{"give_up":"attempts"}"#));
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn apply(self, asked: Asked, now: Option<Timestamp>) -> Result<Stored<String>, StoreError> {
+        self.step(now, |policy, state, now| policy.apply_asked(state, asked, now))
     }
 
     /// [`KeyHandle::restore`]
