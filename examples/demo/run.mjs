@@ -11,6 +11,7 @@ import { Store } from 'stanchion/store';
 import { judge, LAWS } from './judge.mjs';
 import { Journal } from './lib/journal.mjs';
 import { HOSTS, Processes } from './lib/processes.mjs';
+import { writeReport } from './lib/report.mjs';
 import { breaches, laws, received } from './lib/tables.mjs';
 import { Timeline } from './lib/timeline.mjs';
 import { PHASES, timetable, WHOLE_S } from './lib/timetable.mjs';
@@ -152,7 +153,9 @@ class Run {
     console.log(laws(verdicts));
     const told = [...this.processes.failed.map((text) => `process: ${text}`), ...breaches(verdicts)];
     if (told.length > 0) console.log(`\n${told.join('\n')}`);
-    console.log(`\nEvery event: ${this.folder}/run.jsonl (${this.journal.lines.length} lines)`);
+    const events = `${this.folder}/run.jsonl`;
+    console.log(`\nEvery event: ${events} (${this.journal.lines.length} lines)`);
+    console.log(`As a page:   ${writeReport(events)}`);
     console.log(told.length === 0 ? 'All laws held.' : 'NOT all laws held.');
     return told.length === 0;
   }

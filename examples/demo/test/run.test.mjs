@@ -36,6 +36,8 @@ describe('the demo', { concurrency: 4 }, () => {
     for (const kind of ['run', 'phase', 'started', 'call', 'answer', 'settled', 'rejected', 'killed', 'final', 'verdicts']) {
       assert.ok(kinds.includes(kind), `no line of kind ${kind}`);
     }
+    const page = readFileSync(join(folder, 'clean', 'run.html'), 'utf8');
+    assert.ok(page.includes('all 8 held') && stdout.includes(join(folder, 'clean', 'run.html')), 'the page is written, and told');
     const hosts = new Set(lines('clean').filter((line) => line.kind === 'call').map((line) => line.host));
     assert.deepEqual([...hosts].sort(), ['c', 'go', 'node', 'wasm']);
   });

@@ -9,6 +9,7 @@ mod import;
 mod list;
 mod output;
 mod repair;
+mod report;
 mod show;
 mod values;
 
@@ -18,8 +19,11 @@ use args::{Command, Request};
 use output::Failure;
 
 /// All commands, as the list of help shows them.
-const COMMANDS: &[&[Command]] =
-    &[&[check::CHECK, list::LIST, show::SHOW, follow::FOLLOW], control::COMMANDS, &[repair::REPAIR, import::S2]];
+const COMMANDS: &[&[Command]] = &[
+    &[check::CHECK, list::LIST, show::SHOW, follow::FOLLOW],
+    control::COMMANDS,
+    &[repair::REPAIR, import::S2, report::REPORT],
+];
 
 fn main() -> ExitCode {
     let commands: Vec<&Command> = COMMANDS.iter().copied().flatten().collect();

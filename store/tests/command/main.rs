@@ -4,6 +4,7 @@
 mod control;
 mod follow;
 mod import;
+mod report;
 
 use std::fs;
 use std::io::Read;
@@ -86,6 +87,7 @@ fn help_is_there_for_everything_and_shows_examples() {
         &["release", "--help"],
         &["follow", "--help"],
         &["import", "s2", "--help"],
+        &["report", "--help"],
     ] {
         let (code, out, err) = run(args);
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
