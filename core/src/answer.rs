@@ -14,6 +14,7 @@ pub use gate::{Gate, GateSet};
 pub use result::{Commanded, Renewed, Settled};
 
 use crate::permit::Permit;
+use crate::recovery::Recovery;
 use crate::retry::Retried;
 
 /// An answer, whether the state changed (and so must be written), and what happened on the way.
@@ -265,7 +266,7 @@ impl Peek {
 pub enum Answer {
     /// To an acquire.
     Decision(Decision),
-    /// To a settle or a cancel.
+    /// To a settle, a cancel, or how a recovery step ended.
     Settled(Settled),
     /// To a renewal.
     Renewed(Renewed),
@@ -273,4 +274,6 @@ pub enum Answer {
     Commanded(Commanded),
     /// To a call that failed.
     Retried(Retried),
+    /// To a fault.
+    Recovery(Recovery),
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::hash::holder_hash;
 use crate::permit::Permit;
+use crate::recovery::Fault;
 use crate::retry::Failed;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -321,4 +322,10 @@ pub enum Input {
     Command(Command),
     /// [`Policy::retry`](crate::Policy::retry)
     Retry(Failed),
+    /// [`Policy::recover`](crate::Policy::recover)
+    Recover(Fault),
+    /// [`Policy::recovered`](crate::Policy::recovered): the id of the lease, and how it ended.
+    Recovered(u32, Outcome),
+    /// [`Policy::renew_recovery`](crate::Policy::renew_recovery): the id of the lease.
+    RenewRecovery(u32),
 }

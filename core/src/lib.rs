@@ -144,6 +144,7 @@ mod permit;
 mod policy;
 mod query;
 mod quiet;
+mod recovery;
 mod repair;
 mod retry;
 mod retry_after;
@@ -192,6 +193,10 @@ pub use local::{Local, Rejected, RunError};
 pub use pack::Packer;
 pub use permit::Permit;
 pub use policy::Policy;
+pub use recovery::{
+    Fault, FaultClass, Recovery, RecoveryExplanation, RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepExplanation,
+    RecoveryStepSnapshot, RecoveryWait, Unrecoverable,
+};
 pub use retry::{BudgetSnapshot, Failed, GiveUp, Retried};
 pub use retry_after::parse_retry_after;
 pub use snapshot::{

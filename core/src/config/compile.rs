@@ -10,6 +10,7 @@ use crate::config::health::HealthConfig;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
+use crate::config::recovery::RecoveryConfig;
 use crate::config::retry::RetryConfig;
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
@@ -115,6 +116,7 @@ impl Policy {
             bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
             health: config.health.as_ref().map(HealthConfig::rules),
             retry: config.retry.as_ref().map(RetryConfig::rules),
+            recovery: config.recovery.as_ref().map(RecoveryConfig::rules),
             clock_tolerance_us: us(config.clock_tolerance_ms),
             seed: config.seed,
             is_shadow: config.mode == PolicyMode::Shadow,
