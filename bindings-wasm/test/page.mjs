@@ -2,6 +2,5 @@
 import { engine } from 'stanchion-wasm';
 
 import { replay } from './replay.mjs';
-import { wholeEngine } from './support/whole-engine.mjs';
 
-globalThis.replayed = (async () => replay(engine, await (await fetch('/vectors.json')).json(), wholeEngine))();
+globalThis.replayed = (async () => replay(engine, await (await fetch('/vectors.json')).json()))();
