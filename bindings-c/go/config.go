@@ -304,6 +304,13 @@ type RecoveryConfig struct {
 
 	// So long after a recovery without a new fault, all attempts are forgotten. Default: 60000.
 	StableMS *uint32 `json:"stable_ms,omitempty"`
+
+	// So long after the last attempt all is forgotten, too, whatever became of it. Longer than the faults are
+	// apart: at least the longest `max_delay_ms`. Default: the larger of 86,400,000 and the longest `max_delay_ms`.
+	ForgetMS *uint32 `json:"forget_ms,omitempty"`
+
+	// No throttled fault is waited for longer. Default: 3600000.
+	MaxThrottleMS *uint32 `json:"max_throttle_ms,omitempty"`
 }
 
 // RecoveryStepConfig: one step of a ladder.

@@ -115,6 +115,12 @@ pub fn classify(policy: u32, status: f64, error: String, retry_after: String, no
     call(|raw| raw.classify(policy, status, &error, &retry_after, now_us))
 }
 
+/// [`Raw::spool_step`]
+#[napi]
+pub fn spool_step(policy: u32, spool: String, json: String, now_us: f64) -> napi::Result<Status> {
+    call(|raw| raw.spool_step(policy, &spool, &json, now_us))
+}
+
 /// [`Raw::settle`], the permit as its four words.
 #[napi]
 pub fn settle(

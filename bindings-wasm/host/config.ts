@@ -546,6 +546,19 @@ export interface RecoveryConfig {
    * @default 60000
    */
   readonly stableMs?: number | undefined;
+
+  /**
+   * So long after the last attempt all is forgotten, too, whatever became of it. Longer than the faults are apart: at least the longest `maxDelayMs`. Default: the larger of 86,400,000 and the longest `maxDelayMs`.
+   * From 1 to 4,294,967,295.
+   */
+  readonly forgetMs?: number | undefined;
+
+  /**
+   * No throttled fault is waited for longer.
+   * From 1 to 4,294,967,295.
+   * @default 3600000
+   */
+  readonly maxThrottleMs?: number | undefined;
 }
 
 /** One step of a ladder. */

@@ -36,6 +36,8 @@ export interface RawEngine {
   snapshot(state: number): number;
   command(state: number, json: string, nowUs: number): number;
   apply(state: number, json: string, nowUs: number): number;
+  /** Not in the published module: see `bindings-wasm/Cargo.toml`. */
+  spoolStep?(policy: number, spool: string, json: string, nowUs: number): number;
   rateLimitPolicy(policy: number): number;
   rateLimit(state: number, nowUs: number): number;
   explain(state: number, nowUs: number): number;

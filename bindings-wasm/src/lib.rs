@@ -124,6 +124,13 @@ pub fn slot_address() -> *const Slot {
     raw(|raw| &raw const *raw.slot())
 }
 
+/// [`Raw::spool_step`], which no host without a file system needs and everybody would download: only the vectors ask for it.
+#[cfg(feature = "spool")]
+#[wasm_bindgen(js_name = "spoolStep")]
+pub fn spool_step(policy: u32, spool: &str, json: &str, now_us: f64) -> Status {
+    raw(|raw| raw.spool_step(policy, spool, json, now_us))
+}
+
 /// Panics, which ends the instance: a trap in JavaScript, a `RuntimeError`.
 #[cfg(feature = "test-panic")]
 #[wasm_bindgen(js_name = "testPanic")]

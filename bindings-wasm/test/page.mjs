@@ -2,5 +2,6 @@
 import { engine } from 'stanchion-wasm';
 
 import { replay } from './replay.mjs';
+import { wholeEngine } from './support/whole-engine.mjs';
 
-globalThis.replayed = (async () => replay(engine, await (await fetch('/vectors.json')).json()))();
+globalThis.replayed = (async () => replay(engine, await (await fetch('/vectors.json')).json(), wholeEngine))();

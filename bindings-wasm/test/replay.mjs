@@ -6,12 +6,14 @@ const START_US = 1_700_000_000_000_000;
 
 /**
  * Runs all vectors of some files, `{ prefix, text }` each. Answers with the lines of digests, sorted by id, and with the
- * differences as text.
+ * differences as text. `spoolEngine` has the steps of a spool.
  */
-export async function replay(engine, files) {
+export async function replay(engine, files, spoolEngine = engine) {
   const results = [];
   for (const { prefix, text } of files) {
-    for (const vector of parse(text).get('vectors')) results.push(await run(engine, `${prefix}/${vector.get('name')}`, vector));
+    for (const vector of parse(text).get('vectors')) {
+      results.push(await run(vector.has('spool') ? spoolEngine : engine, `${prefix}/${vector.get('name')}`, vector));
+    }
   }
   results.sort((left, right) => byCodePoint(left.id, right.id));
   return {
@@ -22,16 +24,25 @@ export async function replay(engine, files) {
 
 /** All lines of a vector and their digest; the expectations are read only when `differences` is called. */
 async function run(engine, id, vector) {
-  const lines = vector.has('steps')
-    ? steps(engine, vector)
-    : [vector.has('config') ? config(engine, vector) : vector.has('classify') ? classify(engine, vector) : retryAfter(engine, vector)];
+  const kind = Object.keys(KINDS).find((kind) => vector.has(kind));
+  const lines = KINDS[kind](engine, vector);
   const digest = await sha256(lines.map((line) => `${canonical(line)}\n`).join(''));
-  const differences = () => (vector.has('steps') ? stepDifferences(id, vector, lines) : difference(id, vector.get('expect'), lines[0]));
+  const hasSteps = kind === 'steps' || kind === 'spool';
+  const differences = () => (hasSteps ? stepDifferences(id, vector.get(kind), lines) : difference(id, vector.get('expect'), lines[0]));
   return { id, digest, differences };
 }
 
-function stepDifferences(id, vector, lines) {
-  return vector.get('steps').flatMap((step, i) => {
+/** What vectors are about, by the field that tells it. */
+const KINDS = {
+  steps,
+  spool,
+  config: (engine, vector) => [config(engine, vector)],
+  classify: (engine, vector) => [classify(engine, vector)],
+  retry_after: (engine, vector) => [retryAfter(engine, vector)],
+};
+
+function stepDifferences(id, steps, lines) {
+  return steps.flatMap((step, i) => {
     const { state, ...answer } = lines[i];
     const where = `${id}, step ${i + 1}`;
     const wrongState = step.has('state') ? difference(`${where}, state`, step.get('state'), state) : [];
@@ -73,6 +84,26 @@ function classify(engine, vector) {
 
 function retryAfter(engine, vector) {
   return { until_us: engine.parseRetryAfter(vector.get('retry_after'), number(vector.get('now_us'))) };
+}
+
+/** Each step as text, with the state that the one before left. */
+function spool(engine, vector) {
+  const policy = engine.policy(write(vector.get('policy')));
+  const start = vector.has('start_us') ? number(vector.get('start_us')) : START_US;
+  let state = null;
+  const lines = vector.get('spool').map((step) => {
+    try {
+      const [nowUs, raw] = [start + number(step.get('at_us')), engine.raw()];
+      engine.check(raw.spoolStep(policy.handle, write(state), write(step.get('do')), nowUs), nowUs);
+      const line = parse(engine.text());
+      state = line.get('state');
+      return Object.fromEntries(line);
+    } catch (error) {
+      return { answer: { error: fieldsOf(error) }, changed: false, events: [], state };
+    }
+  });
+  policy.free();
+  return lines;
 }
 
 // --- steps ------------------------------------------------------------------------------------------------------------

@@ -2,5 +2,6 @@
 import { engine } from '../dist/index.js';
 import { replay } from './replay.mjs';
 import { main } from './runner.mjs';
+import { wholeEngine } from './support/whole-engine.mjs';
 
-await main((files) => replay(engine, files), process.argv.slice(2));
+await main((files) => replay(engine, files, wholeEngine), process.argv.slice(2));

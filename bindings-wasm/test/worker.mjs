@@ -2,9 +2,10 @@
 import { engine } from 'stanchion-wasm';
 
 import { replay } from './replay.mjs';
+import { wholeEngine } from './support/whole-engine.mjs';
 
 export default {
   async fetch(request) {
-    return Response.json(await replay(engine, await request.json()));
+    return Response.json(await replay(engine, await request.json(), wholeEngine));
   },
 };

@@ -1,5 +1,5 @@
 // Replays the vectors in one worker of workerd. Arguments: see `main` in runner.mjs.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,9 +10,10 @@ import { startWorkerd } from './support/workerd.mjs';
 
 async function inWorkerd(files) {
   const folder = mkdtempSync(join(tmpdir(), 'stanchion-worker-'));
-  await bundle(fileURLToPath(new URL('worker.mjs', import.meta.url)), folder, ['workerd']);
+  await bundle(fileURLToPath(new URL('worker.mjs', import.meta.url)), folder, ['workerd'], [], '[hash]');
+  const modules = readdirSync(folder).filter((name) => name.endsWith('.wasm'));
   // Of a time before workers had a `FinalizationRegistry`.
-  const server = await startWorkerd(folder, { modules: ['worker.js', 'stanchion_bg.wasm'], compatibilityDate: '2024-09-01' });
+  const server = await startWorkerd(folder, { modules: ['worker.js', ...modules], compatibilityDate: '2024-09-01' });
   try {
     const answer = await fetch(server.url, { method: 'POST', body: JSON.stringify(files) });
     if (!answer.ok) throw new Error(`the worker answered ${answer.status}: ${await answer.text()}`);

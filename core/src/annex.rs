@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use crate::live::{HEEDED, INSTANT, LAST, Mem, Shape, View};
 use crate::num::{low8, low16, wide};
 use crate::policy::Policy;
+use crate::recovery::RecoverySnapshot;
 use crate::retry::BudgetSnapshot;
-use crate::schedule::ScheduleSnapshot;
 use crate::snapshot::Snapshot;
 
 /// The lowest kind that an annex may have.
@@ -166,7 +166,7 @@ macro_rules! annexes {
 }
 annexes! {
     budget: BudgetSnapshot,
-    schedule: ScheduleSnapshot,
+    recovery: RecoverySnapshot,
 }
 
 /// How many words all annexes need: the policy's own, and whatever a snapshot brings beyond them.

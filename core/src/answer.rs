@@ -14,8 +14,8 @@ pub use gate::{Gate, GateSet};
 pub use result::{Commanded, Renewed, Settled};
 
 use crate::permit::Permit;
+use crate::recovery::Recovery;
 use crate::retry::Retried;
-use crate::schedule::RunAnswer;
 
 /// An answer, whether the state changed (and so must be written), and what happened on the way.
 ///
@@ -266,14 +266,14 @@ impl Peek {
 pub enum Answer {
     /// To an acquire.
     Decision(Decision),
-    /// To a settle or a cancel.
+    /// To a settle, a cancel, or how a recovery step ended.
     Settled(Settled),
     /// To a renewal.
     Renewed(Renewed),
-    /// To a command, and to the end of a run.
+    /// To a command.
     Commanded(Commanded),
     /// To a call that failed.
     Retried(Retried),
-    /// To a wish to run.
-    Run(RunAnswer),
+    /// To a fault.
+    Recovery(Recovery),
 }

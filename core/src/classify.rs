@@ -96,7 +96,7 @@ struct Row {
 }
 
 /// So long a 429 blocks that does not say for how long.
-const UNSAID_BLOCK_MS: u32 = 60_000;
+pub(crate) const UNSAID_BLOCK_MS: u32 = 60_000;
 
 impl Policy {
     /// What came back means, by the table of this policy.

@@ -101,7 +101,7 @@ impl Entered<'_> {
         Commanded::Done
     }
 
-    /// Everything but the leases of running calls starts anew, and carried limits go.
+    /// Everything but the leases of running calls and of a recovery step starts anew, and carried limits go.
     fn reset(&mut self) -> Commanded {
         self.advance();
         let old = unload(self.mem.view());
@@ -120,7 +120,9 @@ impl Entered<'_> {
             probes: None,
             ..old
         };
+        let recovery = new.recovery.take().and_then(|recovery| self.reset_recovery(recovery));
         new.clear_annexes();
+        new.recovery = recovery;
         let mut words = alloc::vec![0; crate::load::shape(self.policy, Some(&new)).words()];
         load(self.policy, &new, &mut words);
         self.mem.overwrite(&words);

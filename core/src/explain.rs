@@ -1,12 +1,9 @@
 //! What an operator needs at three in the morning: each gate, its numbers, since when, until when, and why.
 
-mod schedule;
-mod text;
+pub(crate) mod text;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-
-pub use schedule::ScheduleExplanation;
 
 use crate::answer::Gate;
 use crate::bulkhead::by_end;
@@ -17,6 +14,7 @@ use crate::live::{BLOCK, LIMIT_WORDS, View};
 use crate::num::{level, wide};
 use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, LimitRules, Policy};
+use crate::recovery::RecoveryExplanation;
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::sort::sort_by_key;
 use crate::state::Live;
@@ -69,9 +67,9 @@ pub struct Explanation {
     pub carried_limits: u64,
     /// The bulkhead.
     pub bulkhead: Option<BulkheadExplanation>,
-    /// The schedule; left out of the JSON where there is none.
+    /// The recovery, where the policy has one.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub schedule: Option<ScheduleExplanation>,
+    pub recovery: Option<RecoveryExplanation>,
     /// When something changes next by itself: [`Policy::next_change_at`].
     pub next_change_us: Option<u64>,
     /// From when the state says nothing that a new one would not: [`Policy::vacuous_at`].
@@ -294,10 +292,7 @@ impl Policy {
                 view.limits().iter().skip(self.limits.len()).filter(|words| is_carried(words, elapsed_us)).count(),
             ),
             bulkhead: self.bulkhead.map(|rules| explain_bulkhead(view, rules.max_concurrent, t)),
-            schedule: self
-                .schedule
-                .as_ref()
-                .map(|rules| ScheduleExplanation::new(rules, &view.annex().unwrap_or_default(), t)),
+            recovery: self.explain_recovery(view, t),
             next_change_us: None,
             vacuous_us: None,
         }

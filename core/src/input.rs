@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use crate::hash::holder_hash;
 use crate::permit::Permit;
+use crate::recovery::Fault;
 use crate::retry::Failed;
-use crate::schedule::Run;
 use crate::summary::Summary;
 use crate::time::Timestamp;
 
@@ -322,8 +322,10 @@ pub enum Input {
     Command(Command),
     /// [`Policy::retry`](crate::Policy::retry)
     Retry(Failed),
-    /// [`Policy::run`](crate::Policy::run)
-    Run(Run),
-    /// [`Policy::ran`](crate::Policy::ran)
-    Ran(Outcome),
+    /// [`Policy::recover`](crate::Policy::recover)
+    Recover(Fault),
+    /// [`Policy::recovered`](crate::Policy::recovered): the id of the lease, and how it ended.
+    Recovered(u32, Outcome),
+    /// [`Policy::renew_recovery`](crate::Policy::renew_recovery): the id of the lease.
+    RenewRecovery(u32),
 }

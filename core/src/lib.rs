@@ -144,10 +144,10 @@ mod permit;
 mod policy;
 mod query;
 mod quiet;
+mod recovery;
 mod repair;
 mod retry;
 mod retry_after;
-mod schedule;
 mod settle;
 mod snapshot;
 #[cfg(feature = "serde")]
@@ -178,9 +178,7 @@ pub use config::{
     ScheduleConfig, SpoolConfig, SpoolOrder, TimeWindow, WindowConfig,
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
-pub use explain::{
-    BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates, ScheduleExplanation,
-};
+pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
 #[cfg(feature = "std")]
 pub use guard::Guard;
 pub use hash::{holder_hash, name_hash};
@@ -195,9 +193,12 @@ pub use local::{Local, Rejected, RunError};
 pub use pack::Packer;
 pub use permit::Permit;
 pub use policy::Policy;
+pub use recovery::{
+    Fault, FaultClass, Recovery, RecoveryExplanation, RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepExplanation,
+    RecoveryStepSnapshot, RecoveryWait, Unrecoverable,
+};
 pub use retry::{BudgetSnapshot, Failed, GiveUp, Retried};
 pub use retry_after::parse_retry_after;
-pub use schedule::{Hold, Intent, Run, RunAnswer, ScheduleSnapshot};
 pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,

@@ -56,7 +56,11 @@ const STATE: Shape = Shape::Object(&[
     Field("probes", Shape::OrNull(&PROBES), "of a half-open circuit, once one was let through"),
     Field("leases", Shape::List(&LEASE, 4096), "the slots of the bulkhead that are taken, by ascending id"),
     Field("budget", Shape::OrNull(&BUDGET), "what is left of the retry budget; null while it is full"),
-    Field("schedule", Shape::OrNull(&SCHEDULE), "what is remembered of the schedule; null before the first ask"),
+    Field(
+        "recovery",
+        Shape::OrNull(&RECOVERY),
+        "what was at fault, and what was tried; null while nothing is remembered",
+    ),
     Field("carried", Shape::List(&CARRIED, 182), "sections of other releases and of hosts, kept unread"),
 ]);
 
@@ -81,11 +85,29 @@ const BUDGET: Shape = Shape::Object(&[
     Field("capacity", Shape::Whole(1, 0xFFFF_FFFF), "what it holds when full, in tokens"),
 ]);
 
-const SCHEDULE: Shape = Shape::Object(&[
-    Field("anchor_us", SOME_AT, "the last scheduled run, or the first ask; the next slot lies after it"),
-    Field("last_run_us", AT, "the last run, whatever asked for it; 0 for none yet"),
-    Field("failures", U32, "failures in a row"),
-    Field("runs_us", Shape::List(&SOME_AT, 64), "the runs that the flood guard counts, ascending"),
+const RECOVERY: Shape = Shape::Object(&[
+    Field("reached", U32, "the hash of the step that the episode has reached; 0 outside of one"),
+    Field(
+        "unrecoverable",
+        Shape::OrNull(&Shape::Word(&["fatal", "exhausted"])),
+        "why it was given up; null while it is not",
+    ),
+    Field("touched_us", AT, "when it moved last in an episode, was given up, or else was recovered"),
+    Field("throttled_until_us", AT, "no step begins before"),
+    Field("lease", Shape::OrNull(&RECOVERY_LEASE), "of the last attempt, until its end was told"),
+    Field("steps", Shape::List(&RECOVERY_STEP, 8), "the steps that have attempts or back off, by ascending hash"),
+]);
+
+const RECOVERY_LEASE: Shape = Shape::Object(&[
+    Field("id", SOME_U24, "its id"),
+    Field("step", Shape::Whole(1, 0xFFFF_FFFF), "the hash of the step that it is for"),
+    Field("until_us", AT, "when it ends; 0 where it ran out"),
+]);
+
+const RECOVERY_STEP: Shape = Shape::Object(&[
+    Field("name_hash", Shape::Whole(1, 0xFFFF_FFFF), "the pinned hash of its name"),
+    Field("again_us", AT, "until when it backs off"),
+    Field("attempts_us", Shape::List(&SOME_AT, 32), "when the attempts that count were begun, ascending"),
 ]);
 
 const REASONS: &[&str] = &[

@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use crate::answer::{Answer, Step};
+use crate::bulkhead::ID;
 use crate::config::{Retry, listed};
 use crate::error::{ConfigError, InputError};
 use crate::health::Facts;
@@ -14,13 +15,13 @@ use crate::input::{Acquire, Input, Outcome};
 use crate::json::{Json, Object, whole_number, wrong};
 use crate::num::low32;
 use crate::policy::Policy;
+use crate::recovery::{Fault, FaultClass, Recovery};
 use crate::retry::{Failed, Retried};
-use crate::schedule::{Intent, Run, RunAnswer};
 use crate::state::Live;
 use crate::time::Timestamp;
 
 /// What may be asked.
-const NAMES: [&str; 5] = ["retry", "run", "ran", "next_run_at", "health"];
+const NAMES: [&str; 5] = ["retry", "recover", "recovered", "renew_recovery", "health"];
 
 /// The last instant, in µs.
 const LAST_US: u64 = Timestamp::MAX.as_micros();
@@ -34,9 +35,9 @@ impl Policy {
     /// | asked | fields (those in brackets may be absent or null) | answer |
     /// |---|---|---|
     /// | `retry` | `attempt`, `began_at_us`, `retry` (`never`, `idempotent`, `always`), [`previous_delay_us`, `random` (0), `is_idempotent` (false), `retry_at_us`, `cost` (1)] | `{"retry":{"at_us":N}}`, `{"wait_for_circuit":{"at_us":N}}`, `{"give_up":"attempts"}` |
-    /// | `run` | `intent` (`scheduled`, `event`, `manual`), [`key` (none)] | `{"run":"go"}`, `{"wait":{"at_us":N,"by":"interval"}}` (`by` as [`Hold::name`](crate::Hold::name); null for never) |
-    /// | `ran` | `outcome` (`success`, `failure`, `ignored`) | `{"commanded":"done"}`, `"unchanged"`, `"no_gate"` |
-    /// | `next_run_at` | [`intent` (`scheduled`), `key`] | `{"at_us":N}`, null for never |
+    /// | `recover` | `class` (`transient`, `throttled`, `unauthenticated`, `session_lost`, `conflict`, `fatal`, `cancelled`), [`until_us` (none)] | `{"do":{"step":"refresh","index":1,"attempt":1,"lease_id":N,"until_us":N}}`, `{"wait":{"at_us":N,"why":"backoff"}}` (`throttled`, `in_progress`), `{"give_up":"fatal"}` (`exhausted`, `no_recovery`), `{"stop":"cancelled"}` |
+    /// | `recovered` | `lease_id` (0 for none), `outcome` (`success`, `failure`, `ignored`) | `{"settled":"counted"}`, `"stale"`, `"lease_lost"` |
+    /// | `renew_recovery` | `lease_id` | `{"renewed":{"until_us":N}}`, `{"renewed":"lease_lost"}` |
     /// | `health` | [`is_store_away` (false)] | as [`Health::to_json`](crate::Health::to_json) |
     ///
     /// What comes back is `{"answer":…,"changed":true,"events":["opened"]}`.
@@ -73,7 +74,7 @@ impl Policy {
         let step = match asked.0 {
             What::Input(input) => {
                 let Step { answer, changed, events } = self.apply(state, *input, now);
-                Step { answer: answer.json(), changed, events }
+                Step { answer: self.step_json(&answer), changed, events }
             }
             What::Query(query) => Step::new(self.answer_json(state, &query, now), false),
         };
@@ -83,7 +84,6 @@ impl Policy {
 
     fn answer_json(&self, state: &impl Live, query: &Query, now: Timestamp) -> Json {
         match query {
-            Query::NextRunAt(run) => self.next_run_at(state, *run, now).map_or(Json::Null, at_json),
             Query::Health(facts) => self.health(state, facts, now).json(),
         }
     }
@@ -135,7 +135,6 @@ enum What {
 /// A query.
 #[derive(Debug)]
 enum Query {
-    NextRunAt(Run),
     Health(Facts),
 }
 
@@ -145,15 +144,35 @@ fn written(Step { answer, changed, events }: Step<Json>) -> Json {
     Json::object([("answer", answer), ("changed", Json::Bool(changed)), ("events", Json::List(events.collect()))])
 }
 
-impl Answer {
+impl Policy {
     /// The answer to what crosses as JSON; null for what crosses otherwise.
-    fn json(&self) -> Json {
-        match self {
-            Self::Retried(retried) => retried_json(*retried),
-            Self::Run(answer) => run_json(*answer),
-            Self::Commanded(commanded) => Json::object([("commanded", Json::text(commanded.name()))]),
+    fn step_json(&self, answer: &Answer) -> Json {
+        match answer {
+            Answer::Retried(retried) => retried_json(*retried),
+            Answer::Recovery(recovery) => self.recovery_json(*recovery),
+            Answer::Settled(settled) => Json::object([("settled", Json::text(settled.name()))]),
+            Answer::Renewed(renewed) => {
+                let until = renewed.until().map(|until| Json::object([("until_us", instant_json(until))]));
+                Json::object([("renewed", until.unwrap_or_else(|| Json::text(renewed.name())))])
+            }
             _ => Json::Null,
         }
+    }
+
+    fn recovery_json(&self, recovery: Recovery) -> Json {
+        let body = match recovery {
+            Recovery::Do { step, attempt, lease_id, until } => Json::object([
+                ("step", Json::text(self.step_name(step).unwrap_or_default())),
+                ("index", Json::number(step.into())),
+                ("attempt", Json::number(attempt.into())),
+                ("lease_id", Json::number(lease_id.into())),
+                ("until_us", instant_json(until)),
+            ]),
+            Recovery::Wait { at, why } => Json::object([("at_us", instant_json(at)), ("why", Json::text(why.name()))]),
+            Recovery::GiveUp(reason) => Json::text(reason.name()),
+            Recovery::Stop => Json::text("cancelled"),
+        };
+        Json::object([(recovery.name(), body)])
     }
 }
 
@@ -165,14 +184,12 @@ fn retried_json(retried: Retried) -> Json {
     Json::object([(retried.name(), body)])
 }
 
-fn run_json(answer: RunAnswer) -> Json {
-    let Some(by) = answer.by() else { return Json::object([("run", Json::text(answer.name()))]) };
-    let at = answer.at().map_or(Json::Null, |at| Json::number(at.as_micros()));
-    Json::object([(answer.name(), Json::object([("at_us", at), ("by", Json::text(by.name()))]))])
+fn at_json(at: Timestamp) -> Json {
+    Json::object([("at_us", instant_json(at))])
 }
 
-fn at_json(at: Timestamp) -> Json {
-    Json::object([("at_us", Json::number(at.as_micros()))])
+fn instant_json(at: Timestamp) -> Json {
+    Json::number(at.as_micros())
 }
 
 fn read(json: &str) -> Result<What, ConfigError> {
@@ -187,26 +204,28 @@ fn read(json: &str) -> Result<What, ConfigError> {
 fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
     let input = |input| Ok(What::Input(Box::new(input)));
     match name {
-        "run" => input(Input::Run(run(body, true)?)),
-        "ran" => input(Input::Ran(ran(body)?)),
-        "next_run_at" => run(body, false).map(Query::NextRunAt).map(What::Query),
+        "recover" => input(Input::Recover(fault(body)?)),
+        "recovered" => input(recovered(body)?),
+        "renew_recovery" => {
+            let body = Body(Object::open(body, &["lease_id"])?);
+            input(Input::RenewRecovery(body.lease_id(1)?))
+        }
         "health" => facts(body).map(Query::Health).map(What::Query),
         _ => input(Input::Retry(failed(body)?)),
     }
 }
 
-/// A run; where it need not say why, it is a scheduled one.
-fn run(body: &Json, needs_intent: bool) -> Result<Run, ConfigError> {
-    let body = Body(Object::open(body, &["intent", "key"])?);
-    let is_said = needs_intent || body.maybe("intent").is_some();
-    let intent = if is_said { body.word("intent", &Intent::ALL, Intent::name)? } else { Intent::Scheduled };
-    let run = Run::new(intent);
-    Ok(body.text("key")?.map_or(run, |name| run.key(name)))
+fn fault(body: &Json) -> Result<Fault, ConfigError> {
+    let body = Body(Object::open(body, &["class", "until_us"])?);
+    let mut fault = Fault::new(body.word("class", &FaultClass::ALL, FaultClass::name)?);
+    fault.until = body.maybe_instant("until_us")?;
+    Ok(fault)
 }
 
-fn ran(body: &Json) -> Result<Outcome, ConfigError> {
-    let body = Body(Object::open(body, &["outcome"])?);
-    body.word("outcome", &[Outcome::Success, Outcome::Failure, Outcome::Ignored], Outcome::name)
+fn recovered(body: &Json) -> Result<Input, ConfigError> {
+    const OUTCOMES: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Ignored];
+    let body = Body(Object::open(body, &["lease_id", "outcome"])?);
+    Ok(Input::Recovered(body.lease_id(0)?, body.word("outcome", &OUTCOMES, Outcome::name)?))
 }
 
 fn facts(body: &Json) -> Result<Facts, ConfigError> {
@@ -252,6 +271,11 @@ impl<'a> Body<'a> {
         number.ok_or_else(|| wrong(field, json, &whole_number(lo, hi)))
     }
 
+    /// 24 bits.
+    fn lease_id(&self, lo: u64) -> Result<u32, ConfigError> {
+        self.number("lease_id", lo, ID).map(low32)
+    }
+
     fn maybe_instant(&self, field: &str) -> Result<Option<Timestamp>, ConfigError> {
         Ok(self.maybe_number(field, 1, LAST_US)?.and_then(Timestamp::from_micros))
     }
@@ -265,14 +289,6 @@ impl<'a> Body<'a> {
             None => Ok(false),
             Some(Json::Bool(flag)) => Ok(*flag),
             other => Err(wrong(field, other, "true or false")),
-        }
-    }
-
-    fn text(&self, field: &str) -> Result<Option<&'a str>, ConfigError> {
-        match self.maybe(field) {
-            None => Ok(None),
-            Some(Json::Text(text)) => Ok(Some(text)),
-            other => Err(wrong(field, other, "text")),
         }
     }
 

@@ -22,7 +22,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const OUT_NAME: &str = "stanchion";
 
 pub(crate) const NAME: &str = "wasm";
-pub(crate) const HELP: &str = "builds bindings-wasm/pkg; with --test-panic pkg-test-panic, which can panic on purpose";
+pub(crate) const HELP: &str = "builds bindings-wasm/pkg; with --test-panic pkg-test-panic, which can panic on purpose and has the steps of a spool";
 
 pub(crate) fn run(mut args: Parser) -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the workspace has no folder")?;
@@ -30,7 +30,7 @@ pub(crate) fn run(mut args: Parser) -> Result<(), Box<dyn Error>> {
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("test-panic") => {
-                (out, features) = ("bindings-wasm/pkg-test-panic", &["--features", "test-panic"][..]);
+                (out, features) = ("bindings-wasm/pkg-test-panic", &["--features", "test-panic,spool"][..]);
             }
             other => return Err(other.unexpected().into()),
         }

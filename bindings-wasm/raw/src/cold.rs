@@ -151,6 +151,19 @@ impl Raw {
         }
     }
 
+    /// [`Policy::spool_step`]: `text` is the whole step.
+    #[inline(never)]
+    pub fn spool_step(&mut self, policy: u32, spool: &str, json: &str, now_us: f64) -> Status {
+        let now = match number::instant(now_us) {
+            Ok(now) => now,
+            Err(status) => return status,
+        };
+        self.with_policy(policy, |raw, policy| match policy.spool_step(spool, json, now) {
+            Ok(step) => raw.say(step),
+            Err(error) => raw.fail(error),
+        })
+    }
+
     /// `text` is the explanation as JSON.
     #[inline(never)]
     pub fn explain(&mut self, state: u32, now_us: f64) -> Status {

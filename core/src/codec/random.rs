@@ -10,8 +10,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{END_AT, END_UNITS, MAX_DURATION_US, MAX_LEASE_COUNT};
+use crate::recovery::{RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepSnapshot, Unrecoverable};
 use crate::retry::BudgetSnapshot;
-use crate::schedule::ScheduleSnapshot;
 use crate::snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
@@ -48,21 +48,42 @@ pub(super) fn states() -> impl Strategy<Value = Snapshot> {
         })
         .prop_map(|state| Snapshot { last_at: state.last_at.max(newest(&state)), ..state })
         .prop_flat_map(|state| {
-            let annexes = (option::of(budgets(state.last_at)), option::of(schedules(state.last_at)));
-            annexes.prop_map(move |(budget, schedule)| Snapshot { budget, schedule, ..state.clone() })
+            (option::of(budgets(state.last_at)), option::of(recoveries(state.last_at)))
+                .prop_map(move |(budget, recovery)| Snapshot { budget, recovery, ..state.clone() })
         })
 }
 
-/// A schedule that was asked before `last_at`, and may have run.
-fn schedules(last_at: u64) -> impl Strategy<Value = ScheduleSnapshot> {
-    (vec(1..=last_at, 1..=66), any::<u32>()).prop_map(|(mut instants, failures)| {
-        instants.sort_unstable();
-        let anchor_at = instants.remove(0);
-        let last_run_at = instants.pop().unwrap_or(0);
-        instants.truncate(64);
-        let failures = if last_run_at == 0 { 0 } else { failures };
-        ScheduleSnapshot { anchor_at, last_run_at, failures, runs_at: instants }
-    })
+/// What recovery may remember at `last_at`.
+fn recoveries(last_at: u64) -> impl Strategy<Value = RecoverySnapshot> {
+    let hash = || 1..=u32::MAX;
+    let attempts = vec(1..=last_at, 0..=32).prop_map(|mut attempts_at| {
+        attempts_at.sort_unstable();
+        attempts_at
+    });
+    let lease = (1..1_u32 << 24, hash(), prop_oneof![Just(0), instants()])
+        .prop_map(|(id, step, until_at)| RecoveryLeaseSnapshot { id, step, until_at });
+    let steps = btree_map(hash(), (instants(), attempts), 1..=8).prop_map(|steps| {
+        let step = |(name_hash, (again_at, attempts_at))| RecoveryStepSnapshot { name_hash, again_at, attempts_at };
+        steps.into_iter().map(step).collect::<Vec<_>>()
+    });
+    let (touched_at, throttled_until) = (1..=last_at, prop_oneof![Just(0), instants()]);
+    let given_up = (touched_at.clone(), prop_oneof![Just(Unrecoverable::Fatal), Just(Unrecoverable::Exhausted)])
+        .prop_map(|(touched_at, reason)| RecoverySnapshot {
+            touched_at,
+            unrecoverable: Some(reason),
+            ..RecoverySnapshot::default()
+        });
+    let going_on = (prop_oneof![Just(0), hash()], touched_at, throttled_until, option::of(lease), steps).prop_map(
+        |(reached, touched_at, throttled_until, lease, steps)| RecoverySnapshot {
+            reached,
+            touched_at,
+            throttled_until,
+            lease: lease.filter(|_| reached != 0),
+            steps,
+            unrecoverable: None,
+        },
+    );
+    prop_oneof![1 => given_up, 4 => going_on]
 }
 
 /// A retry budget that is not full at `last_at`.

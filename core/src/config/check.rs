@@ -1,6 +1,7 @@
 //! What one field says about another. Runs after every field was found in its own range.
 
 use alloc::format;
+use alloc::string::String;
 
 use crate::config::compile::{MAX_UNITS, units_per_token};
 use crate::config::fault::Quoted;
@@ -26,8 +27,9 @@ pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigEr
         complete_limit(limit).map_err(|e| e.at(i).within("limits"))?;
     }
     for (i, limit) in config.limits.iter().enumerate() {
-        let earlier = config.limits.iter().take(i);
-        distinct(limit, earlier).map_err(|e| e.at(i).within("limits"))?;
+        let earlier = config.limits.iter().take(i).map(|limit| &limit.name);
+        let unique = "a name that no other limit of the policy has";
+        distinct(&limit.name, earlier, unique).map_err(|e| e.at(i).within("limits"))?;
     }
     if let Some(bulkhead) = &config.bulkhead {
         lease(bulkhead.lease_ms, timeout_ms).map_err(|e| e.within("bulkhead.lease_ms"))?;
@@ -143,18 +145,22 @@ fn complete_limit(limit: &mut LimitConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// A state knows a limit by the hash of its name only.
-fn distinct<'a>(limit: &LimitConfig, earlier: impl Iterator<Item = &'a LimitConfig>) -> Result<(), ConfigError> {
-    let hash = name_hash(&limit.name);
+/// A state knows limits and steps by the hashes of their names only. `unique` says what a name must be.
+pub(crate) fn distinct<'a>(
+    name: &str,
+    earlier: impl Iterator<Item = &'a String>,
+    unique: &str,
+) -> Result<(), ConfigError> {
+    let hash = name_hash(name);
     for other in earlier {
-        let allowed = if other.name == limit.name {
-            "a name that no other limit of the policy has".into()
-        } else if name_hash(&other.name) == hash {
-            format!("another name: its hash is that of {}", Quoted(&other.name))
+        let allowed = if other == name {
+            unique.into()
+        } else if name_hash(other) == hash {
+            format!("another name: its hash is that of {}", Quoted(other))
         } else {
             continue;
         };
-        return Err(ConfigError::new("name", &Quoted(&limit.name), &allowed));
+        return Err(ConfigError::new("name", &Quoted(name), &allowed));
     }
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::config::health::HealthConfig;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
 };
+use crate::config::recovery::RecoveryConfig;
 use crate::config::retry::RetryConfig;
-use crate::config::schedule::ScheduleConfig;
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 use crate::error::ConfigError;
@@ -116,7 +116,7 @@ impl Policy {
             bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
             health: config.health.as_ref().map(HealthConfig::rules),
             retry: config.retry.as_ref().map(RetryConfig::rules),
-            schedule: config.schedule.as_ref().map(ScheduleConfig::rules),
+            recovery: config.recovery.as_ref().map(RecoveryConfig::rules),
             clock_tolerance_us: us(config.clock_tolerance_ms),
             seed: config.seed,
             is_shadow: config.mode == PolicyMode::Shadow,

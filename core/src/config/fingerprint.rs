@@ -2,7 +2,7 @@
 //!
 //! FNV-1a over little-endian 64-bit numbers, mixed by splitmix64, its high half. What may be absent is a 0, or a 1 and
 //! its numbers. It covers circuit, limits in their order, block and bulkhead; not name, seed, mode or timeouts, which
-//! leave the meaning of a state as it is. What else the state remembers (the retry budget, schedule, health) comes behind, by the kind of its section
+//! leave the meaning of a state as it is. What else the state remembers (the retry budget, recovery, health) comes behind, by the kind of its section
 //! and its numbers, and only where it is there: so the fingerprints of policies without it stay what they were.
 
 use crate::annex::Annex;
@@ -10,8 +10,8 @@ use crate::hash::{fnv64, fnv64_from, splitmix64};
 use crate::health::HealthRules;
 use crate::num::{low32, wide};
 use crate::policy::{BlockRules, BulkheadRules, CircuitRules, LimitRules, Policy, WindowRules};
+use crate::recovery::{RecoveryRules, RecoverySnapshot};
 use crate::retry::{BudgetRules, BudgetSnapshot};
-use crate::schedule::{ScheduleRules, ScheduleSnapshot};
 
 /// The kind of the section that health has in a state.
 const HEALTH_KIND: u64 = 35;
@@ -44,8 +44,8 @@ impl Policy {
         if let Some(budget) = self.retry.and_then(|retry| retry.budget) {
             add_budget(&mut hasher, &budget);
         }
-        if let Some(schedule) = &self.schedule {
-            add_schedule(&mut hasher, schedule);
+        if let Some(recovery) = &self.recovery {
+            add_recovery(&mut hasher, recovery);
         }
         // What came later says its kind and then its numbers, and nothing where it is absent: older fingerprints stay.
         if let Some(health) = &self.health {
@@ -127,18 +127,21 @@ fn add_budget(hasher: &mut Hasher, budget: &BudgetRules) {
     ]);
 }
 
-fn add_schedule(hasher: &mut Hasher, schedule: &ScheduleRules) {
-    hasher.numbers([u64::from(ScheduleSnapshot::KIND), schedule.interval_us, schedule.min_spacing_us]);
-    hasher.maybe(schedule.flood.as_ref(), |hasher, flood| {
-        hasher.numbers([u64::from(flood.count), flood.window_us]);
-    });
-    hasher.maybe(schedule.backoff.as_ref(), |hasher, backoff| {
+fn add_recovery(hasher: &mut Hasher, recovery: &RecoveryRules) {
+    hasher.numbers([u64::from(RecoverySnapshot::KIND), wide(recovery.steps.len())]);
+    for step in &recovery.steps {
         hasher.numbers([
-            u64::from(backoff.after_failures),
-            backoff.base_us,
-            u64::from(backoff.multiplier_thousandths),
-            backoff.max_us,
+            u64::from(step.name_hash),
+            wide(step.max_attempts),
+            step.window_us,
+            step.base_delay_us,
+            u64::from(step.multiplier_thousandths),
+            step.max_delay_us,
+            u64::from(step.jitter_bp),
+            step.lease_us,
         ]);
-    });
-    hasher.numbers([u64::from(schedule.jitter_bp)]);
+    }
+    let begins_at = [recovery.transient, recovery.unauthenticated, recovery.session_lost, recovery.conflict];
+    hasher.numbers(begins_at.map(wide));
+    hasher.numbers([recovery.stable_us, recovery.forget_us, recovery.max_throttle_us]);
 }

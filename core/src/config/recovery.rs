@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::check::distinct;
+use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::fault::{Quoted, listed};
 use crate::config::table::{
@@ -13,6 +15,10 @@ use crate::config::table::{
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::error::ConfigError;
+use crate::hash::name_hash;
+use crate::num::index;
+use crate::policy::NEVER_US;
+use crate::recovery::{RecoveryRules, StepRules};
 
 config! {
     /// How something that broke is mended: a ladder of steps, the gentle ones first.
@@ -51,6 +57,12 @@ config! {
             conflict: derived(String) in 1..=64, "the first step", e.g. "restart" => "restart".to_string();
             /// So long after a recovery without a new fault, all attempts are forgotten.
             stable_ms: plain(u32) in 1..=4_294_967_295, 60_000, e.g. 600_000;
+            /// So long after the last attempt all is forgotten, too, whatever became of it. Longer than the faults are apart: at
+            /// least the longest `max_delay_ms`.
+            forget_ms: derived(u32) in 1..=4_294_967_295, "the larger of 86,400,000 and the longest `max_delay_ms`",
+                e.g. 3_600_000;
+            /// No throttled fault is waited for longer.
+            max_throttle_ms: plain(u32) in 1..=4_294_967_295, 3_600_000, e.g. 600_000;
         }
     }
 }
@@ -97,14 +109,24 @@ config! {
 impl RecoveryConfig {
     pub(crate) fn complete(&mut self) -> Result<(), ConfigError> {
         for (i, step) in self.steps.iter().enumerate() {
-            let is_taken = self.steps.iter().take(i).any(|earlier| earlier.name == step.name);
-            let checked = if is_taken {
-                Err(ConfigError::new("name", &Quoted(&step.name), "a name that no other step has"))
-            } else {
-                step.complete()
-            };
-            checked.map_err(|e| e.at(i).within("steps"))?;
+            let earlier = self.steps.iter().take(i).map(|step| &step.name);
+            distinct(&step.name, earlier, "a name that no other step has")
+                .and_then(|()| step.complete())
+                .map_err(|e| e.at(i).within("steps"))?;
         }
+        self.complete_beginnings()?;
+        let longest_ms = self.steps.iter().map(|step| step.max_delay_ms).max().unwrap_or(0);
+        let forget_ms = self.forget_ms.unwrap_or(longest_ms.max(FORGET_MS));
+        if forget_ms < longest_ms {
+            let allowed = format!("at least the longest `max_delay_ms`, which is {longest_ms}");
+            return Err(ConfigError::new("forget_ms", &forget_ms, &allowed));
+        }
+        self.forget_ms = Some(forget_ms);
+        Ok(())
+    }
+
+    /// Each class begins at a step that there is.
+    fn complete_beginnings(&mut self) -> Result<(), ConfigError> {
         let names: Vec<String> = self.steps.iter().map(|step| step.name.clone()).collect();
         let Some(first) = names.first() else { return Ok(()) };
         for (field, begins_at) in [
@@ -121,7 +143,27 @@ impl RecoveryConfig {
         }
         Ok(())
     }
+
+    pub(crate) fn rules(&self) -> RecoveryRules {
+        let place = |name: &Option<String>| {
+            let of_name = |step: &RecoveryStepConfig| name.as_ref() == Some(&step.name);
+            self.steps.iter().position(of_name).unwrap_or(0)
+        };
+        RecoveryRules {
+            steps: self.steps.iter().map(RecoveryStepConfig::rules).collect(),
+            transient: place(&self.transient),
+            unauthenticated: place(&self.unauthenticated),
+            session_lost: place(&self.session_lost),
+            conflict: place(&self.conflict),
+            stable_us: us(self.stable_ms),
+            forget_us: us(self.forget_ms.unwrap_or(FORGET_MS)),
+            max_throttle_us: us(self.max_throttle_ms),
+        }
+    }
 }
+
+/// A day: faults that come with each run of a schedule still belong together.
+const FORGET_MS: u32 = 86_400_000;
 
 impl RecoveryStepConfig {
     fn complete(&self) -> Result<(), ConfigError> {
@@ -130,5 +172,18 @@ impl RecoveryStepConfig {
         }
         let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
         Err(ConfigError::new("max_delay_ms", &self.max_delay_ms, &allowed))
+    }
+
+    fn rules(&self) -> StepRules {
+        StepRules {
+            name_hash: name_hash(&self.name),
+            max_attempts: index(u64::from(self.max_attempts)),
+            window_us: self.window_ms.map_or(NEVER_US, us),
+            base_delay_us: us(self.base_delay_ms),
+            multiplier_thousandths: self.multiplier.thousandths(),
+            max_delay_us: us(self.max_delay_ms),
+            jitter_bp: self.jitter_percent.basis_points(),
+            lease_us: us(self.lease_ms),
+        }
     }
 }

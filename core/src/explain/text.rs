@@ -7,7 +7,7 @@ use crate::snapshot::{Mode, Phase, Reason};
 use crate::time::Timestamp;
 
 /// An instant for people.
-pub(super) struct At(pub(super) u64);
+pub(crate) struct At(pub(crate) u64);
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,7 +16,7 @@ impl fmt::Display for At {
 }
 
 /// A span of µs for people: seconds with milliseconds, rounded up.
-pub(super) struct Span(pub(super) u64);
+pub(crate) struct Span(pub(crate) u64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +26,7 @@ impl fmt::Display for Span {
 }
 
 /// An end that lies ahead.
-pub(super) struct Until(pub(super) u64, pub(super) u64);
+pub(crate) struct Until(pub(crate) u64, pub(crate) u64);
 
 impl fmt::Display for Until {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,9 +60,9 @@ impl fmt::Display for Explanation {
             self.gate(f, "bulkhead")?;
             bulkhead.write(f, self.at_us)?;
         }
-        if let Some(schedule) = &self.schedule {
-            f.write_str("\n  schedule  ")?;
-            schedule.write(f, self.at_us)?;
+        if let Some(recovery) = &self.recovery {
+            f.write_str("\n  recovery  ")?;
+            recovery.write(f, self.at_us)?;
         }
         if self.carried_limits > 0 {
             write!(f, "\n  carries {} limits of other configurations", self.carried_limits)?;
