@@ -14,6 +14,7 @@ use crate::num::{low8, low16, wide};
 use crate::policy::Policy;
 use crate::recovery::RecoverySnapshot;
 use crate::retry::BudgetSnapshot;
+use crate::schedule::ScheduleSnapshot;
 use crate::snapshot::Snapshot;
 
 /// The lowest kind that an annex may have.
@@ -166,6 +167,7 @@ macro_rules! annexes {
 }
 annexes! {
     budget: BudgetSnapshot,
+    schedule: ScheduleSnapshot,
     recovery: RecoverySnapshot,
 }
 

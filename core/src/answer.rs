@@ -16,6 +16,7 @@ pub use result::{Commanded, Renewed, Settled};
 use crate::permit::Permit;
 use crate::recovery::Recovery;
 use crate::retry::Retried;
+use crate::schedule::RunAnswer;
 
 /// An answer, whether the state changed (and so must be written), and what happened on the way.
 ///
@@ -270,10 +271,12 @@ pub enum Answer {
     Settled(Settled),
     /// To a renewal.
     Renewed(Renewed),
-    /// To a command.
+    /// To a command, and to the end of a run.
     Commanded(Commanded),
     /// To a call that failed.
     Retried(Retried),
+    /// To a wish to run.
+    Run(RunAnswer),
     /// To a fault.
     Recovery(Recovery),
 }

@@ -139,6 +139,8 @@ impl Policy {
             Input::Renew(permit) => self.renew(state, &permit, now).map(Answer::Renewed),
             Input::Command(command) => self.command(state, &command, now).map(Answer::Commanded),
             Input::Retry(failed) => self.retry(state, failed, now).map(Answer::Retried),
+            Input::Run(run) => self.run(state, run, now).map(Answer::Run),
+            Input::Ran(outcome) => self.ran(state, outcome, now).map(Answer::Commanded),
             Input::Recover(fault) => self.recover(state, fault, now).map(Answer::Recovery),
             Input::Recovered(lease_id, outcome) => self.recovered(state, lease_id, outcome, now).map(Answer::Settled),
             Input::RenewRecovery(lease_id) => self.renew_recovery(state, lease_id, now).map(Answer::Renewed),

@@ -1,9 +1,12 @@
 //! What an operator needs at three in the morning: each gate, its numbers, since when, until when, and why.
 
+mod schedule;
 pub(crate) mod text;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+pub use schedule::ScheduleExplanation;
 
 use crate::answer::Gate;
 use crate::bulkhead::by_end;
@@ -67,6 +70,9 @@ pub struct Explanation {
     pub carried_limits: u64,
     /// The bulkhead.
     pub bulkhead: Option<BulkheadExplanation>,
+    /// The schedule; left out of the JSON where there is none.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub schedule: Option<ScheduleExplanation>,
     /// The recovery, where the policy has one.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub recovery: Option<RecoveryExplanation>,
@@ -292,6 +298,10 @@ impl Policy {
                 view.limits().iter().skip(self.limits.len()).filter(|words| is_carried(words, elapsed_us)).count(),
             ),
             bulkhead: self.bulkhead.map(|rules| explain_bulkhead(view, rules.max_concurrent, t)),
+            schedule: self
+                .schedule
+                .as_ref()
+                .map(|rules| ScheduleExplanation::new(rules, &view.annex().unwrap_or_default(), t)),
             recovery: self.explain_recovery(view, t),
             next_change_us: None,
             vacuous_us: None,

@@ -8,6 +8,7 @@ use crate::hash::holder_hash;
 use crate::permit::Permit;
 use crate::recovery::Fault;
 use crate::retry::Failed;
+use crate::schedule::Run;
 use crate::summary::Summary;
 use crate::time::Timestamp;
 
@@ -322,6 +323,10 @@ pub enum Input {
     Command(Command),
     /// [`Policy::retry`](crate::Policy::retry)
     Retry(Failed),
+    /// [`Policy::run`](crate::Policy::run)
+    Run(Run),
+    /// [`Policy::ran`](crate::Policy::ran)
+    Ran(Outcome),
     /// [`Policy::recover`](crate::Policy::recover)
     Recover(Fault),
     /// [`Policy::recovered`](crate::Policy::recovered): the id of the lease, and how it ended.

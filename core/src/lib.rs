@@ -148,6 +148,7 @@ mod recovery;
 mod repair;
 mod retry;
 mod retry_after;
+mod schedule;
 mod settle;
 mod snapshot;
 #[cfg(feature = "serde")]
@@ -178,7 +179,9 @@ pub use config::{
     ScheduleConfig, SpoolConfig, SpoolOrder, TimeWindow, WindowConfig,
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
-pub use explain::{BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates};
+pub use explain::{
+    BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates, ScheduleExplanation,
+};
 #[cfg(feature = "std")]
 pub use guard::Guard;
 pub use hash::{holder_hash, name_hash};
@@ -199,6 +202,7 @@ pub use recovery::{
 };
 pub use retry::{BudgetSnapshot, Failed, GiveUp, Retried};
 pub use retry_after::parse_retry_after;
+pub use schedule::{Hold, Intent, Run, RunAnswer, ScheduleSnapshot};
 pub use snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,

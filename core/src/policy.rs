@@ -7,6 +7,7 @@ use crate::health::HealthRules;
 use crate::live::fingerprint;
 use crate::recovery::RecoveryRules;
 use crate::retry::RetryRules;
+use crate::schedule::ScheduleRules;
 
 /// A checked, immutable policy: the rules of one key. Build it from JSON or with the typed builders; it is
 /// `Send + Sync` and can be shared by any number of states.
@@ -29,6 +30,7 @@ pub struct Policy {
     pub(crate) bulkhead: Option<BulkheadRules>,
     pub(crate) health: Option<HealthRules>,
     pub(crate) retry: Option<RetryRules>,
+    pub(crate) schedule: Option<ScheduleRules>,
     pub(crate) recovery: Option<RecoveryRules>,
     pub(crate) clock_tolerance_us: u64,
     pub(crate) seed: u64,

@@ -32,6 +32,7 @@
 //! | 8 probes | `first_at` 7, then by ascending id (a re-entrant holder's share one: then by their ends), at most 64: `id` 3, `expires_at` 7 |
 //! | 9 leases | by ascending id, at most 4,096: `id` 3, `expires_at` 7; with flag bit 1 (set where some lease has one) `holder` 8; with flag bit 2 (set where some count is not 1) `count` 2 |
 //! | 32 retry budget | 8 bytes each: `level` in units (at least 0, below the capacity), `at_us`, `units_per_token`, `units_per_us` in the lower half and `capacity` in the upper; not while it is full |
+//! | 33 schedule | 8 bytes each: `anchor_us` (not 0), `last_run_us` (not before the anchor), failures in a row (only after a run), then at most 64 runs, ascending, none after the last one; none of them after `last_at` |
 //! | 34 recovery | 8 bytes each: `reached` in the lower half, above it why it was given up (8 bits: 0 not, 1 fatal, 2 exhausted), whether there is a lease (8) and how many steps (16); `touched_at`; `throttled_until`; of a lease its `id` in the lower half and its `step` in the upper, `until_at`; of each step, by ascending hash, its `name_hash` in the lower half and its number of attempts (at most 32) in the upper, `again_at`, and when each attempt was begun, ascending |
 //!
 //! Modes, failures and windows are there only where there is a circuit, probes only where it is half-open; there are
@@ -49,6 +50,7 @@ use alloc::vec::Vec;
 
 use crate::recovery::RecoverySnapshot;
 use crate::retry::BudgetSnapshot;
+use crate::schedule::ScheduleSnapshot;
 
 pub use words::{Mode, Phase, Reason};
 
@@ -100,6 +102,8 @@ pub struct Snapshot {
     pub leases: Vec<LeaseSnapshot>,
     /// What is left of the retry budget, where it is not full.
     pub budget: Option<BudgetSnapshot>,
+    /// What is remembered of the schedule, once something asked for a run.
+    pub schedule: Option<ScheduleSnapshot>,
     /// What was at fault, and what was tried, where something is remembered.
     pub recovery: Option<RecoverySnapshot>,
     /// Sections that this release does not know and carries, by ascending kind.

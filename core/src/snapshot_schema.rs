@@ -56,6 +56,7 @@ const STATE: Shape = Shape::Object(&[
     Field("probes", Shape::OrNull(&PROBES), "of a half-open circuit, once one was let through"),
     Field("leases", Shape::List(&LEASE, 4096), "the slots of the bulkhead that are taken, by ascending id"),
     Field("budget", Shape::OrNull(&BUDGET), "what is left of the retry budget; null while it is full"),
+    Field("schedule", Shape::OrNull(&SCHEDULE), "what is remembered of the schedule; null before the first ask"),
     Field(
         "recovery",
         Shape::OrNull(&RECOVERY),
@@ -83,6 +84,13 @@ const BUDGET: Shape = Shape::Object(&[
     Field("units_per_token", Shape::Whole(1, (1 << 53) - 1), "units in a token"),
     Field("units_per_us", Shape::Whole(1, 0xFFFF_FFFF), "units that come back each µs"),
     Field("capacity", Shape::Whole(1, 0xFFFF_FFFF), "what it holds when full, in tokens"),
+]);
+
+const SCHEDULE: Shape = Shape::Object(&[
+    Field("anchor_us", SOME_AT, "the last scheduled run, or the first ask; the next slot lies after it"),
+    Field("last_run_us", AT, "the last run, whatever asked for it; 0 for none yet"),
+    Field("failures", U32, "failures in a row"),
+    Field("runs_us", Shape::List(&SOME_AT, 64), "the runs that the flood guard counts, ascending"),
 ]);
 
 const RECOVERY: Shape = Shape::Object(&[

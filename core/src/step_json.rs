@@ -17,11 +17,12 @@ use crate::num::low32;
 use crate::policy::Policy;
 use crate::recovery::{Fault, FaultClass, Recovery};
 use crate::retry::{Failed, Retried};
+use crate::schedule::{Intent, Run, RunAnswer};
 use crate::state::Live;
 use crate::time::Timestamp;
 
 /// What may be asked.
-const NAMES: [&str; 5] = ["retry", "recover", "recovered", "renew_recovery", "health"];
+const NAMES: [&str; 8] = ["retry", "run", "ran", "next_run_at", "recover", "recovered", "renew_recovery", "health"];
 
 /// The last instant, in µs.
 const LAST_US: u64 = Timestamp::MAX.as_micros();
@@ -35,6 +36,9 @@ impl Policy {
     /// | asked | fields (those in brackets may be absent or null) | answer |
     /// |---|---|---|
     /// | `retry` | `attempt`, `began_at_us`, `retry` (`never`, `idempotent`, `always`), [`previous_delay_us`, `random` (0), `is_idempotent` (false), `retry_at_us`, `cost` (1)] | `{"retry":{"at_us":N}}`, `{"wait_for_circuit":{"at_us":N}}`, `{"give_up":"attempts"}` |
+    /// | `run` | `intent` (`scheduled`, `event`, `manual`), [`key` (none)] | `{"run":"go"}`, `{"wait":{"at_us":N,"by":"interval"}}` (`by` as [`Hold::name`](crate::Hold::name); null for never) |
+    /// | `ran` | `outcome` (`success`, `failure`, `ignored`) | `{"commanded":"done"}`, `"unchanged"`, `"no_gate"` |
+    /// | `next_run_at` | [`intent` (`scheduled`), `key`] | `{"at_us":N}`, null for never |
     /// | `recover` | `class` (`transient`, `throttled`, `unauthenticated`, `session_lost`, `conflict`, `fatal`, `cancelled`), [`until_us` (none)] | `{"do":{"step":"refresh","index":1,"attempt":1,"lease_id":N,"until_us":N}}`, `{"wait":{"at_us":N,"why":"backoff"}}` (`throttled`, `in_progress`), `{"give_up":"fatal"}` (`exhausted`, `no_recovery`), `{"stop":"cancelled"}` |
     /// | `recovered` | `lease_id` (0 for none), `outcome` (`success`, `failure`, `ignored`) | `{"settled":"counted"}`, `"stale"`, `"lease_lost"` |
     /// | `renew_recovery` | `lease_id` | `{"renewed":{"until_us":N}}`, `{"renewed":"lease_lost"}` |
@@ -84,6 +88,7 @@ impl Policy {
 
     fn answer_json(&self, state: &impl Live, query: &Query, now: Timestamp) -> Json {
         match query {
+            Query::NextRunAt(run) => self.next_run_at(state, *run, now).map_or(Json::Null, at_json),
             Query::Health(facts) => self.health(state, facts, now).json(),
         }
     }
@@ -135,6 +140,7 @@ enum What {
 /// A query.
 #[derive(Debug)]
 enum Query {
+    NextRunAt(Run),
     Health(Facts),
 }
 
@@ -149,6 +155,8 @@ impl Policy {
     fn step_json(&self, answer: &Answer) -> Json {
         match answer {
             Answer::Retried(retried) => retried_json(*retried),
+            Answer::Run(answer) => run_json(*answer),
+            Answer::Commanded(commanded) => Json::object([("commanded", Json::text(commanded.name()))]),
             Answer::Recovery(recovery) => self.recovery_json(*recovery),
             Answer::Settled(settled) => Json::object([("settled", Json::text(settled.name()))]),
             Answer::Renewed(renewed) => {
@@ -184,6 +192,12 @@ fn retried_json(retried: Retried) -> Json {
     Json::object([(retried.name(), body)])
 }
 
+fn run_json(answer: RunAnswer) -> Json {
+    let Some(by) = answer.by() else { return Json::object([("run", Json::text(answer.name()))]) };
+    let at = answer.at().map_or(Json::Null, instant_json);
+    Json::object([(answer.name(), Json::object([("at_us", at), ("by", Json::text(by.name()))]))])
+}
+
 fn at_json(at: Timestamp) -> Json {
     Json::object([("at_us", instant_json(at))])
 }
@@ -204,6 +218,9 @@ fn read(json: &str) -> Result<What, ConfigError> {
 fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
     let input = |input| Ok(What::Input(Box::new(input)));
     match name {
+        "run" => input(Input::Run(run(body, true)?)),
+        "ran" => input(Input::Ran(ran(body)?)),
+        "next_run_at" => run(body, false).map(Query::NextRunAt).map(What::Query),
         "recover" => input(Input::Recover(fault(body)?)),
         "recovered" => input(recovered(body)?),
         "renew_recovery" => {
@@ -215,6 +232,20 @@ fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
     }
 }
 
+/// A run; where it need not say why, it is a scheduled one.
+fn run(body: &Json, needs_intent: bool) -> Result<Run, ConfigError> {
+    let body = Body(Object::open(body, &["intent", "key"])?);
+    let is_said = needs_intent || body.maybe("intent").is_some();
+    let intent = if is_said { body.word("intent", &Intent::ALL, Intent::name)? } else { Intent::Scheduled };
+    let run = Run::new(intent);
+    Ok(body.text("key")?.map_or(run, |name| run.key(name)))
+}
+
+fn ran(body: &Json) -> Result<Outcome, ConfigError> {
+    let body = Body(Object::open(body, &["outcome"])?);
+    body.word("outcome", &OUTCOMES, Outcome::name)
+}
+
 fn fault(body: &Json) -> Result<Fault, ConfigError> {
     let body = Body(Object::open(body, &["class", "until_us"])?);
     let mut fault = Fault::new(body.word("class", &FaultClass::ALL, FaultClass::name)?);
@@ -223,7 +254,6 @@ fn fault(body: &Json) -> Result<Fault, ConfigError> {
 }
 
 fn recovered(body: &Json) -> Result<Input, ConfigError> {
-    const OUTCOMES: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Ignored];
     let body = Body(Object::open(body, &["lease_id", "outcome"])?);
     Ok(Input::Recovered(body.lease_id(0)?, body.word("outcome", &OUTCOMES, Outcome::name)?))
 }
@@ -248,6 +278,8 @@ fn failed(body: &Json) -> Result<Failed, ConfigError> {
     }
     Ok(failed)
 }
+
+const OUTCOMES: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Ignored];
 
 /// The most that 32 bits hold.
 const MOST: u64 = 4_294_967_295;
@@ -289,6 +321,14 @@ impl<'a> Body<'a> {
             None => Ok(false),
             Some(Json::Bool(flag)) => Ok(*flag),
             other => Err(wrong(field, other, "true or false")),
+        }
+    }
+
+    fn text(&self, field: &str) -> Result<Option<&'a str>, ConfigError> {
+        match self.maybe(field) {
+            None => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text)),
+            other => Err(wrong(field, other, "text")),
         }
     }
 

@@ -34,6 +34,8 @@ mod merging;
 mod outlook;
 #[path = "laws/retry.rs"]
 mod retry;
+#[path = "laws/schedule.rs"]
+mod schedule;
 #[path = "laws/sets.rs"]
 mod sets;
 #[path = "laws/spool.rs"]

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use super::{END_AT, END_UNITS, MAX_DURATION_US, MAX_LEASE_COUNT};
 use crate::recovery::{RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepSnapshot, Unrecoverable};
 use crate::retry::BudgetSnapshot;
+use crate::schedule::ScheduleSnapshot;
 use crate::snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
@@ -48,8 +49,9 @@ pub(super) fn states() -> impl Strategy<Value = Snapshot> {
         })
         .prop_map(|state| Snapshot { last_at: state.last_at.max(newest(&state)), ..state })
         .prop_flat_map(|state| {
-            (option::of(budgets(state.last_at)), option::of(recoveries(state.last_at)))
-                .prop_map(move |(budget, recovery)| Snapshot { budget, recovery, ..state.clone() })
+            let t = state.last_at;
+            (option::of(budgets(t)), option::of(schedules(t)), option::of(recoveries(t)))
+                .prop_map(move |(budget, schedule, recovery)| Snapshot { budget, schedule, recovery, ..state.clone() })
         })
 }
 
@@ -84,6 +86,18 @@ fn recoveries(last_at: u64) -> impl Strategy<Value = RecoverySnapshot> {
         },
     );
     prop_oneof![1 => given_up, 4 => going_on]
+}
+
+/// A schedule that was asked before `last_at`, and may have run.
+fn schedules(last_at: u64) -> impl Strategy<Value = ScheduleSnapshot> {
+    (vec(1..=last_at, 1..=66), any::<u32>()).prop_map(|(mut instants, failures)| {
+        instants.sort_unstable();
+        let anchor_at = instants.remove(0);
+        let last_run_at = instants.pop().unwrap_or(0);
+        instants.truncate(64);
+        let failures = if last_run_at == 0 { 0 } else { failures };
+        ScheduleSnapshot { anchor_at, last_run_at, failures, runs_at: instants }
+    })
 }
 
 /// A retry budget that is not full at `last_at`.

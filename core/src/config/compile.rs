@@ -12,6 +12,7 @@ use crate::config::parts::{
 };
 use crate::config::recovery::RecoveryConfig;
 use crate::config::retry::RetryConfig;
+use crate::config::schedule::ScheduleConfig;
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 use crate::error::ConfigError;
@@ -116,6 +117,7 @@ impl Policy {
             bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
             health: config.health.as_ref().map(HealthConfig::rules),
             retry: config.retry.as_ref().map(RetryConfig::rules),
+            schedule: config.schedule.as_ref().map(ScheduleConfig::rules),
             recovery: config.recovery.as_ref().map(RecoveryConfig::rules),
             clock_tolerance_us: us(config.clock_tolerance_ms),
             seed: config.seed,

@@ -2,8 +2,9 @@
 //!
 //! FNV-1a over little-endian 64-bit numbers, mixed by splitmix64, its high half. What may be absent is a 0, or a 1 and
 //! its numbers. It covers circuit, limits in their order, block and bulkhead; not name, seed, mode or timeouts, which
-//! leave the meaning of a state as it is. What else the state remembers (the retry budget, recovery, health) comes behind, by the kind of its section
-//! and its numbers, and only where it is there: so the fingerprints of policies without it stay what they were.
+//! leave the meaning of a state as it is. What else the state remembers (the retry budget, schedule, recovery, health) comes
+//! behind, by the kind of its section and its numbers, and only where it is there: so the fingerprints of policies without it
+//! stay what they were.
 
 use crate::annex::Annex;
 use crate::hash::{fnv64, fnv64_from, splitmix64};
@@ -12,6 +13,7 @@ use crate::num::{low32, wide};
 use crate::policy::{BlockRules, BulkheadRules, CircuitRules, LimitRules, Policy, WindowRules};
 use crate::recovery::{RecoveryRules, RecoverySnapshot};
 use crate::retry::{BudgetRules, BudgetSnapshot};
+use crate::schedule::{ScheduleRules, ScheduleSnapshot};
 
 /// The kind of the section that health has in a state.
 const HEALTH_KIND: u64 = 35;
@@ -43,6 +45,9 @@ impl Policy {
         hasher.maybe(self.bulkhead.as_ref(), add_bulkhead);
         if let Some(budget) = self.retry.and_then(|retry| retry.budget) {
             add_budget(&mut hasher, &budget);
+        }
+        if let Some(schedule) = &self.schedule {
+            add_schedule(&mut hasher, schedule);
         }
         if let Some(recovery) = &self.recovery {
             add_recovery(&mut hasher, recovery);
@@ -125,6 +130,22 @@ fn add_budget(hasher: &mut Hasher, budget: &BudgetRules) {
         budget.bucket.units_per_us,
         budget.units_per_call.unsigned_abs(),
     ]);
+}
+
+fn add_schedule(hasher: &mut Hasher, schedule: &ScheduleRules) {
+    hasher.numbers([u64::from(ScheduleSnapshot::KIND), schedule.interval_us, schedule.min_spacing_us]);
+    hasher.maybe(schedule.flood.as_ref(), |hasher, flood| {
+        hasher.numbers([u64::from(flood.count), flood.window_us]);
+    });
+    hasher.maybe(schedule.backoff.as_ref(), |hasher, backoff| {
+        hasher.numbers([
+            u64::from(backoff.after_failures),
+            backoff.base_us,
+            u64::from(backoff.multiplier_thousandths),
+            backoff.max_us,
+        ]);
+    });
+    hasher.numbers([u64::from(schedule.jitter_bp)]);
 }
 
 fn add_recovery(hasher: &mut Hasher, recovery: &RecoveryRules) {

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{
     Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
@@ -11,6 +12,7 @@ use crate::config::table::{
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::error::ConfigError;
+use crate::schedule::{BackoffRules, FloodRules, ScheduleRules};
 
 config! {
     /// When something runs that runs by itself: a heartbeat, a poll, a drain.
@@ -111,6 +113,17 @@ impl ScheduleConfig {
             None => Ok(()),
         }
     }
+
+    /// Of a completed configuration.
+    pub(crate) fn rules(&self) -> ScheduleRules {
+        ScheduleRules {
+            interval_us: us(self.interval_ms),
+            min_spacing_us: us(self.min_spacing_ms),
+            flood: self.flood.as_ref().map(FloodConfig::rules),
+            backoff: self.backoff.as_ref().map(|backoff| backoff.rules(self.interval_ms)),
+            jitter_bp: self.jitter_percent.basis_points(),
+        }
+    }
 }
 
 impl ScheduleBackoffConfig {
@@ -128,5 +141,21 @@ impl ScheduleBackoffConfig {
         self.base_ms = Some(base_ms);
         self.max_ms = Some(max_ms);
         Ok(())
+    }
+
+    fn rules(&self, interval_ms: u32) -> BackoffRules {
+        let base_ms = self.base_ms.unwrap_or(interval_ms);
+        BackoffRules {
+            after_failures: self.after_failures,
+            base_us: us(base_ms),
+            multiplier_thousandths: self.multiplier.thousandths(),
+            max_us: us(self.max_ms.unwrap_or(base_ms)),
+        }
+    }
+}
+
+impl FloodConfig {
+    fn rules(&self) -> FloodRules {
+        FloodRules { count: self.count, window_us: us(self.window_ms) }
     }
 }

@@ -60,6 +60,10 @@ impl fmt::Display for Explanation {
             self.gate(f, "bulkhead")?;
             bulkhead.write(f, self.at_us)?;
         }
+        if let Some(schedule) = &self.schedule {
+            f.write_str("\n  schedule  ")?;
+            schedule.write(f, self.at_us)?;
+        }
         if let Some(recovery) = &self.recovery {
             f.write_str("\n  recovery  ")?;
             recovery.write(f, self.at_us)?;

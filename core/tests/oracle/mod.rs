@@ -2,6 +2,7 @@
 //!
 //! - [`spec`]: policies as plain data, [`strategy`]: random ones, and random histories ([`history`]).
 //! - [`model`]: a whole second implementation of policy and state, with its parts in the `model_*` files.
+//! - [`schedule`]: schedules, their oracle and their histories.
 //! - [`timeline`]: a history with its instants, and the permits that it gave out, as the engine answered.
 
 pub(crate) mod history;
@@ -12,6 +13,7 @@ mod model_gates;
 mod model_ops;
 mod model_time;
 pub(crate) mod runner;
+pub(crate) mod schedule;
 pub(crate) mod spec;
 pub(crate) mod strategy;
 pub(crate) mod timeline;

@@ -9,7 +9,7 @@ use super::history::{End, Forge, Op, Pick, Step, Tick};
 use super::spec::{BlockSpec, BulkheadSpec, CircuitSpec, LimitSpec, Spec, WindowSpec};
 
 /// A duration in ms.
-fn ms() -> impl Strategy<Value = u64> {
+pub(super) fn ms() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 1..=4_u64, 3 => 5..=30_u64, 1 => select(vec![50_u64, 100, 1000, 60_000])]
 }
 
