@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use stanchion::{Acquire, Command, Holder, Permit, Policy, Settle, State, Timestamp};
+use stanchion::{Acquire, Command, Holder, Outcome, Permit, Policy, Run, Settle, State, Timestamp};
 
 const POLICY: &str = r#"{ "name": "billing-api",
     "circuit": { "consecutive_failures": 2, "open_ms": 1000, "open_multiplier": 2, "half_open_calls": 2 },
@@ -76,4 +76,27 @@ the mode until 2023-11-14T22:13:29.000000Z (in 6.000 s); last opened because it 
 0 of 1 failures in a row
   last change 2023-11-14T22:13:22.000000Z, next by itself 2023-11-14T22:13:29.000000Z";
     assert_eq!(policy.explain(&state, at(3000)).to_string(), page);
+}
+
+/// A schedule tells what it did and what holds it; when the next slot comes is a matter of the key.
+#[test]
+fn a_heartbeat_that_fails() {
+    let schedule = r#"{ "name": "heartbeat", "schedule": { "interval_ms": 1800000, "min_spacing_ms": 30000,
+        "flood": { "count": 2, "window_ms": 60000 }, "backoff": {} } }"#;
+    let policy = Policy::from_json(schedule).unwrap();
+    let mut state = policy.new_state(at(0));
+    let page = "heartbeat at 2023-11-14T22:13:20.000000Z: admits
+  schedule  no run yet; 0 of 2 runs in the window
+  last change 2023-11-14T22:13:20.000000Z, none to come by itself";
+    assert_eq!(policy.explain(&state, at(0)).to_string(), page);
+    for millis in [0, 30_000] {
+        let _ = policy.run(&mut state, Run::manual(), at(millis));
+        let _ = policy.ran(&mut state, Outcome::Failure, at(millis));
+    }
+    let page = "heartbeat at 2023-11-14T22:13:50.500000Z: admits
+  schedule  ran 2023-11-14T22:13:50.000000Z (0.500 s ago); 2 failures in a row, backing off \
+until 2023-11-15T00:13:50.000000Z (in 7199.500 s); spaced until 2023-11-14T22:14:20.000000Z (in 29.500 s); \
+2 of 2 runs in the window, too many until 2023-11-14T22:14:20.000000Z (in 29.500 s)
+  last change 2023-11-14T22:13:50.000000Z, next by itself 2023-11-14T22:14:20.000000Z";
+    assert_eq!(policy.explain(&state, at(30_500)).to_string(), page);
 }
