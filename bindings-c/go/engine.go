@@ -66,6 +66,8 @@ type backend interface {
 	cancel(permit [4]uint32, nowUS uint64) (answered, error)
 	renew(permit [4]uint32, nowUS uint64) (answered, error)
 	command(json string, nowUS uint64) (answered, error)
+	apply(json string, nowUS uint64) ([]byte, Report, error)
+	retry(failed *C.stn_failed, nowUS uint64) (Retried, error)
 	classify(reply Reply, nowUS uint64) (Classified, error)
 	rateLimit(nowUS uint64) ([]byte, error)
 	explain(nowUS uint64) ([]byte, error)

@@ -241,7 +241,18 @@ func (p *player) do(kind string, fields object, args any) (object, error) {
 	case "restore":
 		return p.restore(fields)
 	}
-	return nil, fmt.Errorf("unknown step %q", kind)
+	return apply(m, object{kind: args})
+}
+
+// apply is what crosses as JSON.
+func apply(m stanchion.Moment, what object) (object, error) {
+	step, err := m.Apply(canonical(what))
+	if err != nil {
+		refused, err := refusedInput(err)
+		return query(refused), err
+	}
+	answer, err := parse(step.Answer)
+	return said(answer, step.Report), err
 }
 
 func (p *player) restore(fields object) (object, error) {
