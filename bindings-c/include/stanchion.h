@@ -749,6 +749,25 @@ uint32_t stn_retry(const struct stn_policy *policy,
                    uint64_t now_us,
                    struct stn_retried *out);
 
+// A step of a spool by the rules of the policy's `spool`, for whoever keeps the items elsewhere. All is
+// JSON: `state` is what is known of the items, as the step before left it (`null` before the first), `json` the step.
+//
+// Writes `{"answer":…,"changed":…,"events":[…],"state":…}` as text. Nothing is kept here, so a step can be asked again.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_spool_step(const struct stn_policy *policy,
+                        const char *state,
+                        size_t state_len,
+                        const char *json,
+                        size_t len,
+                        uint64_t now_us,
+                        char *buffer,
+                        size_t capacity,
+                        size_t *needed,
+                        struct stn_error *error);
+
 // The name of a reason of `stn_retried`: `attempts`, `budget`, and so on; null where there is none.
 //
 // - Owner: the library's: never freed.

@@ -83,6 +83,37 @@ pub unsafe extern "C" fn stn_retry(
     }
 }
 
+/// A step of a spool by the rules of the policy's `spool`, for whoever keeps the items elsewhere. All is
+/// JSON: `state` is what is known of the items, as the step before left it (`null` before the first), `json` the step.
+///
+/// Writes `{"answer":…,"changed":…,"events":[…],"state":…}` as text. Nothing is kept here, so a step can be asked again.
+///
+/// - Null: `buffer`, to ask for the size; `error`.
+/// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_spool_step(
+    policy: *const stn_policy,
+    state: *const c_char,
+    state_len: usize,
+    json: *const c_char,
+    len: usize,
+    now_us: u64,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            let (state, json) = (text(state, state_len)?, text(json, len)?);
+            let step = handle(policy)?.policy.spool_step(state, json, instant(now_us)?)?;
+            Ok(give_text(step, buffer, capacity, needed)?)
+        })
+    }
+}
+
 /// Every reason to give up with its NUL, in the order of their numbers. The engine's own names are checked against it.
 static REASONS: [&CStr; 8] =
     [c"no_retry", c"not_retryable", c"not_idempotent", c"attempts", c"retry_after", c"gates", c"deadline", c"budget"];

@@ -105,6 +105,30 @@ static void misused_structs_are_told(void) {
     CHECK(out.retried == 0 && stn_give_up_name(0) == NULL && stn_give_up_name(99) == NULL);
 }
 
+static void a_spool_keeps_nothing_here(void) {
+    static const char of_spool[] = "{\"name\":\"s\",\"spool\":{}}", add[] = "{\"append\":{\"bytes\":1}}";
+    static const char first[] = "{\"answer\":{\"appended\":{\"seq\":1}}";
+    char line[512];
+    size_t needed = 0;
+    stn_policy *keeper;
+    stn_error error = {.struct_size = sizeof error};
+    const size_t len = sizeof add - 1;
+    CHECK(stn_policy_from_json(of_spool, sizeof of_spool - 1, &keeper, NULL) == STN_OK);
+    CHECK(stn_spool_step(keeper, "null", 4, add, len, NOW, line, 9, &needed, NULL) == STN_BUFFER_TOO_SMALL && needed > 9);
+    for (int again = 0; again < 2; again++) {
+        CHECK(stn_spool_step(keeper, "null", 4, add, len, NOW, line, sizeof line, &needed, NULL) == STN_OK);
+        CHECK(strncmp(line, first, sizeof first - 1) == 0 && strlen(line) == needed - 1);
+    }
+    CHECK(stn_spool_step(policy, "null", 4, add, len, NOW, line, sizeof line, &needed, &error) == STN_INPUT);
+    CHECK(stn_spool_step(keeper, "{}", 2, add, len, NOW, line, sizeof line, &needed, &error) == STN_INPUT);
+    CHECK(error.field[0] != '\0');
+    CHECK(stn_spool_step(NULL, "null", 4, add, len, NOW, line, sizeof line, &needed, NULL) == STN_NULL_POINTER);
+    CHECK(stn_spool_step(keeper, NULL, 4, add, len, NOW, line, sizeof line, &needed, NULL) == STN_NULL_POINTER);
+    CHECK(stn_spool_step(keeper, "null", 4, NULL, len, NOW, line, sizeof line, &needed, NULL) == STN_NULL_POINTER);
+    CHECK(stn_spool_step(keeper, "null", 4, add, len, NOW, line, sizeof line, NULL, NULL) == STN_NULL_POINTER);
+    stn_policy_free(keeper);
+}
+
 static void the_file_keeps_what_was_spent(void) {
     char path[] = "/tmp/stanchion-annexes-XXXXXX", answer[128];
     const int made = mkstemp(path);
@@ -148,6 +172,7 @@ int main(void) {
     what_is_no_step_is_told();
     structs_say_the_same();
     misused_structs_are_told();
+    a_spool_keeps_nothing_here();
     the_file_keeps_what_was_spent();
     free(state);
     stn_policy_free(policy);

@@ -41,11 +41,6 @@ static void must(const player *p, uint32_t status) {
     if (status != STN_OK) broken(p->id, stn_status_text(status));
 }
 
-static json_t *error_json(const stn_error *error) {
-    return json_pack("{s:{s:s,s:s,s:s}}", "error", "field", error->field, "value", error->value, "allowed",
-                     error->allowed);
-}
-
 stn_policy *build(const json_t *config, stn_error *error) {
     text json = {0};
     stn_policy *policy = NULL;
@@ -354,8 +349,7 @@ static json_t *steps(const json_t *vector, const char *id) {
     json_object_update(p.policies, json_object_get(vector, "policies"));
     json_object_set(p.policies, "", json_object_get(vector, "policy"));
     const json_t *all = json_object_get(vector, "steps");
-    const json_t *start = json_object_get(vector, "start_us");
-    const uint64_t start_us = start == NULL ? 1700000000000000 : (uint64_t)json_integer_value(start);
+    const uint64_t start_us = start_of(vector);
     const json_t *state = json_object_get(vector, "state");
     if (state != NULL) {
         choose(&p, json_array_get(all, 0));
@@ -390,20 +384,12 @@ static json_t *config(const json_t *config, const char *id) {
     return line;
 }
 
-static json_t *retry_after(const json_t *vector, const char *id) {
-    const player p = {.id = id};
-    const json_t *value = json_object_get(vector, "retry_after");
-    const uint64_t now_us = (uint64_t)json_integer_value(json_object_get(vector, "now_us"));
-    uint64_t until_us;
-    must(&p, stn_parse_retry_after(json_string_value(value), json_string_length(value), now_us, &until_us));
-    return json_pack("{s:o}", "until_us", instant_or_null(until_us));
-}
-
 json_t *replay(const json_t *vector, const char *id) {
     const json_t *build_from = json_object_get(vector, "config");
     if (build_from != NULL) return json_pack("[o]", config(build_from, id));
     if (json_object_get(vector, "classify") != NULL) return json_pack("[o]", classify(vector, id));
     if (json_object_get(vector, "retry_after") != NULL) return json_pack("[o]", retry_after(vector, id));
-    if (json_object_get(vector, "steps") == NULL) broken(id, "neither steps nor config, classify or retry_after");
+    if (json_object_get(vector, "spool") != NULL) return spool(vector, id);
+    if (json_object_get(vector, "steps") == NULL) broken(id, "neither steps, spool, config, classify nor retry_after");
     return steps(vector, id);
 }

@@ -96,3 +96,50 @@ impl KeyHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use stanchion::{Facts, Failed, HealthReason, Policy, Retry, Timestamp};
+
+    use crate::{Options, Store};
+
+    /// With the lock held elsewhere: what becomes of two calls that failed, under a budget of one retry.
+    fn without_the_file(on_store_error: &str) -> [&'static str; 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("state"), Options::new().wait(Duration::ZERO)).unwrap();
+        let policy = format!(
+            r#"{{"name": "p", "retry": {{"budget": {{"capacity": 1}}}}, "on_store_error": "{on_store_error}"}}"#
+        );
+        let gate = store.gate(Policy::from_json(&policy).unwrap(), "k").unwrap();
+        let _held = store.begin("another").unwrap();
+        let failed = Failed::new(1, Timestamp::MIN).retry(Retry::Always);
+        [(), ()].map(|()| {
+            let stored = gate.retry(&failed, Some(Timestamp::MIN));
+            assert_eq!(stored.degraded.map(|error| error.code()), Some("busy"));
+            stored.answer.name()
+        })
+    }
+
+    #[test]
+    fn retries_without_the_file_are_as_the_policy_says() {
+        assert_eq!(without_the_file("admit"), ["retry", "retry"]);
+        assert_eq!(without_the_file("reject"), ["give_up", "give_up"]);
+        assert_eq!(without_the_file("local"), ["retry", "give_up"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_what_health_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let store = Store::open(&path, Options::new()).unwrap();
+        let gate = store.gate(Policy::from_json(r#"{"name": "p", "block": {}}"#).unwrap(), "k").unwrap();
+        let held = store.begin("k").unwrap();
+        assert!(!gate.health(&Facts::new(), None).is_degraded, "no lock is needed");
+        drop(held);
+        std::fs::write(&path, b"no longer a state file").unwrap();
+        let health = gate.health(&Facts::new(), None);
+        assert!(health.is_ready && health.reasons.iter().eq([HealthReason::StoreAway]));
+    }
+}
