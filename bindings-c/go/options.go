@@ -14,7 +14,6 @@ type Option func(*options)
 
 type options struct {
 	clock func() uint64
-	draw  func() uint32
 	store *Store
 	key   string
 	// In the order in which they are told.

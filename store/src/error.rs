@@ -68,6 +68,17 @@ pub enum ErrorKind {
     },
     /// The file is none of ours; it was left as it is.
     NotAStore,
+    /// The folder is no spool of ours; it was left as it is.
+    NotASpool,
+    /// The policy has no `spool`.
+    NoSpool,
+    /// Something in the spool cannot be read any more. It was left as it is, and the rest can be read.
+    Damaged {
+        /// What.
+        what: &'static str,
+        /// Where in its file.
+        offset: u64,
+    },
     /// A newer release wrote the file.
     NewerVersion {
         /// The version that was found.
@@ -163,6 +174,9 @@ impl StoreError {
             ErrorKind::ForeignOwner { .. } => "foreign_owner",
             ErrorKind::Unsafe { .. } => "unsafe",
             ErrorKind::NotAStore => "not_a_store",
+            ErrorKind::NotASpool => "not_a_spool",
+            ErrorKind::NoSpool => "no_spool",
+            ErrorKind::Damaged { .. } => "damaged",
             ErrorKind::NewerVersion { .. } => "newer_version",
             ErrorKind::Corrupt { .. } => "corrupt",
             ErrorKind::DiskFull => "disk_full",
@@ -196,6 +210,11 @@ impl StoreError {
             ErrorKind::ForeignOwner { .. } => "run as the owner, or allow other owners in the options",
             ErrorKind::Unsafe { .. } => "take the write permission from others, or set the directory's sticky bit",
             ErrorKind::NotAStore => "name another file, or remove this one",
+            ErrorKind::NotASpool => "name another folder, or an empty one",
+            ErrorKind::NoSpool => "give the policy a `spool`",
+            ErrorKind::Damaged { .. } => {
+                "see with `stanchion spool PATH list` what is left, and move it to a new one with `stanchion spool NEW import`"
+            }
             ErrorKind::NewerVersion { .. } => "upgrade this release; do not let it overwrite the file",
             ErrorKind::Corrupt { .. } => "run `stanchion repair` on it",
             ErrorKind::DiskFull => "free some space",
@@ -229,6 +248,9 @@ impl fmt::Display for ErrorKind {
             }
             Self::Unsafe { what, mode } => write!(f, "others may write to {} (mode {mode:o})", what.display()),
             Self::NotAStore => f.write_str("is not a stanchion state file"),
+            Self::NotASpool => f.write_str("is not a stanchion spool"),
+            Self::NoSpool => f.write_str("is used with a policy without a `spool`"),
+            Self::Damaged { what, offset } => write!(f, "is damaged: {what} at offset {offset} is not whole"),
             Self::NewerVersion { found, supported } => {
                 write!(f, "is a state file of version {found}, this release reads up to {supported}")
             }

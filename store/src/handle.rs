@@ -1,6 +1,5 @@
 //! A policy on one key of a file.
 
-mod beside;
 mod step;
 mod turn;
 

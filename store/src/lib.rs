@@ -42,6 +42,7 @@ mod root;
 pub mod s2;
 mod session;
 mod share;
+mod spool;
 mod store;
 mod stored;
 mod table;
@@ -56,6 +57,9 @@ pub use handle::{KeyHandle, Turn};
 pub use identity::ProcessIdentity;
 pub use options::{Durability, Options};
 pub use repair::{Repaired, repair};
+#[cfg(feature = "import")]
+pub use spool::Imported;
+pub use spool::{Delivery, Offer, Payload, Spool, SpoolCut, SpoolReport};
 pub use store::{KeyInfo, Record, Store, Survey};
 pub use stored::{Stored, Verdict};
 pub use transaction::{Transaction, Write};

@@ -53,12 +53,12 @@ impl Session {
     }
 }
 
-fn parent_of(path: &Path) -> &Path {
+pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A directory in which others can replace our file makes every check of the file worthless.
-fn check_dir(dir: &Path) -> Result<(), ErrorKind> {
+pub(crate) fn check_dir(dir: &Path) -> Result<(), ErrorKind> {
     let meta = fs::metadata(dir)?;
     let user = rustix::process::geteuid().as_raw();
     if meta.uid() != user && meta.uid() != 0 {
@@ -86,9 +86,11 @@ fn check_file(path: &Path, meta: &Metadata, options: &Options) -> Result<(), Err
     if !meta.is_file() {
         return Err(ErrorKind::NotAFile);
     }
-    if options.read_only || options.any_owner {
-        return Ok(());
-    }
+    if options.read_only || options.any_owner { Ok(()) } else { check_owner(path, meta) }
+}
+
+/// What we trust is ours, and nobody else may write to it.
+pub(crate) fn check_owner(path: &Path, meta: &Metadata) -> Result<(), ErrorKind> {
     let user = rustix::process::geteuid().as_raw();
     if meta.uid() != user {
         return Err(ErrorKind::ForeignOwner { what: path.to_path_buf(), owner: meta.uid(), user });

@@ -6,6 +6,7 @@
 
 mod access;
 mod crew;
+mod spool;
 mod worker;
 
 use std::collections::BTreeSet;

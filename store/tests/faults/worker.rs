@@ -21,6 +21,9 @@ pub(crate) fn work() {
         "stepped" => stepped(&site, argument),
         "fill" => fill(&site),
         "open" => open(&site),
+        "spool_append" => crate::spool::append(&site, argument.parse().expect("how many")),
+        "spool_deliver" => crate::spool::deliver(&site),
+        "spool_fill" => crate::spool::fill(&site),
         other => panic!("no job {other}"),
     }
 }

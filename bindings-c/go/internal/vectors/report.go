@@ -90,10 +90,7 @@ func differences(id string, vector object, lines []object) []string {
 	if expected, isThere := vector["expect"]; isThere {
 		compare("answer", expected, lines[0])
 	}
-	steps, isThere := vector["steps"].([]any)
-	if !isThere {
-		steps, _ = vector["spool"].([]any)
-	}
+	steps, _ := vector["steps"].([]any)
 	for i, item := range steps {
 		step, _ := item.(object)
 		expect, _ := step["expect"].(object)

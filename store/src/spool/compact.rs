@@ -1,0 +1,132 @@
+//! Compaction: a new journal of what is there takes the place of the old one, and segments go of which nothing is left.
+//!
+//! The new journal is written aside, synced, and gets the name of the old one in one step. A process that dies before that
+//! leaves the old spool, and files that the next compaction removes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stanchion::{SpoolChange, SpoolItem};
+
+use super::header::Header;
+use super::journal::{self, Told};
+use super::mirror::Mirror;
+use super::segment::{self, CHUNK, Place};
+use crate::error::ErrorKind;
+use crate::medium::Medium;
+
+/// Below this the journal is not worth it.
+const SMALL_JOURNAL: u64 = 64 * 1024;
+/// Below this what is left of payloads that went out is not worth it.
+const SMALL_GARBAGE: u64 = 1024 * 1024;
+/// Nobody waits for more than this to be moved.
+const MOST_MOVED: u64 = 16 * 1024 * 1024;
+
+impl Mirror {
+    /// Compacts where much more lies in the files than is there. That it fails is no fault of the step before it.
+    pub(super) fn tidy(&mut self) {
+        if self.gain() > self.patience && self.compact().is_err() {
+            self.patience = self.gain().saturating_mul(2);
+        }
+    }
+
+    /// How many bytes a compaction would save; 0 where that is little.
+    fn gain(&self) -> u64 {
+        let picture = &self.picture;
+        let entries = picture.state.len() + picture.state.known_ids().len() as u64;
+        let worth = SMALL_JOURNAL.max(512 * entries);
+        let journal = if self.end > worth { self.end } else { 0 };
+        let (written, live) = picture
+            .segments
+            .values()
+            .fold((0, 0), |(written, live), segment| (written + segment.end, live + segment.live));
+        let garbage = written - live;
+        journal + if garbage > SMALL_GARBAGE.max(live) { garbage } else { 0 }
+    }
+
+    /// Compacts. Only under the lock.
+    pub(super) fn compact(&mut self) -> Result<(), ErrorKind> {
+        let fresh = self.picture.segments.keys().max().copied().unwrap_or(0).max(self.picture.current) + 1;
+        let moved = self.move_sparse(fresh)?;
+        let picture = &self.picture;
+        let header = Header {
+            spool_id: self.spool_id,
+            last_at: picture.state.last_at(),
+            last_seq: picture.state.last_seq(),
+            last_lease: picture.state.last_lease(),
+            segment: fresh,
+            cuts: picture.cuts,
+            cut_bytes: picture.cut_bytes,
+        };
+        self.folder.replace_journal(|disk| {
+            let (mut bytes, mut at) = (header.to_bytes().to_vec(), 0);
+            for (time, change) in picture.state.changes() {
+                let place = match &change {
+                    SpoolChange::Item(SpoolItem { seq, .. }) => {
+                        let place = moved.get(seq).or_else(|| picture.places.get(seq).map(|(place, _)| place));
+                        place.copied()
+                    }
+                    _ => None,
+                };
+                let offset = at + bytes.len() as u64;
+                journal::encode(&mut bytes, self.spool_id, offset, time, &Told::Change(change, place));
+                if bytes.len() >= CHUNK {
+                    disk.write_at(&bytes, at)?;
+                    at += bytes.len() as u64;
+                    bytes.clear();
+                }
+            }
+            Ok(disk.write_at(&bytes, at)?)
+        })?;
+        // From here on the new journal counts.
+        self.catch_up()?;
+        let kept: BTreeSet<u32> = self.picture.places.values().map(|(place, _)| place.segment).collect();
+        Ok(self.folder.sweep(|number| kept.contains(&number))?)
+    }
+
+    /// Moves what is left in segments that are mostly gone, as it is, into a fresh one. Returns where it lies then.
+    fn move_sparse(&self, fresh: u32) -> Result<BTreeMap<u64, Place>, ErrorKind> {
+        let mut moved = BTreeMap::new();
+        let sparse = self.sparse();
+        if sparse.is_empty() {
+            return Ok(moved);
+        }
+        let (to, mut end) = (self.folder.segment_for_writing(fresh)?, 0);
+        to.file().set_len(0)?;
+        for item in self.picture.state.items().chain(self.picture.state.dead_letters()) {
+            let Some((place, len)) = self.picture.places.get(&item.seq) else { continue };
+            if !sparse.contains(&place.segment) {
+                continue;
+            }
+            // What cannot be read stays where it is.
+            let Ok(from) = self.folder.segment(place.segment) else { continue };
+            match segment::copy(&from, place.offset, &to, end, *len) {
+                Ok(()) => {
+                    moved.insert(item.seq, Place { segment: fresh, offset: end });
+                    end += len;
+                }
+                Err(ErrorKind::DiskFull) => return Err(ErrorKind::DiskFull),
+                Err(_) => {}
+            }
+        }
+        to.file().set_len(end)?;
+        to.file().sync_all()?;
+        self.folder.sync();
+        Ok(moved)
+    }
+
+    /// The segments of which less than half is left, the emptiest first, as far as moving them takes little.
+    fn sparse(&self) -> BTreeSet<u32> {
+        let segments = self.picture.segments.iter().filter(|(_, segment)| segment.items > 0);
+        let mut sparse: Vec<(u64, u32)> = segments
+            .filter(|(_, segment)| segment.live < segment.end / 2)
+            .map(|(number, segment)| (segment.live, *number))
+            .collect();
+        sparse.sort_unstable();
+        let mut sum = 0;
+        let few = sparse.into_iter().take_while(|(live, _)| {
+            sum += live;
+            sum <= MOST_MOVED
+        });
+        few.map(|(_, number)| number).collect()
+    }
+}
