@@ -10,7 +10,7 @@ use stanchion::{
 
 use crate::oracle::history::{ahead, at};
 use crate::oracle::runner::check;
-use crate::oracle::schedule::{Ask, BackoffSpec, Key, Memory, Op, ScheduleSpec, Step, Tick, schedule, steps};
+use crate::oracle::schedule::{Ask, BackoffSpec, Key, Memory, Op, ScheduleSpec, Step, Tick, events, schedule, steps};
 use crate::oracle::strategy::start;
 
 /// One step of the engine, with what was there before it.
@@ -207,24 +207,30 @@ fn nobody_waits_longer_than_the_rules_say() {
 /// smaller spacing, and no span as long as the shorter window has more runs than the larger count.
 #[test]
 fn taking_turns_lets_no_flood_through() {
-    check(([schedule(), schedule()], start(), steps(2, 60)), |(specs, start, steps)| {
+    let guarded = || (schedule(), 1..=5_usize, prop_oneof![Just(20_u64), 5..=30_u64]);
+    let guarded = || guarded().prop_map(|(spec, count, ms)| ScheduleSpec { flood: Some((count, ms)), ..spec });
+    let history = prop_oneof![events(2, 60), steps(2, 60)];
+    check(([guarded(), guarded()], start(), history), |(specs, start, steps)| {
         let mut memory = Memory::default();
         let spacing = specs.iter().map(|spec| spec.spacing_ms).min().unwrap_or(0);
         let floods: Vec<_> = specs.iter().filter_map(|spec| spec.flood).collect();
         let window = floods.iter().map(|(_, ms)| *ms).min().unwrap_or(0);
         let most = floods.iter().map(|(count, _)| *count).max().unwrap_or(0);
         replay(&specs, start, &steps, |told| {
-            let had = memory.runs.len();
-            let _ = recall(&mut memory, told);
-            let runs: Vec<i128> = memory.runs.iter().map(|(at, _)| *at).collect();
-            if runs.len() <= had {
-                return Ok(());
+            if let Some(back) = told.stepped_back() {
+                memory.step_back(back);
             }
+            match told.asked() {
+                Some((intent, _, RunAnswer::Go)) => memory.runs.push((told.t, intent)),
+                _ if matches!(told.op, Op::Reset) => memory.runs.clear(),
+                _ => return Ok(()),
+            }
+            let runs: Vec<i128> = memory.runs.iter().map(|(at, _)| *at).collect();
             if let [.., last, this] = runs[..] {
                 prop_assert!(this - last >= i128::from(spacing) * 1000, "{} µs apart", this - last);
             }
             let recent = runs.iter().filter(|at| told.t - **at < i128::from(window) * 1000).count();
-            prop_assert!(floods.len() < 2 || recent <= most, "{recent} runs within {window} ms");
+            prop_assert!(recent <= most, "{recent} runs within {window} ms");
             Ok(())
         })
     });
@@ -246,8 +252,8 @@ fn an_adoption_forgets_nothing() {
     });
 }
 
-/// A host that asks when it was told to, and every run of which fails: the next one comes after the wait of the formula, at
-/// most one slot later.
+/// A host that asks when it was told to, and every run of which fails: the next one comes at the first slot from the wait of
+/// the formula on, so at most an interval and the jitter later.
 #[test]
 fn failing_runs_come_as_the_formula_says() {
     let failing = schedule().prop_map(|spec| ScheduleSpec { spacing_ms: 0, flood: None, ..spec });
@@ -262,7 +268,9 @@ fn failing_runs_come_as_the_formula_says() {
             let next = policy.run(&mut state, run(Intent::Scheduled, key), now).answer.at().expect("never at once");
             let gap = i128::from(next.as_micros() - now.as_micros());
             prop_assert!(gap >= wait.max(1) && gap <= wait + interval + jitter, "{gap} µs after {failures}, {wait} µs");
-            prop_assert!(spec.slots_around(key, i128::from(next.as_micros())).contains(&i128::from(next.as_micros())));
+            let earliest = i128::from(now.as_micros()) + wait.max(1);
+            let slot = spec.slots_around(key, earliest).into_iter().find(|slot| *slot >= earliest);
+            prop_assert_eq!(Some(i128::from(next.as_micros())), slot, "its first slot");
             now = next;
             prop_assert_eq!(policy.run(&mut state, run(Intent::Scheduled, key), now).answer, RunAnswer::Go);
             prop_assert_eq!(policy.ran(&mut state, Outcome::Failure, now).answer, Commanded::Done);

@@ -206,7 +206,9 @@ impl Memory {
 
 /// Any schedule.
 pub(crate) fn schedule() -> BoxedStrategy<ScheduleSpec> {
-    let backoff = (1..=4_u32, 0..=9_u64, prop_oneof![Just(1000_u32), Just(2000), 1000..=3500_u32], 0..=100_u64);
+    // Mostly the interval itself, so that waits end at slots.
+    let more = prop_oneof![2 => Just(0_u64), 1 => 1..=9_u64];
+    let backoff = (1..=4_u32, more, prop_oneof![Just(1000_u32), Just(2000), 1000..=3500_u32], 0..=100_u64);
     let flood = (1..=5_usize, ms());
     let rest = (select(vec![0_u64, 1, 10, 1000]), 0..=9_u64, weighted(0.7, ms()));
     (ms(), prop_oneof![Just(0), ms()], weighted(0.6, flood), weighted(0.7, backoff), jitter(), rest)
@@ -250,6 +252,13 @@ fn intent() -> impl Strategy<Value = Intent> {
 
 fn key() -> impl Strategy<Value = Key> {
     select(vec![None, None, Some("agent-7"), Some("agent-8")])
+}
+
+/// Events one after the other, under policies that take turns.
+pub(crate) fn events(policies: usize, most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let event = (0..=2_000_u64, 0..policies);
+    let event = event.prop_map(|(us, policy)| (Tick::Plus(us), Some(policy), Op::Ask(Intent::Event, None)));
+    vec(event, 1..=most)
 }
 
 /// Steps under policies that take turns.
