@@ -342,7 +342,8 @@ type RecoveryStepConfig struct {
 
 // HealthConfig: what makes something unwell beside its gates and its recovery.
 type HealthConfig struct {
-	// It is not ready when nothing worked for so long. Nil for not by this.
+	// It is not ready when nothing worked for so long. Nil for not by this. For what works by itself, as a poller
+	// does: what only works when it is sent work would not be sent any.
 	MaxSuccessAgeMS *uint32 `json:"max_success_age_ms,omitempty"`
 
 	// It is not ready when its circuit opened so often. Nil for not by this.

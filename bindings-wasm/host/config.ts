@@ -621,7 +621,7 @@ export interface RecoveryStepConfig {
 /** What makes something unwell beside its gates and its recovery. */
 export interface HealthConfig {
   /**
-   * It is not ready when nothing worked for so long. Null for not by this.
+   * It is not ready when nothing worked for so long. Null for not by this. For what works by itself, as a poller does: what only works when it is sent work would not be sent any.
    * From 1 to 4,294,967,295.
    */
   readonly maxSuccessAgeMs?: number | null | undefined;

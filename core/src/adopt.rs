@@ -40,6 +40,7 @@ pub(crate) fn adopt(policy: &Policy, snapshot: &mut Snapshot, t: u64) -> bool {
         adopt_circuit(rules, snapshot, t);
     }
     snapshot.adopt_annexes(policy, t);
+    snapshot.start_health(policy, t);
     snapshot.drop_empty_annexes();
     adopt_limits(policy, snapshot)
 }

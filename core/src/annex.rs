@@ -9,6 +9,7 @@
 
 use alloc::vec::Vec;
 
+use crate::health::HealthSnapshot;
 use crate::live::{HEEDED, INSTANT, LAST, Mem, Shape, View};
 use crate::num::{low8, low16, wide};
 use crate::policy::Policy;
@@ -169,6 +170,7 @@ annexes! {
     budget: BudgetSnapshot,
     schedule: ScheduleSnapshot,
     recovery: RecoverySnapshot,
+    health: HealthSnapshot,
 }
 
 /// How many words all annexes need: the policy's own, and whatever a snapshot brings beyond them.

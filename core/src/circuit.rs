@@ -23,7 +23,7 @@ use crate::bulkhead::by_end;
 use crate::hash::splitmix64;
 use crate::live::{INSTANT, LAST, LAST_WAKE, Mem, PROBE_WORDS, WAKE};
 use crate::num::low32;
-use crate::policy::{CircuitRules, NEVER_US};
+use crate::policy::{CircuitRules, NEVER_US, Policy};
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::time::Timestamp;
 
@@ -80,12 +80,14 @@ pub(crate) struct Circuit {
 impl Mem<'_> {
     /// Says until when the short way of `quiet` may be tried: until anything but refill is due; not at all while something is
     /// not plain.
-    pub(crate) fn set_wake(&mut self, rules: Option<&CircuitRules>) {
+    pub(crate) fn set_wake(&mut self, policy: &Policy) {
         let first_end = by_end(self.view()).next().map_or(NEVER_US, |lease| lease.expires_at);
         let is_plain = self.head[LAST] & !INSTANT == 0;
         let circuit = Circuit::load(self.head);
-        self.head[WAKE] =
-            if is_plain { circuit.wakes_at(rules, self.head[LAST]).min(first_end).min(LAST_WAKE) } else { 0 };
+        let circuit_wakes_at = circuit.wakes_at(policy.circuit.as_ref(), self.head[LAST]);
+        let refreshes_at = policy.refreshes_at(self.view());
+        let wakes_at = circuit_wakes_at.min(first_end).min(refreshes_at).min(LAST_WAKE);
+        self.head[WAKE] = if is_plain { wakes_at } else { 0 };
     }
 }
 

@@ -53,6 +53,7 @@ impl Policy {
             Command::ReleaseHolder { holder } => step.release_holder(*holder),
             Command::SettleMany { generation, summary } => step.settle_many(*generation, summary),
         };
+        let answer = step.hear_command(command, answer);
         step.ends(answer)
     }
 }
@@ -97,6 +98,7 @@ impl Entered<'_> {
         }
         let mut circuit = self.advance();
         circuit.open(rules, self.policy.seed, self.t, Reason::Tripped, &mut self.events);
+        self.note_opening(self.t);
         self.put(&mut circuit);
         Commanded::Done
     }
@@ -123,6 +125,7 @@ impl Entered<'_> {
         let recovery = new.recovery.take().and_then(|recovery| self.reset_recovery(recovery));
         new.clear_annexes();
         new.recovery = recovery;
+        new.start_health(self.policy, self.t);
         let mut words = alloc::vec![0; crate::load::shape(self.policy, Some(&new)).words()];
         load(self.policy, &new, &mut words);
         self.mem.overwrite(&words);

@@ -6,13 +6,13 @@
 use crate::answer::{Answer, Decision, Events, Gate, GateSet, Rejection, Renewed, RetryAfter, Settled, Step};
 use crate::bulkhead::find_holder;
 use crate::circuit::Circuit;
-use crate::input::{Acquire, Input, Settle};
+use crate::input::{Acquire, Input, Outcome, Settle};
 use crate::limit;
 use crate::live::{BLOCK, CARRIES, FRESH, INSTANT, LAST, Mem, PARKED, WAKE, set_stored_probes, stored_probes};
 use crate::num::{bits, level};
 use crate::outlook::Outlook;
 use crate::permit::Permit;
-use crate::policy::{CircuitRules, Policy};
+use crate::policy::{CircuitRules, NEVER_US, Policy};
 use crate::settle::End;
 use crate::state::Live;
 use crate::time::Timestamp;
@@ -160,6 +160,9 @@ impl Policy {
     pub(crate) fn finish(&self, state: &mut dyn Live, permit: &Permit, end: End, now: u64) -> Step<Settled> {
         let Some(mut step) = self.enter(state, now) else { return unfit(Settled::Stale) };
         let answer = step.finish(permit, end);
+        if matches!(end, End::Settled(end) if end.outcome == Outcome::Success) && permit.generation() != 0 {
+            let _ = step.note_success();
+        }
         step.ends(answer)
     }
 
@@ -209,7 +212,7 @@ impl Entered<'_> {
     #[inline]
     pub(crate) fn ends<T>(mut self, answer: T) -> Step<T> {
         if self.changed {
-            self.mem.set_wake(self.policy.circuit.as_ref());
+            self.mem.set_wake(self.policy);
         }
         Step { answer, changed: self.changed, events: self.events }
     }
@@ -307,7 +310,8 @@ impl Entered<'_> {
     /// Stores all that time has brought due at `t`, and makes `t` the last instant. Every commit begins with it.
     pub(crate) fn advance(&mut self) -> Circuit {
         let mut circuit = Circuit::load(self.mem.head);
-        let policy = self.policy;
+        let (policy, before) = (self.policy, self.events);
+        let reopens_at = self.rules().map_or(NEVER_US, |rules| circuit.reopens_at(rules));
         circuit.settle_due(
             self.policy.circuit.as_ref(),
             policy.seed,
@@ -315,6 +319,9 @@ impl Entered<'_> {
             self.t,
             &mut self.events,
         );
+        if self.events != before && self.events.openings() > before.openings() {
+            self.note_opening(reopens_at);
+        }
         let elapsed_us = self.t.saturating_sub(self.mem.view().refills_from());
         let own = policy.limits.len();
         let mut carries = 0;

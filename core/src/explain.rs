@@ -1,17 +1,15 @@
 //! What an operator needs at three in the morning: each gate, its numbers, since when, until when, and why.
 
+mod bulkhead;
 mod schedule;
 pub(crate) mod text;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-pub use schedule::ScheduleExplanation;
-
 use crate::answer::Gate;
-use crate::bulkhead::by_end;
 use crate::circuit::Circuit;
-use crate::input::Acquire;
+use crate::health::HealthExplanation;
 use crate::limit;
 use crate::live::{BLOCK, LIMIT_WORDS, View};
 use crate::num::{level, wide};
@@ -19,10 +17,12 @@ use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, LimitRules, Policy};
 use crate::recovery::RecoveryExplanation;
 use crate::snapshot::{Mode, Phase, Reason};
-use crate::sort::sort_by_key;
 use crate::state::Live;
 use crate::time::{Timestamp, duration_us};
 use crate::window::{failures_in_window, sums};
+
+pub use bulkhead::BulkheadExplanation;
+pub use schedule::ScheduleExplanation;
 
 /// A state as a person reads it, at one instant. `Display` is the page for a terminal, [`Explanation::to_json`] the same for
 /// programs. Instants are µs since the epoch.
@@ -76,6 +76,9 @@ pub struct Explanation {
     /// The recovery, where the policy has one.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub recovery: Option<RecoveryExplanation>,
+    /// How well it is; left out of JSON where the policy has no `health`.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub health: Option<HealthExplanation>,
     /// When something changes next by itself: [`Policy::next_change_at`].
     pub next_change_us: Option<u64>,
     /// From when the state says nothing that a new one would not: [`Policy::vacuous_at`].
@@ -226,31 +229,6 @@ pub struct LimitExplanation {
     pub full_us: u64,
 }
 
-/// The bulkhead of an [`Explanation`].
-///
-/// ```
-/// use stanchion::{Acquire, Holder, Policy, Timestamp};
-///
-/// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
-/// let mut state = policy.new_state(Timestamp::MIN);
-/// let _ = policy.acquire(&mut state, Acquire::new().holder(Holder::named("worker-7")), Timestamp::MIN);
-/// let bulkhead = policy.explain(&state, Timestamp::MIN).bulkhead.unwrap();
-/// assert_eq!((bulkhead.in_flight, bulkhead.holders[0].1), (1, 1));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct BulkheadExplanation {
-    /// Slots that are taken.
-    pub in_flight: u32,
-    /// How many there are.
-    pub max_concurrent: u32,
-    /// When the first lease ends that is not given back before.
-    pub first_end_us: Option<u64>,
-    /// The holders that have slots, as 16 hexadecimal digits of their hash, with how many; at most 32 of them.
-    pub holders: Vec<(String, u32)>,
-}
-
 impl Policy {
     /// Explains a state as of `now`. Pure; a clock that stepped back and a state of another policy are shown as a step would
     /// find them.
@@ -271,7 +249,7 @@ impl Policy {
     }
 
     fn explain_view(&self, view: View<'_>, t: u64, now: u64) -> Explanation {
-        let outlook = Outlook { policy: self, view, wish: Acquire::new(), t };
+        let outlook = Outlook::new(self, view, t);
         let circuit = outlook.circuit_at(t);
         let rejection = outlook.rejection(now);
         let elapsed_us = t.saturating_sub(view.refills_from());
@@ -297,12 +275,13 @@ impl Policy {
             carried_limits: wide(
                 view.limits().iter().skip(self.limits.len()).filter(|words| is_carried(words, elapsed_us)).count(),
             ),
-            bulkhead: self.bulkhead.map(|rules| explain_bulkhead(view, rules.max_concurrent, t)),
+            bulkhead: self.bulkhead.map(|rules| BulkheadExplanation::new(view, rules.max_concurrent, t)),
             schedule: self
                 .schedule
                 .as_ref()
                 .map(|rules| ScheduleExplanation::new(rules, &view.annex().unwrap_or_default(), t)),
             recovery: self.explain_recovery(view, t),
+            health: self.explain_health(view, t),
             next_change_us: None,
             vacuous_us: None,
         }
@@ -370,26 +349,6 @@ fn explain_limit(gate: String, rules: &LimitRules, units: i64, from: u64) -> Lim
         capacity: rules.capacity,
         full_us: from.saturating_add(rules.full_in_us(units)),
     }
-}
-
-fn explain_bulkhead(view: View<'_>, max_concurrent: u32, t: u64) -> BulkheadExplanation {
-    let mut holders: Vec<(u64, u32)> = Vec::new();
-    let (mut in_flight, mut first_end_us) = (0_u32, None);
-    let mut leases: Vec<_> = by_end(view).filter(|lease| lease.expires_at > t).collect();
-    // Equal states say the same, whatever order leases that end at once were taken in.
-    sort_by_key(&mut leases, |lease| (lease.expires_at, lease.id));
-    for lease in leases {
-        in_flight = in_flight.saturating_add(1);
-        first_end_us = first_end_us.or(Some(lease.expires_at));
-        let has_room = holders.len() < 32;
-        if let Some((_, slots)) = holders.iter_mut().find(|(holder, _)| *holder == lease.holder) {
-            *slots = slots.saturating_add(1);
-        } else if lease.holder != 0 && has_room {
-            holders.push((lease.holder, 1));
-        }
-    }
-    let holders = holders.into_iter().map(|(holder, slots)| (alloc::format!("{holder:016x}"), slots)).collect();
-    BulkheadExplanation { in_flight, max_concurrent, first_end_us, holders }
 }
 
 impl Explanation {

@@ -23,6 +23,9 @@ impl Policy {
         if let Some(annex) = snapshot.unfit_annex(self) {
             return misfit(annex);
         }
+        if !snapshot.health_fits(self) {
+            return misfit("health");
+        }
         match (&self.circuit, &snapshot.circuit) {
             (Some(_), None) => misfit("circuit"),
             // So many results would have been a verdict.

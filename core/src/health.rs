@@ -19,20 +19,23 @@
 //!
 //! A policy in shadow mode is degraded at most. It is tried out and refuses nothing, so it takes nothing out of service either.
 
+mod explain;
 mod json;
+mod memory;
 mod reason;
 
 use crate::circuit::Circuit;
-use crate::input::Acquire;
-use crate::live::BLOCK;
+use crate::live::{BLOCK, View};
 use crate::outlook::Outlook;
 use crate::policy::Policy;
 use crate::snapshot::{Mode, Phase};
 use crate::state::Live;
 use crate::time::Timestamp;
 
+pub use explain::HealthExplanation;
 #[cfg(feature = "serde")]
 pub use json::HealthReport;
+pub use memory::HealthSnapshot;
 use reason::Effect;
 pub use reason::{HealthReason, HealthReasons};
 
@@ -222,12 +225,23 @@ impl Policy {
     /// ```
     pub fn health(&self, state: &impl Live, facts: &Facts, now: Timestamp) -> Health {
         let seen = self.look(state, now);
-        let outlook = Outlook { policy: self, view: seen.view(), wish: Acquire::new(), t: seen.t };
-        let circuit = self.circuit.as_ref().and_then(|_| circuit_reason(&outlook.circuit_at(seen.t)));
-        let is_blocked = self.block.is_some() && seen.t < seen.view().head[BLOCK];
-        let reasons = circuit.into_iter().chain(is_blocked.then_some(HealthReason::Blocked));
-        let reasons = reasons.chain(facts.is_store_away.then_some(HealthReason::StoreAway));
-        let health = Health::of(reasons.collect());
+        self.health_at(seen.view(), *facts, seen.t)
+    }
+
+    /// The same of a view at `t`.
+    fn health_at(&self, view: View<'_>, facts: Facts, t: u64) -> Health {
+        let outlook = Outlook::new(self, view, t);
+        let circuit = self.circuit.as_ref().and_then(|_| circuit_reason(&outlook.circuit_at(t)));
+        let mut reasons: HealthReasons = circuit.into_iter().collect();
+        let mut tell = |is_so: bool, reason| is_so.then(|| reasons.insert(reason));
+        tell(self.block.is_some() && t < view.head[BLOCK], HealthReason::Blocked);
+        tell(facts.is_store_away, HealthReason::StoreAway);
+        if let Some(rules) = &self.health {
+            let memory = outlook.recall(rules, t);
+            tell(t >= rules.too_old_at(&memory), HealthReason::SuccessTooOld);
+            tell(t < rules.flaps_until(&memory), HealthReason::Flapping);
+        }
+        let health = Health::of(reasons);
         if self.is_shadow { health.only_told() } else { health }
     }
 }

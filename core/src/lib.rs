@@ -187,7 +187,7 @@ pub use guard::Guard;
 pub use hash::{holder_hash, name_hash};
 #[cfg(feature = "serde")]
 pub use health::HealthReport;
-pub use health::{Facts, Health, HealthReason, HealthReasons};
+pub use health::{Facts, Health, HealthExplanation, HealthReason, HealthReasons, HealthSnapshot};
 pub use input::{Acquire, Command, Holder, Input, Outcome, Settle};
 #[cfg(feature = "std")]
 pub use keyed::{Keyed, KeyedRejected, OnFull, TooManyKeys};

@@ -165,7 +165,7 @@ pub(crate) fn load(policy: &Policy, snapshot: &Snapshot, words: &mut [u64]) {
     }
     load_leases(snapshot, &mut mem);
     mem.load_annexes(policy, snapshot);
-    mem.set_wake(policy.circuit.as_ref());
+    mem.set_wake(policy);
     if shape.raw_bytes > 0 {
         let raw = raw_sections(policy, snapshot);
         pack(&raw, mem.body.get_mut(shape.raw_at()..).unwrap_or_default());

@@ -30,13 +30,28 @@ pub(crate) struct Outlook<'a> {
 /// Until when a gate goes on refusing; `None`: for ever.
 type Until = Option<u64>;
 
-impl Outlook<'_> {
+impl<'a> Outlook<'a> {
+    /// A look at the state itself, for which the wish does not matter.
+    pub(crate) const fn new(policy: &'a Policy, view: View<'a>, t: u64) -> Self {
+        Self { policy, view, wish: Acquire::new(), t }
+    }
+
     /// The circuit as it reads at `x`.
     pub(crate) fn circuit_at(&self, x: u64) -> Circuit {
-        let mut circuit = Circuit::load(self.view.head);
-        let mut unheard = Events::NONE;
-        circuit.settle_due(self.policy.circuit.as_ref(), self.policy.seed, self.view.probes(), x, &mut unheard);
-        circuit
+        self.circuit_and_events_at(x).0
+    }
+
+    fn circuit_and_events_at(&self, x: u64) -> (Circuit, Events) {
+        let (mut circuit, mut events) = (Circuit::load(self.view.head), Events::NONE);
+        circuit.settle_due(self.policy.circuit.as_ref(), self.policy.seed, self.view.probes(), x, &mut events);
+        (circuit, events)
+    }
+
+    /// When the circuit opened by time alone between the last change and `x`: it did once at most, at the end of the half-open time.
+    pub(crate) fn reopened_by(&self, x: u64) -> Option<u64> {
+        let rules = self.policy.circuit.as_ref()?;
+        let (_, events) = self.circuit_and_events_at(x);
+        (events.openings() > 0).then(|| Circuit::load(self.view.head).reopens_at(rules))
     }
 
     /// All gates that refuse at `x`.

@@ -79,7 +79,7 @@ impl Packer {
         let mut like = policy.new_state(now).into_words();
         if let Some(mut mem) = Mem::new(&mut like) {
             mem.head[LAST] &= !FRESH;
-            mem.set_wake(policy.circuit.as_ref());
+            mem.set_wake(policy);
         }
         let mut packer = Self { words: like.len(), like: Vec::new(), fresh: Vec::new() };
         let used = like.iter().rposition(|word| *word != 0).map_or(0, |last| last.saturating_add(1));

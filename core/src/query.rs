@@ -62,7 +62,7 @@ impl Policy {
     }
 
     /// The first instant after `now` at which, by time alone, the circuit reads otherwise, a lease, probe, block or mode ends,
-    /// or a level becomes full; `None` where nothing is to come. A host that shows a state sets its timer to it.
+    /// a level becomes full, or health says something else; `None` where nothing is to come. A host that shows a state sets its timer to it.
     ///
     /// ```
     /// use core::time::Duration;
@@ -78,7 +78,7 @@ impl Policy {
     pub fn next_change_at(&self, state: &impl Live, now: Timestamp) -> Option<Timestamp> {
         let seen = self.look(state, now);
         let (view, t) = (seen.view(), seen.t);
-        let circuit = Outlook { policy: self, view, wish: Acquire::new(), t }.circuit_at(t);
+        let circuit = Outlook::new(self, view, t).circuit_at(t);
         let mut next = NEVER_US;
         let mut comes = |at: u64| {
             if at > t {
@@ -98,12 +98,15 @@ impl Policy {
         for (rules, [units, ..]) in self.limits.iter().zip(view.limits()) {
             comes(view.refills_from().saturating_add(rules.full_in_us(level(*units))));
         }
+        self.health_changes(view, t, &mut comes);
         view.each_annex_change(self, t, comes);
         Timestamp::from_micros(next)
     }
 
     /// From when forgetting the state would admit nothing that keeping it refuses, and refuse nothing that keeping it
     /// admits; `None` for never, and for a state of another policy.
+    ///
+    /// It hides no flapping then, either; the age of the last success begins anew with a new state.
     ///
     /// Time-to-live and eviction go by it, never by idle time. It is exact but for results of calls begun before the
     /// last opening. A limit with `initial: "empty"`, and `forget_ms: null` with something counted, make it never.
@@ -123,7 +126,7 @@ impl Policy {
         if view.fingerprint() != self.fingerprint() || view.head[LAST] & PARKED != 0 {
             return None;
         }
-        let outlook = Outlook { policy: self, view, wish: Acquire::new(), t: view.last_at() };
+        let outlook = Outlook::new(self, view, view.last_at());
         let circuit = self.circuit.as_ref().map_or(Some(0), |rules| circuit_vacuous_at(&outlook, rules))?;
         let leases = by_end(view).map(|lease| lease.expires_at).max().unwrap_or(0);
         let mut at = view.last_at().max(view.head[BLOCK]).max(circuit).max(leases);
@@ -134,7 +137,7 @@ impl Policy {
             }
             at = at.max(view.refills_from().saturating_add(limit.full_in_us()));
         }
-        Timestamp::from_micros(at.max(view.annexes_vacuous_at(self)?))
+        Timestamp::from_micros(at.max(self.calm_at(view)).max(view.annexes_vacuous_at(self)?))
     }
 }
 

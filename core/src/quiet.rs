@@ -279,7 +279,7 @@ mod tests {
     use crate::state::Live;
     use crate::{Acquire, Holder, Outcome, Permit, Policy, Settle, State, Step, Timestamp};
 
-    const POLICIES: [&str; 6] = [
+    const POLICIES: [&str; 8] = [
         r#"{"name": "p", "circuit": {"consecutive_failures": 3, "open_ms": 2, "probe_lease_ms": 40, "forget_ms": 30}}"#,
         r#"{"name": "p", "limits": [{"name": "a", "capacity": 9, "refill_tokens": 7, "refill_interval_ms": 3}]}"#,
         r#"{"name": "p", "bulkhead": {"max_concurrent": 3, "lease_ms": 30},
@@ -293,6 +293,10 @@ mod tests {
                 "open_multiplier": 2, "forget_ms": 100}}"#,
         r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30},
             "circuit": {"failure_rate_percent": 50, "minimum_calls": 3, "window": {"calls": 4}, "open_ms": 1}}"#,
+        r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30}, "health": {"max_success_age_ms": 90},
+            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 7, "refill_interval_ms": 3}]}"#,
+        r#"{"name": "p", "circuit": {"consecutive_failures": 2, "open_ms": 2, "probe_lease_ms": 40, "half_open_max_ms": 3},
+            "health": {"max_success_age_ms": 50, "flapping": {"openings": 3, "window_ms": 60}}}"#,
     ];
 
     /// One history, on a state that may go the short way and on one that never does.
@@ -381,6 +385,20 @@ mod tests {
         assert!(is_short(&policy, &state, at(29)) && !is_short(&policy, &state, at(30)));
         let _ = policy.acquire(&mut state, Acquire::new(), at(30));
         assert!(is_short(&policy, &state, at(31)));
+    }
+
+    /// Health makes no call slower but the one whose success it writes, and those that wait for it.
+    #[test]
+    fn the_short_way_is_open_until_a_success_is_written_again() {
+        let json = r#"{"name": "p", "health": {"max_success_age_ms": 1600},
+            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 9, "refill_interval_ms": 1}]}"#;
+        let policy = Policy::from_json(json).unwrap();
+        let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms).unwrap();
+        let mut state = policy.new_state(at(0));
+        let permit = policy.acquire(&mut state, Acquire::new(), at(0)).answer.into_result().unwrap().permit;
+        assert!(is_short(&policy, &state, at(99)) && !is_short(&policy, &state, at(100)));
+        let _ = policy.settle(&mut state, permit, Settle::success(), at(100));
+        assert!(is_short(&policy, &state, at(199)) && !is_short(&policy, &state, at(200)));
     }
 
     #[test]

@@ -155,7 +155,12 @@ impl Entered<'_> {
                 let reason = self.count(&mut circuit.consecutive, rules, has_failed, is_slow);
                 self.trip_by(&mut circuit, rules, reason);
             }
-            Effect::Probe { has_failed } => circuit.judge_probe(rules, seed, has_failed, t, &mut self.events),
+            Effect::Probe { has_failed } => {
+                circuit.judge_probe(rules, seed, has_failed, t, &mut self.events);
+                if circuit.phase == Phase::Open {
+                    self.note_opening(t);
+                }
+            }
             Effect::CloseLate => circuit.close(rules, t, &mut self.events),
             Effect::ExtendLate { until_at } => {
                 circuit.until_at = until_at;
@@ -169,6 +174,7 @@ impl Entered<'_> {
     pub(crate) fn trip_by(&mut self, circuit: &mut Circuit, rules: &CircuitRules, reason: Option<Reason>) {
         if let Some(reason) = reason.filter(|_| circuit.mode.is_none()) {
             circuit.open(rules, self.policy.seed, self.t, reason, &mut self.events);
+            self.note_opening(self.t);
         }
     }
 

@@ -34,6 +34,7 @@
 //! | 32 retry budget | 8 bytes each: `level` in units (at least 0, below the capacity), `at_us`, `units_per_token`, `units_per_us` in the lower half and `capacity` in the upper; not while it is full |
 //! | 33 schedule | 8 bytes each: `anchor_us` (not 0), `last_run_us` (not before the anchor), failures in a row (only after a run), then at most 64 runs, ascending, none after the last one; none of them after `last_at` |
 //! | 34 recovery | 8 bytes each: `reached` in the lower half, above it why it was given up (8 bits: 0 not, 1 fatal, 2 exhausted), whether there is a lease (8) and how many steps (16); `touched_at`; `throttled_until`; of a lease its `id` in the lower half and its `step` in the upper, `until_at`; of each step, by ascending hash, its `name_hash` in the lower half and its number of attempts (at most 32) in the upper, `again_at`, and when each attempt was begun, ascending |
+//! | 35 health | 8 bytes each: the last success, 0 for none; then the instants of the last openings, ascending (two may be equal), at most 32 |
 //!
 //! Modes, failures and windows are there only where there is a circuit, probes only where it is half-open; there are
 //! never two windows.
@@ -48,6 +49,7 @@ mod words;
 
 use alloc::vec::Vec;
 
+use crate::health::HealthSnapshot;
 use crate::recovery::RecoverySnapshot;
 use crate::retry::BudgetSnapshot;
 use crate::schedule::ScheduleSnapshot;
@@ -106,6 +108,8 @@ pub struct Snapshot {
     pub schedule: Option<ScheduleSnapshot>,
     /// What was at fault, and what was tried, where something is remembered.
     pub recovery: Option<RecoverySnapshot>,
+    /// What health remembers, where the policy (or one before it) has rules for it.
+    pub health: Option<HealthSnapshot>,
     /// Sections that this release does not know and carries, by ascending kind.
     pub carried: Vec<CarriedSection>,
 }

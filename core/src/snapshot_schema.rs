@@ -62,6 +62,7 @@ const STATE: Shape = Shape::Object(&[
         Shape::OrNull(&RECOVERY),
         "what was at fault, and what was tried; null while nothing is remembered",
     ),
+    Field("health", Shape::OrNull(&HEALTH), "what health remembers; null where the policy does not ask for it"),
     Field("carried", Shape::List(&CARRIED, 182), "sections of other releases and of hosts, kept unread"),
 ]);
 
@@ -116,6 +117,11 @@ const RECOVERY_STEP: Shape = Shape::Object(&[
     Field("name_hash", Shape::Whole(1, 0xFFFF_FFFF), "the pinned hash of its name"),
     Field("again_us", AT, "until when it backs off"),
     Field("attempts_us", Shape::List(&SOME_AT, 32), "when the attempts that count were begun, ascending"),
+]);
+
+const HEALTH: Shape = Shape::Object(&[
+    Field("last_success_at_us", AT, "when something worked last, or a little earlier; 0 where the policy does not ask"),
+    Field("openings_at_us", Shape::List(&SOME_AT, 32), "when the circuit opened the last times, ascending"),
 ]);
 
 const REASONS: &[&str] = &[

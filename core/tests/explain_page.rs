@@ -100,3 +100,30 @@ until 2023-11-15T00:13:50.000000Z (in 7199.500 s); spaced until 2023-11-14T22:14
   last change 2023-11-14T22:13:50.000000Z, next by itself 2023-11-14T22:14:20.000000Z";
     assert_eq!(policy.explain(&state, at(30_500)).to_string(), page);
 }
+
+/// Health is told behind the gates, with what it goes by.
+#[test]
+fn a_circuit_that_flaps_and_nothing_that_works() {
+    let policy = Policy::from_json(
+        r#"{"name": "p", "circuit": {"consecutive_failures": 1, "open_ms": 1000, "half_open_permits": 0},
+            "health": {"max_success_age_ms": 5000, "flapping": {"openings": 2, "window_ms": 9000}}}"#,
+    )
+    .unwrap();
+    let mut state = policy.new_state(at(0));
+    let well = "p at 2023-11-14T22:13:20.000000Z: admits
+  circuit   admits   closed since 2023-11-14T22:13:20.000000Z (0.000 s); 0 of 1 failures in a row
+  health    well; something worked at 2023-11-14T22:13:20.000000Z (0.000 s ago); \
+opened 0 times within the window, 2 are flapping
+  last change 2023-11-14T22:13:20.000000Z, next by itself 2023-11-14T22:13:25.000000Z";
+    assert_eq!(policy.explain(&state, at(0)).to_string(), well);
+    for trip in [0, 1000] {
+        let _ = policy.command(&mut state, &Command::Trip, at(trip));
+    }
+    let page = "p at 2023-11-14T22:13:25.000000Z: admits
+  circuit   admits   closed since 2023-11-14T22:13:22.000000Z (3.000 s); last opened because it was tripped by command; \
+0 of 1 failures in a row
+  health    NOT READY: success_too_old, flapping; something worked at 2023-11-14T22:13:20.000000Z (5.000 s ago); \
+opened 2 times within the window, 2 are flapping
+  last change 2023-11-14T22:13:21.000000Z, next by itself 2023-11-14T22:13:29.000000Z";
+    assert_eq!(policy.explain(&state, at(5000)).to_string(), page);
+}

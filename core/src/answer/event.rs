@@ -146,6 +146,11 @@ impl Events {
         self.0.to_le_bytes().into_iter().filter_map(Event::from_code)
     }
 
+    /// How often the circuit opened.
+    pub(crate) fn openings(self) -> usize {
+        self.iter().filter(|event| *event == Event::Opened).count()
+    }
+
     /// Adds one; a ninth is not kept (no step has that many).
     pub(crate) fn push(&mut self, event: Event) {
         #[expect(clippy::as_conversions, reason = "the number of a fieldless enum")]

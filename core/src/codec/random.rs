@@ -10,6 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{END_AT, END_UNITS, MAX_DURATION_US, MAX_LEASE_COUNT};
+use crate::health::HealthSnapshot;
 use crate::recovery::{RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepSnapshot, Unrecoverable};
 use crate::retry::BudgetSnapshot;
 use crate::schedule::ScheduleSnapshot;
@@ -50,8 +51,16 @@ pub(super) fn states() -> impl Strategy<Value = Snapshot> {
         .prop_map(|state| Snapshot { last_at: state.last_at.max(newest(&state)), ..state })
         .prop_flat_map(|state| {
             let t = state.last_at;
-            (option::of(budgets(t)), option::of(schedules(t)), option::of(recoveries(t)))
-                .prop_map(move |(budget, schedule, recovery)| Snapshot { budget, schedule, recovery, ..state.clone() })
+            let runs = (option::of(schedules(t)), option::of(recoveries(t)));
+            (option::of(budgets(t)), runs, option::of(healths(t))).prop_map(
+                move |(budget, (schedule, recovery), health)| Snapshot {
+                    budget,
+                    schedule,
+                    recovery,
+                    health,
+                    ..state.clone()
+                },
+            )
         })
 }
 
@@ -114,6 +123,15 @@ fn budgets(last_at: u64) -> impl Strategy<Value = BudgetSnapshot> {
             })
         },
     )
+}
+
+/// What health remembers at `last_at`: something, and nothing later.
+fn healths(last_at: u64) -> impl Strategy<Value = HealthSnapshot> {
+    (0..=last_at, vec(1..=last_at, 0..=32)).prop_map(|(last_success_at, mut openings_at)| {
+        openings_at.sort_unstable();
+        let last_success_at = if openings_at.is_empty() { last_success_at.max(1) } else { last_success_at };
+        HealthSnapshot { last_success_at, openings_at }
+    })
 }
 
 /// The newest instant of what has happened, which is a change: never after the last one.

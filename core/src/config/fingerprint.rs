@@ -8,15 +8,12 @@
 
 use crate::annex::Annex;
 use crate::hash::{fnv64, fnv64_from, splitmix64};
-use crate::health::HealthRules;
+use crate::health::{HealthRules, HealthSnapshot};
 use crate::num::{low32, wide};
 use crate::policy::{BlockRules, BulkheadRules, CircuitRules, LimitRules, Policy, WindowRules};
 use crate::recovery::{RecoveryRules, RecoverySnapshot};
 use crate::retry::{BudgetRules, BudgetSnapshot};
 use crate::schedule::{ScheduleRules, ScheduleSnapshot};
-
-/// The kind of the section that health has in a state.
-const HEALTH_KIND: u64 = 35;
 
 struct Hasher(u64);
 
@@ -52,7 +49,6 @@ impl Policy {
         if let Some(recovery) = &self.recovery {
             add_recovery(&mut hasher, recovery);
         }
-        // What came later says its kind and then its numbers, and nothing where it is absent: older fingerprints stay.
         if let Some(health) = &self.health {
             add_health(&mut hasher, health);
         }
@@ -115,13 +111,6 @@ fn add_bulkhead(hasher: &mut Hasher, bulkhead: &BulkheadRules) {
     hasher.numbers([u64::from(bulkhead.max_concurrent), bulkhead.lease_us, u64::from(bulkhead.is_reentrant)]);
 }
 
-fn add_health(hasher: &mut Hasher, health: &HealthRules) {
-    hasher.numbers([HEALTH_KIND, health.max_success_age_us]);
-    hasher.maybe(health.flapping.as_ref(), |hasher, flapping| {
-        hasher.numbers([u64::from(flapping.openings), flapping.window_us]);
-    });
-}
-
 fn add_budget(hasher: &mut Hasher, budget: &BudgetRules) {
     hasher.numbers([
         u64::from(BudgetSnapshot::KIND),
@@ -165,4 +154,11 @@ fn add_recovery(hasher: &mut Hasher, recovery: &RecoveryRules) {
     let begins_at = [recovery.transient, recovery.unauthenticated, recovery.session_lost, recovery.conflict];
     hasher.numbers(begins_at.map(wide));
     hasher.numbers([recovery.stable_us, recovery.forget_us, recovery.max_throttle_us]);
+}
+
+fn add_health(hasher: &mut Hasher, health: &HealthRules) {
+    hasher.numbers([u64::from(HealthSnapshot::KIND), health.max_success_age_us]);
+    hasher.maybe(health.flapping.as_ref(), |hasher, flapping| {
+        hasher.numbers([u64::from(flapping.openings), flapping.window_us]);
+    });
 }

@@ -26,7 +26,8 @@ config! {
         new();
         required {}
         optional {
-            /// It is not ready when nothing worked for so long. Null for not by this.
+            /// It is not ready when nothing worked for so long. Null for not by this. For what works by itself, as a poller
+            /// does: what only works when it is sent work would not be sent any.
             max_success_age_ms: maybe(u32) in 1..=4_294_967_295, None, e.g. 600_000;
             /// It is not ready when its circuit opened so often. Null for not by this.
             flapping: maybe(FlappingConfig), None, e.g. FlappingConfig::new(3, 600_000);

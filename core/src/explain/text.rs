@@ -68,6 +68,10 @@ impl fmt::Display for Explanation {
             f.write_str("\n  recovery  ")?;
             recovery.write(f, self.at_us)?;
         }
+        if let Some(health) = &self.health {
+            write!(f, "\n  {:<8}  ", "health")?;
+            health.write(f, self.at_us)?;
+        }
         if self.carried_limits > 0 {
             write!(f, "\n  carries {} limits of other configurations", self.carried_limits)?;
         }

@@ -36,7 +36,7 @@ impl Policy {
         let now = now.as_micros();
         let ids = new_ids(now);
         let (generation, from) = (low32(ids & ID), new_from(ids));
-        Snapshot {
+        let mut snapshot = Snapshot {
             fingerprint: self.fingerprint(),
             last_at: now,
             generation,
@@ -46,7 +46,9 @@ impl Policy {
             circuit: self.circuit.map(|_| CircuitSnapshot::closed_at(now)),
             limits: self.initial_limits(),
             ..Snapshot::default()
-        }
+        };
+        snapshot.start_health(self, now);
+        snapshot
     }
 
     /// Starts, repairs and adopts: what must come before the step that `now` brings. `None` where lent memory has no room

@@ -34,6 +34,8 @@ fn engine_lines(s: &Snapshot) -> Vec<String> {
         _ => "window empty".into(),
     });
     lines.extend(s.limits.iter().map(|l| format!("limit {} level {} of {}", l.name_hash, l.level, l.units_per_token)));
+    let health = s.health.clone().unwrap_or_default();
+    lines.push(format!("worked {} opened {:?}", health.last_success_at, health.openings_at));
     lines.extend(s.leases.iter().map(|l| format!("slot {} {} {} {}", l.id, l.expires_at, l.holder, l.count)));
     lines
 }
@@ -74,6 +76,7 @@ fn model_lines(m: &Model) -> Vec<String> {
     let mut buckets: Vec<_> = m.buckets.iter().map(|(name, b)| (name_hash(name), b.level, b.unit)).collect();
     buckets.sort_unstable();
     lines.extend(buckets.iter().map(|(hash, level, unit)| format!("limit {hash} level {level} of {unit}")));
+    lines.push(format!("worked {} opened {:?}", m.worked.unwrap_or(0), m.opened));
     lines.extend(m.slots.iter().map(|(id, s)| format!("slot {id} {} {} {}", s.expires, s.holder, s.count)));
     lines
 }

@@ -149,7 +149,7 @@ fn witnesses(spec: &Spec) -> Vec<Vec<Op>> {
 
 /// One gate of a policy, and the block: two gates may hide each other's end.
 fn only(spec: &Spec, gate: u8) -> Spec {
-    let mut one = Spec { circuit: None, limits: Vec::new(), bulkhead: None, ..spec.clone() };
+    let mut one = Spec { circuit: None, limits: Vec::new(), bulkhead: None, health: None, ..spec.clone() };
     match gate {
         0 => one.circuit.clone_from(&spec.circuit),
         1 => one.limits = spec.limits.iter().take(1).cloned().collect(),

@@ -94,6 +94,7 @@ fn half_open_places_are_a_set() {
             limits,
             block: None,
             bulkhead: None,
+            health: None,
             tolerance_ms: 1000,
             is_shadow: false,
             seed: 3,
@@ -159,7 +160,16 @@ fn only(consecutive: Option<u32>, in_window: Option<(u32, u64)>, like: &CircuitS
         ..like.clone()
     };
     let circuit = Some(circuit);
-    Spec { circuit, limits: Vec::new(), block: None, bulkhead: None, tolerance_ms: 1000, is_shadow: false, seed: 0 }
+    Spec {
+        circuit,
+        limits: Vec::new(),
+        block: None,
+        bulkhead: None,
+        health: None,
+        tolerance_ms: 1000,
+        is_shadow: false,
+        seed: 0,
+    }
 }
 
 /// Results with the µs that pass before each.

@@ -10,6 +10,7 @@ pub(crate) mod model;
 mod model_adopt;
 mod model_circuit;
 mod model_gates;
+mod model_health;
 mod model_ops;
 mod model_time;
 pub(crate) mod runner;

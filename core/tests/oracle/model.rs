@@ -91,13 +91,17 @@ pub(crate) struct Model {
     /// 0 for none.
     pub(crate) block: u64,
     pub(crate) slots: BTreeMap<u32, Slot>,
+    /// When something worked last, as far as it is written.
+    pub(crate) worked: Option<u64>,
+    /// When the circuit opened, the last times.
+    pub(crate) opened: Vec<u64>,
 }
 
 impl Model {
     pub(crate) fn new(spec: &Spec, now: u64) -> Self {
         let generation = u32::try_from((now >> 20) & u64::from(MASK)).expect("24 bits").max(1);
         let lease = u32::try_from(now & u64::from(MASK)).expect("24 bits").max(1);
-        Self {
+        let mut new = Self {
             spec: spec.clone(),
             is_fresh: true,
             last: now,
@@ -110,7 +114,11 @@ impl Model {
             buckets: spec.limits.iter().map(|limit| (limit.name.clone(), Bucket::new(limit))).collect(),
             block: 0,
             slots: BTreeMap::new(),
-        }
+            worked: None,
+            opened: Vec::new(),
+        };
+        new.begin_health();
+        new
     }
 
     /// One input under a policy.
@@ -154,6 +162,7 @@ impl Model {
             && self.spec.limits == spec.limits
             && self.spec.block == spec.block
             && self.spec.bulkhead == spec.bulkhead
+            && self.spec.health == spec.health
     }
 
     /// The state as it reads at `now`, before anything is told.

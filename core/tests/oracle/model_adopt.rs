@@ -66,6 +66,7 @@ impl Model {
                 Some(circuit) => circuit.adopt(ours),
             }
         }
+        self.adopt_health(spec, t);
         // The levels are as of `t` now; the circuit's transitions carry their own instants.
         self.last = t;
         self.spec = spec.clone();

@@ -117,6 +117,7 @@ impl Model {
             self.next_phase();
         }
         events.push(Event::Opened);
+        self.note_opening(at);
     }
 
     pub(crate) fn close(&mut self, at: u64, events: &mut Events) {

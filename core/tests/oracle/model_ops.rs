@@ -95,6 +95,9 @@ impl Model {
         if let Some(actual) = actual.filter(|_| !held.lost) {
             self.correct(permit, actual);
         }
+        if end == End::Success {
+            self.work();
+        }
         let counts = self.is_from(permit, self.counts_from);
         if counts {
             let source = if held.probe { Source::Probe } else { Source::Call };
@@ -161,6 +164,7 @@ impl Model {
             // The slots of another policy's bulkhead can be released as long as any of them lasts.
             Op::ReleaseHolder(_) => self.spec.bulkhead.is_none() && self.slots.is_empty(),
             Op::Reset => false,
+            Op::Report { end: End::Success, .. } => self.spec.circuit.is_none() && !self.asks_for_success(),
             _ => self.spec.circuit.is_none(),
         };
         if missing {
@@ -185,7 +189,14 @@ impl Model {
             Op::Disable => self.lay(Some((Mode::Disabled, None)), events),
             Op::MetricsOnly => self.lay(Some((Mode::MetricsOnly, None)), events),
             Op::LiftMode => self.lay(None, events),
-            Op::Report { end, took_us } => self.result(Source::Report, *end, *took_us, events),
+            Op::Report { end, took_us } => {
+                if *end == End::Success {
+                    self.work();
+                }
+                if self.spec.circuit.is_some() {
+                    self.result(Source::Report, *end, *took_us, events);
+                }
+            }
             Op::ReleaseHolder(holder) => self.release(*holder),
             _ => unreachable!("not a command"),
         }
@@ -194,11 +205,17 @@ impl Model {
 
     /// A summary of calls of that generation.
     pub(crate) fn many(&mut self, generation: u32, calls: &[u8], events: &mut Events) -> Commanded {
-        if self.spec.circuit.is_none() {
+        let works = calls.iter().any(|call| call & 1 == 0) && self.asks_for_success();
+        if self.spec.circuit.is_none() && !works {
             return Commanded::NoGate;
         }
         let before = self.clone();
-        self.settle_many(generation, calls, events);
+        if works {
+            self.work();
+        }
+        if self.spec.circuit.is_some() {
+            self.settle_many(generation, calls, events);
+        }
         if *self == before { Commanded::Unchanged } else { Commanded::Done }
     }
 
@@ -248,6 +265,8 @@ impl Model {
         self.mode = None;
         self.block = 0;
         self.buckets = self.spec.limits.iter().map(|limit| (limit.name.clone(), Bucket::new(limit))).collect();
+        (self.worked, self.opened) = (None, Vec::new());
+        self.begin_health();
         events.push(Event::Reset);
     }
 }

@@ -254,6 +254,7 @@ impl Model {
                 }
             }
         }
+        self.opened.iter_mut().chain(&mut self.worked).for_each(|at| back(at, None));
         self.last = now;
         self.generation = after(self.generation);
         self.refunds_from = self.generation;
@@ -278,6 +279,7 @@ impl Model {
     /// The first instant at which a reader would see something else than now.
     pub(crate) fn next_change(&self) -> Option<u64> {
         let mut changes = self.ends();
+        changes.extend(self.health_ends());
         let own = self.spec.limits.iter().map(|limit| &self.buckets[&limit.name]);
         changes.extend(own.filter_map(|bucket| self.holds_at(bucket, bucket.full())));
         changes.into_iter().min().filter(|at| *at < 1 << 52)
@@ -297,6 +299,7 @@ impl Model {
     /// Those, and the instants at which something stops counting or a bucket holds so many tokens.
     pub(crate) fn edges(&self, cost: u32) -> Vec<u64> {
         let mut edges = self.ends();
+        edges.extend(self.health_ends());
         edges.extend(self.buckets.values().filter_map(|bucket| self.holds_at(bucket, i128::from(cost) * bucket.unit)));
         edges.extend(self.buckets.values().filter_map(|bucket| self.holds_at(bucket, bucket.full())));
         if let (Some(circuit), Some(spec)) = (&self.circuit, &self.spec.circuit) {

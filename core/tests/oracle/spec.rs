@@ -10,6 +10,7 @@ pub(crate) struct Spec {
     pub(crate) limits: Vec<LimitSpec>,
     pub(crate) block: Option<BlockSpec>,
     pub(crate) bulkhead: Option<BulkheadSpec>,
+    pub(crate) health: Option<HealthSpec>,
     pub(crate) tolerance_ms: u64,
     pub(crate) is_shadow: bool,
     pub(crate) seed: u64,
@@ -69,6 +70,13 @@ pub(crate) struct BulkheadSpec {
     pub(crate) max_concurrent: u32,
     pub(crate) lease_ms: u64,
     pub(crate) is_reentrant: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HealthSpec {
+    pub(crate) max_age_ms: Option<u64>,
+    /// Openings and window.
+    pub(crate) flapping: Option<(u32, u64)>,
 }
 
 impl LimitSpec {
@@ -134,6 +142,10 @@ impl Spec {
                 json!({ "max_concurrent": bulkhead.max_concurrent, "lease_ms": bulkhead.lease_ms,
                         "reentrant": bulkhead.is_reentrant }),
             );
+        }
+        if let Some(health) = &self.health {
+            let flapping = health.flapping.map(|(openings, ms)| json!({ "openings": openings, "window_ms": ms }));
+            all.insert("health".into(), json!({ "max_success_age_ms": health.max_age_ms, "flapping": flapping }));
         }
         // Leases of a few ms are for tests: a policy takes them where calls are aborted sooner.
         all.insert("call_timeout_ms".into(), json!(1));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::history::{End, Forge, Op, Pick, Step, Tick};
-use super::spec::{BlockSpec, BulkheadSpec, CircuitSpec, LimitSpec, Spec, WindowSpec};
+use super::spec::{BlockSpec, BulkheadSpec, CircuitSpec, HealthSpec, LimitSpec, Spec, WindowSpec};
 
 /// A duration in ms.
 pub(super) fn ms() -> impl Strategy<Value = u64> {
@@ -132,13 +132,19 @@ fn block() -> impl Strategy<Value = BlockSpec> {
         .prop_map(|(max_block_ms, after_percent)| BlockSpec { max_block_ms, after_percent })
 }
 
+pub(crate) fn health() -> impl Strategy<Value = HealthSpec> {
+    (weighted(0.7, ms()), weighted(0.7, (2..=4_u32, ms())))
+        .prop_map(|(max_age_ms, flapping)| HealthSpec { max_age_ms, flapping })
+}
+
 /// Any policy that enforces.
 pub(crate) fn spec() -> BoxedStrategy<Spec> {
     let gates = (weighted(0.8, circuit()), limits(3), weighted(0.6, block()), weighted(0.6, bulkhead()));
+    let gates = (gates, weighted(0.3, health()));
     (gates, select(vec![0_u64, 1, 3, 10, 1000]), 0..=9_u64)
         .prop_map(|(gates, tolerance_ms, seed)| {
-            let (circuit, limits, block, bulkhead) = gates;
-            Spec { circuit, limits, block, bulkhead, tolerance_ms, is_shadow: false, seed }
+            let ((circuit, limits, block, bulkhead), health) = gates;
+            Spec { circuit, limits, block, bulkhead, health, tolerance_ms, is_shadow: false, seed }
         })
         .boxed()
 }
