@@ -32,6 +32,8 @@ mod limits;
 mod merging;
 #[path = "laws/outlook.rs"]
 mod outlook;
+#[path = "laws/recovery.rs"]
+mod recovery;
 #[path = "laws/retry.rs"]
 mod retry;
 #[path = "laws/schedule.rs"]
