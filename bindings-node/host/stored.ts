@@ -1,5 +1,6 @@
 import {
   type Answer,
+  type AppliedStep,
   type AnyPolicyEvent,
   BasePolicy,
   type Commanded,
@@ -104,6 +105,15 @@ export class StoredPolicy extends BasePolicy {
     this.#tell(commanded);
     this.common.nudge(this.key);
     return COMMANDED[commanded.commanded];
+  }
+
+  /** @internal */
+  async apply(input: object): Promise<unknown> {
+    const { text, degraded } = await this.#timed('apply', () => this.#key.apply(JSON.stringify(input), this.#nowUs()));
+    const { answer, events, changed } = JSON.parse(text) as AppliedStep;
+    this.#tell({ events, changed, degraded, sequence: 0 });
+    if (changed) this.common.nudge(this.key);
+    return answer;
   }
 
   peek(options: TryAcquireOptions = {}): Peek {

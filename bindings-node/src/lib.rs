@@ -103,6 +103,7 @@ export_borrowing! {
     state_restore(state: u32, [bytes: Uint8Array]) -> Status;
     command(state: u32, [json: String], now_us: f64) -> Status;
     apply(state: u32, [json: String], now_us: f64) -> Status;
+    is_idempotent_method([method: String]) -> Status;
     permit_parse([text: String]) -> Status;
     parse_retry_after([header: String], now_us: f64) -> Status;
     holder_hash([name: String]);

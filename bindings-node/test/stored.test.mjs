@@ -47,6 +47,27 @@ async function work(policy, clock) {
   return { seen, events };
 }
 
+test('the retries of all who open the file draw on one budget', async () => {
+  const clock = new TestClock();
+  const store = open();
+  const retry = { jitter: 'none', baseDelayMs: 10, budget: { capacity: 1, percent: 0, refillTokens: 1, refillIntervalMs: 4_000_000_000 } };
+  const [one, other] = [0, 1].map(() => definePolicy({ name: 'api', retry }, { store, clock }));
+  const given = [];
+  other.on('giveUp', ({ why }) => given.push(why));
+  let calls = 0;
+  const fails = () => {
+    calls += 1;
+    throw boom;
+  };
+  for (const policy of [one, other]) {
+    const call = assert.rejects(policy.execute(fails, { isIdempotent: true }), boom);
+    // The file answers in real time.
+    for (let i = 0; i < 20; i += 1) await clock.advance(1);
+    await call;
+  }
+  assert.deepEqual([calls, given], [3, ['budget']]);
+});
+
 test('the same work says the same in the process and in a store', async () => {
   const [here, there] = [new TestClock(), new TestClock()];
   const local = await work(definePolicy(CONFIG, { clock: here }), here);

@@ -1,24 +1,28 @@
 import type { Common } from './common.js';
 import { atLeastZero } from './common.js';
 import { type Limit, conduct } from './conduct.js';
-import type { Json, Outcome } from './engine-types.js';
+import type { EngineEventName, EngineReply, Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
 import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
 import type { Explanation } from './explanation.js';
 import { admit } from './line.js';
 import { Permit } from './permit.js';
+import { askRetry, executeAgain } from './retry.js';
 import type {
   AcquireOptions,
   BlockEnd,
   Call,
   Commanded,
   ExecuteOptions,
+  FailedCall,
   Peek,
   Policy,
   Renewed,
+  Retried,
   SettleOptions,
   Settled,
   TryAcquireOptions,
+  Verdict,
 } from './policy.js';
 import { Rejection } from './rejection.js';
 import { dispose } from './symbols.js';
@@ -30,6 +34,13 @@ export type Answer = Permit | Rejection;
 export type Soon<T> = T | Promise<T>;
 
 const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze({});
+
+/** What is answered to a step or query of a policy beside the gates. */
+export interface AppliedStep {
+  readonly answer: unknown;
+  readonly changed: boolean;
+  readonly events: readonly EngineEventName[];
+}
 
 /** A policy, but for where its state lies. */
 export abstract class BasePolicy implements Policy {
@@ -52,6 +63,8 @@ export abstract class BasePolicy implements Policy {
   abstract takeBack(permit: Permit): Soon<Settled>;
   /** @internal Extends a lease. */
   abstract extend(permit: Permit): Soon<Renewed>;
+  /** @internal A step or query of a policy beside the gates in its JSON form: its answer. Tells what happened. */
+  abstract apply(input: object): Soon<unknown>;
   /** @internal Gives a command in its JSON form. */
   abstract order(command: Json): Soon<Commanded>;
   abstract peek(options?: TryAcquireOptions): Peek;
@@ -82,6 +95,20 @@ export abstract class BasePolicy implements Policy {
       answers.push(answer);
     }
     return answers;
+  }
+
+  async retry(failed: FailedCall): Promise<Retried> {
+    return askRetry(this, failed);
+  }
+
+  verdict(reply: EngineReply): Verdict {
+    const { outcome, blockUntilUs, retry, retryAtUs } = this.common.classifyReply(reply);
+    return {
+      outcome,
+      retry,
+      block: blockUntilUs === null ? undefined : { untilMs: blockUntilUs / 1000 },
+      retryAtMs: retryAtUs === null ? undefined : retryAtUs / 1000,
+    };
   }
 
   permit(text: string): Permit {
@@ -145,6 +172,7 @@ export abstract class BasePolicy implements Policy {
 
   /** @internal `execute` with all that it can do. */
   async guarded<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T>): Promise<T> {
+    if (this.common.retries) return executeAgain(this, fn, options);
     const { cost = 1, holder, signal, waitMs = 0, timeoutMs, deadlineMs, classify } = options;
     const beganMs = deadlineMs === undefined ? 0 : this.common.ticker.readSteadyMs();
     const wait = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs ?? Infinity));

@@ -70,6 +70,24 @@ export class Ticker {
     return timer;
   }
 
+  /** Waits so long, at least; rejects with the signal's reason when it is aborted. An idle wait keeps no process alive. */
+  async pause(ms: number, signal?: AbortSignal, isIdle = false): Promise<void> {
+    signal?.throwIfAborted();
+    let onAbort = (): void => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const timer = isIdle ? this.afterIdly(ms, resolve) : this.after(ms, resolve);
+        onAbort = () => {
+          this.clear(timer);
+          reject(signal?.reason);
+        };
+        signal?.addEventListener('abort', onAbort);
+      });
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
   /** Calls off what `after` returned. */
   clear(timer: unknown): void {
     if (this.clock?.clearTimeout !== undefined) this.clock.clearTimeout(timer);

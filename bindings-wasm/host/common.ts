@@ -31,6 +31,10 @@ export class Common implements GateNames {
   readonly maxWaiting: number;
   /** Whether a call can be made without timers, listeners and questions. */
   readonly isPlain: boolean;
+  /** Whether calls that failed may be made again. */
+  readonly retries: boolean;
+  /** Draws a number from 0 up to 1. */
+  readonly random: () => number;
   /** Whether a call without a limit of its own may outlive its lease. */
   readonly renews: boolean;
   /** How many calls wait, on all keys. */
@@ -39,7 +43,7 @@ export class Common implements GateNames {
   readonly #gates: Gate[] = [];
   readonly #statuses: Partial<Record<Gate['gate'], number>> = {};
 
-  constructor(rules: EnginePolicy, { clock, classify, maxWaiting = 1000 }: PolicyOptions) {
+  constructor(rules: EnginePolicy, { clock, classify, maxWaiting = 1000, random = Math.random }: PolicyOptions) {
     this.engine = rules.engine;
     this.rules = rules;
     const config = JSON.parse(rules.toJson()) as ConfigTimes & { readonly name: string };
@@ -51,7 +55,14 @@ export class Common implements GateNames {
     this.classify = classify;
     this.maxWaiting = atLeastZero('maxWaiting', maxWaiting);
     this.renews = this.outlives(Infinity);
-    this.isPlain = classify === undefined && this.bounds.callTimeoutMs === Infinity;
+    this.retries = config.retry !== null;
+    this.random = random;
+    this.isPlain = classify === undefined && this.bounds.callTimeoutMs === Infinity && !this.retries;
+  }
+
+  /** How long until an instant in whole ms, rounded up: who waits so long is never early. */
+  untilMs(atUs: number): number {
+    return this.engine.waitMs(Math.max(atUs - this.ticker.nowUs(), 0));
   }
 
   /** A gate by its number. */
@@ -109,6 +120,7 @@ export class Common implements GateNames {
 }
 
 interface ConfigTimes {
+  readonly retry: object | null;
   readonly call_timeout_ms: number | null;
   readonly circuit: { readonly probe_lease_ms: number } | null;
   readonly bulkhead: { readonly lease_ms: number } | null;

@@ -18,6 +18,15 @@ export interface Conduct<T> {
   readonly signal: AbortSignal | undefined;
   readonly limit: Limit | undefined;
   readonly classify: Classify<T> | undefined;
+  /** Is told how it ended, after it was settled. */
+  readonly seen?: (ended: Ended<T>) => void;
+}
+
+/** How a call ended, and what that means. */
+export interface Ended<T> {
+  readonly ending: Ending<T>;
+  readonly usual: Outcome;
+  readonly verdict: Verdict;
 }
 
 /** Makes an admitted call, and settles it by how it ended. */
@@ -25,7 +34,7 @@ export async function conduct<T>(
   policy: BasePolicy,
   permit: Permit,
   fn: (call: Call) => T | PromiseLike<T>,
-  { signal, limit, classify }: Conduct<T>,
+  { signal, limit, classify, seen }: Conduct<T>,
 ): Promise<T> {
   const { keeper } = policy.common;
   if (permit.isLeased && policy.common.outlives(limit?.leftMs ?? Infinity)) keeper.enter(permit);
@@ -34,11 +43,11 @@ export async function conduct<T>(
     value = await (signal === undefined && limit === undefined ? fn(permit) : bounded(policy, permit, fn, signal, limit));
   } catch (error) {
     keeper.leave(permit);
-    await conclude(policy, permit, { isOk: false, error }, usualOutcome(error, signal), classify);
+    await conclude(policy, permit, { isOk: false, error }, usualOutcome(error, signal), classify, seen);
     throw error;
   }
   keeper.leave(permit);
-  await conclude(policy, permit, { isOk: true, value }, 'success', classify);
+  await conclude(policy, permit, { isOk: true, value }, 'success', classify, seen);
   return value;
 }
 
@@ -89,15 +98,18 @@ async function conclude<T>(
   ending: Ending<T>,
   usual: Outcome,
   classify: Classify<T> | undefined,
+  seen: ((ended: Ended<T>) => void) | undefined,
 ): Promise<void> {
-  if (permit.isUsed) return;
+  if (permit.isUsed) return seen?.({ ending, usual, verdict: {} });
+  const verdict = verdictOf(policy, ending, usual, classify);
+  const { outcome, actualCost, block } = verdict;
   try {
-    const { outcome, actualCost, block } = verdictOf(policy, ending, usual, classify);
     await permit.settle(outcome ?? usual, { actualCost });
     if (block !== undefined) await policy.block(block);
   } catch (error) {
     policy.tellNotSettled(error);
   }
+  seen?.({ ending, usual, verdict });
 }
 
 function verdictOf<T>(policy: BasePolicy, ending: Ending<T>, usual: Outcome, classify: Classify<T> | undefined): Verdict {

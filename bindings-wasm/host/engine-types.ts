@@ -104,6 +104,9 @@ export type EngineReply =
   | { readonly status: number; readonly retryAfter?: string | null | undefined; readonly error?: undefined }
   | { readonly error: NetworkError; readonly status?: undefined };
 
+/** Whether a request may be made again: `idempotent` where it does no harm to process it twice. */
+export type RetryClass = 'never' | 'idempotent' | 'always';
+
 /** What a reply means, by the policy's table. */
 export interface EngineClassified {
   /** With which the call is settled. */
@@ -111,7 +114,7 @@ export interface EngineClassified {
   /** Until when the policy is to be blocked (`{ block: { until_us } }`), in µs; null where it is not. */
   readonly blockUntilUs: number | null;
   /** Whether the request may be made again: `idempotent` where it does no harm to process it twice. */
-  readonly retry: 'never' | 'idempotent' | 'always';
+  readonly retry: RetryClass;
   /** When the server wants to be called again by its Retry-After header, in µs; null without one. No retry comes earlier. */
   readonly retryAtUs: number | null;
 }

@@ -56,6 +56,12 @@ export class Engine {
     return this.number() || null;
   }
 
+  /** Whether a request of that HTTP method may be processed twice without harm. */
+  isIdempotentMethod(method: string): boolean {
+    const raw = this.raw();
+    return this.run(() => raw.isIdempotentMethod(String(method))) === 1;
+  }
+
   /** The low and the high half of the number under which a holder stands in a state. */
   holderHash(name: string): readonly [lo: number, hi: number] {
     if (name !== this.#holder) {

@@ -1,5 +1,6 @@
 import type { EngineEventName, Outcome } from './engine-types.js';
 import type { StanchionError, StoreError } from './errors.js';
+import type { GiveUp } from './policy.js';
 import type { Rejection } from './rejection.js';
 
 /** Something that happened to a policy, seen from this process. */
@@ -33,9 +34,29 @@ export interface ErrorEvent<Type extends 'degraded' | 'notSettled', Problem> ext
 /** A store answered. */
 export interface StoredEvent extends PolicyEvent<'stored'> {
   /** What it was asked. */
-  readonly operation: 'acquire' | 'settle' | 'cancel' | 'renew' | 'command';
+  readonly operation: 'acquire' | 'settle' | 'cancel' | 'renew' | 'command' | 'apply';
   /** How long the answer took, the wait for the lock included. */
   readonly durationMs: number;
+}
+
+/** A call that failed is made again. */
+export interface RetryEvent extends PolicyEvent<'retry'> {
+  /** Which attempt failed: 1 for the first. */
+  readonly attempt: number;
+  /** How long is waited for the next one. */
+  readonly waitMs: number;
+  /** What was thrown; undefined where a value was taken for a failure. */
+  readonly error: unknown;
+}
+
+/** A call that failed is not made again, though the policy has `retry`. */
+export interface GiveUpEvent extends PolicyEvent<'giveUp'> {
+  /** Which attempt failed: 1 for the first. */
+  readonly attempt: number;
+  /** Why there is no further one. */
+  readonly why: GiveUp;
+  /** What was thrown; undefined where a value was taken for a failure. */
+  readonly error: unknown;
 }
 
 /** All events by their names. */
@@ -70,6 +91,10 @@ export interface PolicyEvents {
   wouldReject: RejectedEvent<'wouldReject'>;
   /** A permit was given back with an outcome. */
   settled: SettledEvent;
+  /** A call that failed is made again. */
+  retry: RetryEvent;
+  /** A call that failed is not made again. */
+  giveUp: GiveUpEvent;
   /** A call of `execute`, or a permit that was disposed, could not be settled: its slot comes back by the lease. */
   notSettled: ErrorEvent<'notSettled', unknown>;
   /** A policy in a store got an answer from it. */

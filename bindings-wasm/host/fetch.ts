@@ -5,6 +5,7 @@ import { type RejectedError, TimeoutError, isStanchionError } from './errors.js'
 import { networkErrorOf } from './network-error.js';
 import type { Permit } from './permit.js';
 import type { Policy, TryAcquireOptions } from './policy.js';
+import { Attempts } from './retry.js';
 
 /** A `fetch`, whichever. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
@@ -19,6 +20,11 @@ export interface GuardFetchOptions extends TryAcquireOptions {
   readonly timeoutMs?: number | undefined;
   /** How long admission and call may take together, in ms. */
   readonly deadlineMs?: number | undefined;
+  /**
+   * Whether requests may be processed twice without harm; by default that of their method. Under a policy with `retry` what failed is
+   * made again as the policy says, where its body can be sent again: a stream cannot. So `true` is for a POST with an idempotency key.
+   */
+  readonly isIdempotent?: boolean | undefined;
   /** Answers in place of a refusal, which is thrown by default. */
   readonly onRejected?: ((error: RejectedError) => Response | PromiseLike<Response>) | undefined;
 }
@@ -27,6 +33,8 @@ export interface GuardFetchOptions extends TryAcquireOptions {
  * A `fetch` under a policy, to be used in place of the runtime's. Statuses and network errors count by the policy's table (its
  * setting `classify` overrides it), a server's Retry-After closes the policy's block, and the permit is held until the body has
  * ended or was cancelled. A body that nobody reads keeps its slot no longer than its lease.
+ *
+ * Under a policy with `retry`, what failed is made again, never before the server's Retry-After; the last answer is what comes back.
  *
  * With a function, each host can have a policy of its own: `guardFetch((url) => perHost.of(url.host))`.
  *
@@ -42,28 +50,57 @@ export function guardFetch(policy: Policy | ((url: URL) => Policy), options: Gua
   for (const name of ['waitMs', 'timeoutMs', 'deadlineMs'] as const) atLeastZero(name, options[name] ?? 0);
   return async (input, init = {}) => {
     // What is no request is an error of the caller, and asks for nothing.
-    const url = urlOf(input, init);
-    const signal = init.signal ?? (input instanceof Request ? input.signal : undefined);
+    const { url, method } = targetOf(input, init);
     const guard = (typeof policy === 'function' ? policy(url) : policy) as BasePolicy;
-    const beganMs = options.deadlineMs === undefined ? 0 : guard.common.ticker.readSteadyMs();
-    let permit: Permit;
-    try {
-      const { cost, holder, waitMs = 0, deadlineMs = Infinity } = options;
-      permit = await guard.acquire({ cost, holder, waitMs: Math.min(waitMs, deadlineMs), signal: signal ?? undefined });
-    } catch (error) {
-      if (options.onRejected === undefined || !isStanchionError(error, 'RejectedError')) throw error;
-      return options.onRejected(error);
+    const signal = init.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
+    const isIdempotent = options.isIdempotent ?? (guard.common.retries && guard.common.engine.isIdempotentMethod(method));
+    const attempts = new Attempts(guard, { ...options, signal, isIdempotent });
+    const mayRepeat = guard.common.retries && isRepeatable(input, init, method);
+    for (;;) {
+      let permit: Permit;
+      try {
+        permit = await attempts.admit();
+      } catch (error) {
+        if (options.onRejected === undefined || !isStanchionError(error, 'RejectedError')) throw error;
+        return options.onRejected(error);
+      }
+      const exchange = new Exchange(guard, permit, signal, mayRepeat);
+      exchange.bound(options, attempts.beganMs);
+      const made = await exchange.make(() => (options.fetch ?? fetch)(input, { ...init, signal: exchange.signal }));
+      const { retry, retryAtUs } = made.classified;
+      const isAsked = mayRepeat && retry !== 'never';
+      const waitMs = isAsked ? await attempts.next(retry, retryAtUs === null ? undefined : retryAtUs / 1000, made.error) : undefined;
+      if (waitMs === undefined) return made.result();
+      await made.drop();
+      await attempts.wait(waitMs);
     }
-    const exchange = new Exchange(guard, permit, signal ?? undefined);
-    exchange.bound(options, beganMs);
-    return exchange.make(() => (options.fetch ?? fetch)(input, { ...init, signal: exchange.signal }));
   };
 }
 
-/** The URL of a request. What cannot be one throws here as `fetch` would. */
-function urlOf(input: string | URL | Request, init: RequestInit): URL {
-  if (input instanceof Request) return new URL(input.url);
-  return new URL(new Request(input, { ...init, body: null, signal: null }).url);
+/** Where a request goes, and how. What cannot be one throws here as `fetch` would. */
+function targetOf(input: string | URL | Request, init: RequestInit): { readonly url: URL; readonly method: string } {
+  if (input instanceof Request && init.method === undefined) return { url: new URL(input.url), method: input.method };
+  const { url, method } = new Request(input instanceof Request ? input.url : input, { ...init, body: null, signal: null });
+  return { url: new URL(url), method };
+}
+
+/** Whether a request can be sent again: a body that is a stream is gone after the first time. */
+function isRepeatable(input: string | URL | Request, init: RequestInit, method: string): boolean {
+  const { body } = init;
+  if (body === undefined || body === null) {
+    // Some browsers do not tell of a request's body.
+    return !(input instanceof Request) || input.body === null || method === 'GET' || method === 'HEAD';
+  }
+  if (typeof body === 'string' || ArrayBuffer.isView(body)) return true;
+  return [URLSearchParams, FormData, Blob, ArrayBuffer].some((kind) => body instanceof kind);
+}
+
+/** What came of an attempt: `result` is the caller's, or else it is dropped. */
+interface Made {
+  readonly classified: EngineClassified;
+  readonly error?: unknown;
+  result(): Response;
+  drop(): Promise<void>;
 }
 
 /** One admitted request: from its beginning to the end of its body. */
@@ -75,9 +112,12 @@ class Exchange {
   #timer: unknown;
   #outcome: Outcome | undefined;
   #renewedMs: number;
-  #isOver = false;
+  #isSettled = false;
+  /** Whether what failed is asked about: then its permit is given back before, and not when the body has ended. */
+  readonly #mayRepeat: boolean;
 
-  constructor(policy: BasePolicy, permit: Permit, caller: AbortSignal | undefined) {
+  constructor(policy: BasePolicy, permit: Permit, caller: AbortSignal | undefined, mayRepeat: boolean) {
+    this.#mayRepeat = mayRepeat;
     this.#policy = policy;
     this.#permit = permit;
     this.#caller = caller;
@@ -97,35 +137,47 @@ class Exchange {
     this.#timer = this.#policy.common.ticker.after(limit.leftMs, giveUp);
   }
 
-  async make(send: () => Promise<Response>): Promise<Response> {
+  async make(send: () => Promise<Response>): Promise<Made> {
     const { keeper, renews } = this.#policy.common;
     if (this.#permit.isLeased && renews) keeper.enter(this.#permit);
     let response: Response;
     try {
       response = await send();
     } catch (error) {
-      await this.#settle(this.#reply({ error: this.#errorOf(error) }));
-      throw error;
+      return this.#failed(error);
     }
     keeper.leave(this.#permit);
     return this.#answered(response);
   }
 
-  async #answered(response: Response): Promise<Response> {
+  async #failed(error: unknown): Promise<Made> {
+    const classified = this.#reply({ error: this.#errorOf(error) });
+    if (classified.blockUntilUs !== null) await this.#block(classified.blockUntilUs);
+    await this.#end(classified.outcome);
+    const result = (): never => {
+      throw error;
+    };
+    return { classified, error, result, drop: async () => {} };
+  }
+
+  async #answered(response: Response): Promise<Made> {
     const { status, type } = response;
     // Of an opaque answer nothing can be told; one that redirects by hand is an answer like any other.
     const isOpaque = type === 'opaque';
-    const reply = this.#reply({
-      status: type === 'opaqueredirect' ? 302 : status,
+    const classified = this.#reply({
+      status: isOpaque ? 200 : type === 'opaqueredirect' ? 302 : status,
       retryAfter: response.headers.get('retry-after'),
     });
-    this.#outcome = isOpaque ? 'ignored' : reply.outcome;
-    if (reply.blockUntilUs !== null && !isOpaque) await this.#block(reply.blockUntilUs);
+    this.#outcome = isOpaque ? 'ignored' : classified.outcome;
+    if (classified.blockUntilUs !== null && !isOpaque) await this.#block(classified.blockUntilUs);
     if (response.body === null || status < 200) {
       await this.#end(this.#outcome);
-      return response;
+      return { classified, result: () => response, drop: async () => {} };
     }
-    return withBody(response, this.#guarded(response.body));
+    // What the call did to the circuit counts before anybody asks whether it is made again.
+    if (this.#mayRepeat && classified.retry !== 'never') await this.#settle(this.#outcome);
+    const guarded = withBody(response, this.#guarded(response.body));
+    return { classified, result: () => guarded, drop: async () => guarded.body?.cancel().catch(() => {}) };
   }
 
   /** The body, which tells its end. It is read only as it is asked for. */
@@ -164,7 +216,7 @@ class Exchange {
   /** While a body is read, its lease is kept; one that is forgotten is not. */
   #renew(): void {
     const { ticker, bounds } = this.#policy.common;
-    if (!this.#permit.isLeased || ticker.readSteadyMs() - this.#renewedMs < bounds.leaseMs / 3) return;
+    if (this.#isSettled || !this.#permit.isLeased || ticker.readSteadyMs() - this.#renewedMs < bounds.leaseMs / 3) return;
     this.#renewedMs = ticker.steadyMs;
     this.#policy.watch(Promise.resolve(this.#permit.renew()));
   }
@@ -178,11 +230,6 @@ class Exchange {
     return this.#policy.common.classifyReply(reply);
   }
 
-  async #settle(classified: EngineClassified): Promise<void> {
-    if (classified.blockUntilUs !== null) await this.#block(classified.blockUntilUs);
-    await this.#end(classified.outcome);
-  }
-
   async #block(untilUs: number): Promise<void> {
     try {
       await this.#policy.order({ block: { until_us: untilUs } });
@@ -192,16 +239,21 @@ class Exchange {
   }
 
   /** Gives the permit back, once. The answer is the caller's whatever becomes of that. */
-  async #end(outcome: Outcome = 'ignored'): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#caller?.removeEventListener('abort', this.#onAbort);
-    if (this.#timer !== undefined) this.#policy.common.ticker.clear(this.#timer);
+  async #settle(outcome: Outcome = 'ignored'): Promise<void> {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
     try {
       await this.#permit.settle(outcome);
     } catch (error) {
       this.#policy.tellNotSettled(error);
     }
+  }
+
+  /** Nothing can end it any more. */
+  async #end(outcome: Outcome | undefined): Promise<void> {
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+    if (this.#timer !== undefined) this.#policy.common.ticker.clear(this.#timer);
+    await this.#settle(outcome);
   }
 
   readonly #onAbort = (): void => this.#controller.abort(this.#caller?.reason);

@@ -1,5 +1,5 @@
 /** What both engines share: the classes, the types and the errors. */
-export { type Answer, BasePolicy, type Soon } from './base.js';
+export { type Answer, type AppliedStep, BasePolicy, type Soon } from './base.js';
 export { Common } from './common.js';
 export { commonOf } from './define.js';
 export { Engine } from './engine.js';

@@ -1,4 +1,4 @@
-import { type Answer, BasePolicy } from './base.js';
+import { type Answer, type AppliedStep, BasePolicy } from './base.js';
 import type { Common } from './common.js';
 import { usualOutcome } from './conduct.js';
 import type { Json, Outcome } from './engine-types.js';
@@ -220,6 +220,16 @@ export class InProcess extends BasePolicy implements LocalPolicy {
       (handle, nowUs) => this.raw.command(handle, json, nowUs),
       (status) => COMMANDED[status]!,
     );
+  }
+
+  /** @internal */
+  apply(input: object): unknown {
+    const json = JSON.stringify(input);
+    this.query((handle, nowUs) => this.raw.apply(handle, json, nowUs));
+    const step = JSON.parse(this.common.engine.text()) as AppliedStep;
+    if (step.changed) this.common.nudge(this.key);
+    this.common.events.tellSteps(step.events, this.key);
+    return step.answer;
   }
 
   peek({ cost = 1, holder }: TryAcquireOptions = NO_OPTIONS): Peek {

@@ -59,6 +59,11 @@ export class Permit implements Call {
     return (this.rest ??= new Rest()).signal;
   }
 
+  /** Which attempt of a call it is for: 1 for the first. */
+  get attempt(): number {
+    return this.rest?.attempt ?? 1;
+  }
+
   /** In shadow mode, the refusal that would have been answered. */
   get wouldReject(): Rejection | undefined {
     return this.rest?.wouldReject;
@@ -107,6 +112,11 @@ export class Permit implements Call {
     (this.rest ??= new Rest()).abort(reason);
   }
 
+  /** @internal Remembers that it is for a further attempt. */
+  countAs(attempt: number): void {
+    (this.rest ??= new Rest()).attempt = attempt;
+  }
+
   /** @internal Remembers what shadow mode lets through. */
   mind(wouldReject: Rejection): void {
     (this.rest ??= new Rest()).wouldReject = wouldReject;
@@ -116,6 +126,7 @@ export class Permit implements Call {
 /** What hardly any permit has, so that the others are small. */
 class Rest {
   wouldReject: Rejection | undefined = undefined;
+  attempt = 1;
   #controller: AbortController | undefined = undefined;
   #abandoned: { readonly reason: unknown } | undefined = undefined;
 

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 import type { PolicyConfig } from './config.js';
-import type { Outcome } from './engine-types.js';
+import type { EngineReply, Outcome, RetryClass } from './engine-types.js';
 import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
 import type { Explanation } from './explanation.js';
 import type { Permit } from './permit.js';
@@ -36,6 +36,10 @@ export interface Verdict {
   readonly actualCost?: number | undefined;
   /** The server's Retry-After: in so many ms, or at an instant in ms since the Unix epoch, it may be called again. */
   readonly block?: BlockEnd | undefined;
+  /** Whether the call may be made again; by default an error is asked about as the network error that it is. */
+  readonly retry?: RetryClass | undefined;
+  /** When the server wants to be asked again, in ms since the Unix epoch: no retry comes earlier. */
+  readonly retryAtMs?: number | undefined;
 }
 
 /** When a block ends: after so many ms, or at an instant in ms since the Unix epoch. */
@@ -59,7 +63,50 @@ export interface ExecuteOptions<T = unknown> extends AcquireOptions {
   readonly deadlineMs?: number | undefined;
   /** Says what the end of the call means. */
   readonly classify?: Classify<T> | undefined;
+  /**
+   * Whether the call may be processed twice without harm; false by default. Under a policy with `retry`, what failed in a way that may
+   * have been processed is made again only then. Each attempt asks the gates anew; the wait for an open circuit is bounded by `waitMs`.
+   */
+  readonly isIdempotent?: boolean | undefined;
 }
+
+/** A call that failed, for `retry`. */
+export interface FailedCall {
+  /** Which attempt it was: 1 for the first. */
+  readonly attempt: number;
+  /** When the first attempt began, in ms since the Unix epoch: the policy's `deadlineMs` runs from here. */
+  readonly beganAtMs: number;
+  /** Whether it may be made again, as `verdict` says of a reply. */
+  readonly retry: RetryClass;
+  /** Whether it may be processed twice without harm; false by default. */
+  readonly isIdempotent?: boolean | undefined;
+  /** When the server wants to be asked again, in ms since the Unix epoch. */
+  readonly retryAtMs?: number | undefined;
+  /** How long was waited before this attempt; `jitter: 'decorrelated'` goes by it. */
+  readonly previousDelayMs?: number | undefined;
+  /** What the next attempt will ask the gates for; 1 by default. */
+  readonly cost?: number | undefined;
+}
+
+/**
+ * Why a call is not made again. `circuit` and `deadline` also where the caller's own `waitMs` and `deadlineMs` end sooner than the
+ * wait would.
+ */
+export type GiveUp =
+  | 'noRetry'
+  | 'notRetryable'
+  | 'notIdempotent'
+  | 'attempts'
+  | 'retryAfter'
+  | 'gates'
+  | 'deadline'
+  | 'budget'
+  | 'circuit';
+
+/** What becomes of a call that failed: it is made again in `waitMs`, at `atMs` since the Unix epoch, or not at all. */
+export type Retried =
+  | { readonly retried: 'retry' | 'waitForCircuit'; readonly atMs: number; readonly waitMs: number }
+  | { readonly retried: 'giveUp'; readonly why: GiveUp };
 
 /** What a guarded function gets. */
 export interface Call {
@@ -67,6 +114,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** What the call holds. Whoever settles it himself says how it ended; `execute` then leaves it at that. */
   readonly permit: Permit;
+  /** Which attempt it is: 1 for the first. */
+  readonly attempt: number;
 }
 
 /** How a permit is given back. */
@@ -98,7 +147,9 @@ export interface Guard {
    * ```ts
    * const response = await policy.execute(({ signal }) => fetch(url, { signal }), { timeoutMs: 2000, waitMs: 500 });
    * ```
-   * @throws RejectedError where the call is refused; `fn` was not called then.
+   * Under a policy with `retry`, what failed is made again as the policy says; the last attempt's value or error is what comes back.
+   *
+   * @throws RejectedError where the call, or a later attempt of it, is refused; `fn` was not called then.
    * @throws TimeoutError where it took too long.
    */
   execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T>;
@@ -125,6 +176,22 @@ export interface Policy extends Guard, Disposable {
 
   /** Asks for many calls at one instant, in order. Each gets its permit or its refusal; nobody waits. */
   acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly (Permit | Rejection)[]>;
+
+  /**
+   * Whether a call that failed is made again, and when; its permit was given back before. `execute` and `guardFetch` ask so by
+   * themselves. A retry that is granted takes from the policy's budget.
+   */
+  retry(failed: FailedCall): Promise<Retried>;
+
+  /**
+   * What an HTTP answer or a network error means, by the policy's table: for `classify` of `execute`.
+   *
+   * @example
+   * ```ts
+   * const classify: Classify<Reply> = (ending) => (ending.isOk ? policy.verdict({ status: ending.value.status }) : undefined);
+   * ```
+   */
+  verdict(reply: EngineReply): Verdict;
 
   /** A permit from its text, as another process wrote it: to settle there what was admitted here. */
   permit(text: string): Permit;
@@ -214,6 +281,8 @@ export interface PolicyOptions {
   readonly clock?: Clock | undefined;
   /** How many calls may wait, on all its keys together; 1,000 by default. Who comes then is refused with the code `queue_full`. */
   readonly maxWaiting?: number | undefined;
+  /** Draws a number from 0 up to 1, for the jitter of retries; `Math.random` by default. */
+  readonly random?: (() => number) | undefined;
   /** Says what the end of a call means, for calls that do not say it themselves. */
   readonly classify?: Classify<unknown> | undefined;
 }

@@ -43,6 +43,7 @@ export interface RawEngine {
   explain(state: number, nowUs: number): number;
   nextChangeAt(state: number, nowUs: number): number;
   vacuousAt(state: number): number;
+  isIdempotentMethod(method: string): number;
   permitParse(text: string): number;
   permitText(permit0: number, permit1: number, permit2: number, permit3: number): number;
   classify(policy: number, status: number, error: string, retryAfter: string, nowUs: number): number;

@@ -56,6 +56,7 @@ export! {
     "vacuousAt" vacuous_at(state: u32) -> Status;
     "classify" classify(policy: u32, status: f64, error: &str, retry_after: &str, now_us: f64) -> Status;
     "parseRetryAfter" parse_retry_after(header: &str, now_us: f64) -> Status;
+    "isIdempotentMethod" is_idempotent_method(method: &str) -> Status;
     "permitParse" permit_parse(text: &str) -> Status;
     "eventName" event_name(code: u32) -> Status;
     "holderHash" holder_hash(name: &str);

@@ -28,6 +28,12 @@ const ROUTES = {
   },
   '/slow': () => {},
   '/endless': (_, response) => response.write('and so on'),
+  '/flaky': async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    flaky.push(`${request.method} ${text}`);
+    response.writeHead(flaky.length < 3 ? 503 : 200, { 'content-type': 'text/plain' }).end(`answer ${flaky.length}`);
+  },
   '/echo': async (request, response) => {
     let text = '';
     for await (const chunk of request) text += chunk;
@@ -35,6 +41,7 @@ const ROUTES = {
   },
 };
 let origin;
+let flaky = [];
 const server = createServer((request, response) => ROUTES[request.url](request, response));
 before(async () => {
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
@@ -243,4 +250,45 @@ test('what runtimes throw has its class', () => {
   assert.equal(networkErrorOf(several), 'refused');
   assert.equal(networkErrorOf(new DOMException('', 'AbortError')), 'aborted');
   assert.equal(networkErrorOf('text'), 'other');
+});
+
+const RETRYING = { ...CONFIG, circuit: { consecutiveFailures: 9 }, retry: { jitter: 'none', baseDelayMs: 1, maxAttempts: 3 } };
+
+/** What the server saw of a request that it fails twice, and what came back. */
+async function flakily(init, config = RETRYING, options = {}) {
+  flaky = [];
+  const { policy, settled, get } = build(options, config);
+  const response = await get('/flaky', init);
+  const text = await response.text();
+  assert.equal(inFlight(policy), 0);
+  return { seen: flaky, status: response.status, text, settled };
+}
+
+test('under a policy that retries, a request is made again as its method allows, and the last answer comes back whole', async () => {
+  const got = await flakily();
+  assert.deepEqual([got.seen, got.status, got.text], [['GET ', 'GET ', 'GET '], 200, 'answer 3']);
+  assert.deepEqual(got.settled, ['failure', 'failure', 'success']);
+  const put = await flakily({ method: 'put', body: new URLSearchParams({ a: 1 }) });
+  assert.deepEqual(put.seen, ['PUT a=1', 'PUT a=1', 'PUT a=1']);
+  const posted = await flakily({ method: 'POST', body: 'x' });
+  assert.deepEqual([posted.seen, posted.status, posted.text], [['POST x'], 503, 'answer 1']);
+  const keyed = await flakily({ method: 'POST', body: 'x' }, RETRYING, { isIdempotent: true });
+  assert.equal(keyed.text, 'answer 3');
+});
+
+test('a body that is a stream is sent once; without attempts left the failed answer is the caller\'s, with its body', async () => {
+  const body = new Blob(['x']).stream();
+  const streamed = await flakily({ method: 'PUT', body, duplex: 'half' });
+  assert.deepEqual([streamed.seen, streamed.status], [['PUT x'], 503]);
+  const twice = await flakily({}, { ...RETRYING, retry: { ...RETRYING.retry, maxAttempts: 2 } });
+  assert.deepEqual([twice.seen.length, twice.status, twice.text, twice.settled], [2, 503, 'answer 2', ['failure', 'failure']]);
+});
+
+test('between two attempts the caller can leave', async () => {
+  const { policy, get } = build({}, { ...RETRYING, retry: { ...RETRYING.retry, baseDelayMs: 20_000 } });
+  flaky = [];
+  const controller = new AbortController();
+  policy.on('retry', () => controller.abort(new Error('left')));
+  await assert.rejects(get('/flaky', { signal: controller.signal }), /left/);
+  assert.deepEqual([flaky.length, inFlight(policy)], [1, 0]);
 });

@@ -214,3 +214,15 @@ const fn by_error(error: NetworkError) -> Row {
         NetworkError::Aborted => Row::new(Ignored, Retry::Never),
     }
 }
+/// Whether a request of that HTTP method may be processed twice without harm (RFC 9110, 9.2.2; `QUERY` is safe, as its RFC says).
+/// Methods are compared as they are written: `get` is none that a server knows. Of a method that is not listed nobody can tell.
+///
+/// ```
+/// use stanchion::is_idempotent_method;
+///
+/// assert!(is_idempotent_method("GET") && is_idempotent_method("DELETE"));
+/// assert!(!is_idempotent_method("POST") && !is_idempotent_method("PATCH") && !is_idempotent_method("get"));
+/// ```
+pub fn is_idempotent_method(method: &str) -> bool {
+    ["GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "PUT", "DELETE"].contains(&method)
+}

@@ -168,7 +168,7 @@ pub use answer::{
     Admission, Answer, Commanded, Decision, Event, Events, Gate, GateSet, Peek, Rejection, Renewed, RetryAfter,
     Settled, Step,
 };
-pub use classify::{Classified, Reply};
+pub use classify::{Classified, Reply, is_idempotent_method};
 #[cfg(feature = "serde")]
 pub use config::policy_schema;
 pub use config::{

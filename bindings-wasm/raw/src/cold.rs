@@ -7,7 +7,8 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 
 use stanchion::{
-    Command, Event, Gate, InputError, Permit, Policy, Reply, holder_hash, parse_retry_after, wait_ms, wait_s,
+    Command, Event, Gate, InputError, Permit, Policy, Reply, holder_hash, is_idempotent_method, parse_retry_after,
+    wait_ms, wait_s,
 };
 
 use crate::slot::halves;
@@ -241,6 +242,12 @@ impl Raw {
             }
             Err(error) => raw.fail(error),
         })
+    }
+
+    /// 1 where a request of that HTTP method may be processed twice without harm, else 0.
+    #[inline(never)]
+    pub fn is_idempotent_method(&mut self, method: &str) -> Status {
+        Status::from(is_idempotent_method(method))
     }
 
     /// The slot's permit is the one of these 32 hexadecimal digits.
