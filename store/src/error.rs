@@ -213,7 +213,7 @@ impl StoreError {
             ErrorKind::NotASpool => "name another folder, or an empty one",
             ErrorKind::NoSpool => "give the policy a `spool`",
             ErrorKind::Damaged { .. } => {
-                "see with `stanchion spool PATH list` what is left, and move it to a new one with `stanchion spool NEW import`"
+                "see with `stanchion spool list` what is left, and save it with `stanchion spool salvage`"
             }
             ErrorKind::NewerVersion { .. } => "upgrade this release; do not let it overwrite the file",
             ErrorKind::Corrupt { .. } => "run `stanchion repair` on it",

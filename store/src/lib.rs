@@ -59,7 +59,7 @@ pub use options::{Durability, Options};
 pub use repair::{Repaired, repair};
 #[cfg(feature = "import")]
 pub use spool::Imported;
-pub use spool::{Delivery, Offer, Payload, Spool, SpoolCut, SpoolReport};
+pub use spool::{Delivery, Offer, Payload, Salvaged, Spool, SpoolCut, SpoolReport};
 pub use store::{KeyInfo, Record, Store, Survey};
 pub use stored::{Stored, Verdict};
 pub use transaction::{Transaction, Write};

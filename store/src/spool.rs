@@ -27,7 +27,7 @@ use inner::Inner;
 
 #[cfg(feature = "import")]
 pub use import::Imported;
-pub use offer::{Delivery, Offer, SpoolCut, SpoolReport};
+pub use offer::{Delivery, Offer, Salvaged, SpoolCut, SpoolReport};
 pub use segment::Payload;
 
 /// A spool that this process has open. Clones share it; it is `Send + Sync`, and any number of threads and processes may use

@@ -264,6 +264,11 @@ fn damage_in_the_journal_is_an_error_and_the_rest_is_reachable() {
         assert_eq!((report.damages, report.totals.items), (vec![begin], 1), "at {offset}");
         assert_eq!(damaged.payload(2).unwrap().unwrap().to_vec().unwrap(), b"second");
         assert_eq!(fs::read(&journal).unwrap(), before, "it was overwritten");
+        if offset == end - 1 {
+            let salvaged = damaged.salvage(dir.path().join("saved")).unwrap();
+            assert_eq!((salvaged.saved, salvaged.damages, salvaged.lost), (1, vec![begin], vec![]));
+            assert_eq!(drained(&open(&dir.path().join("saved"), "{}"), at(1)), ["second"]);
+        }
         file.write_all_at(&byte, offset).unwrap();
     }
     assert_eq!(reader().items().unwrap().len(), 2);

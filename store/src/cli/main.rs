@@ -11,6 +11,7 @@ mod output;
 mod repair;
 mod report;
 mod show;
+mod spool;
 mod values;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ const COMMANDS: &[&[Command]] = &[
     &[check::CHECK, list::LIST, show::SHOW, follow::FOLLOW],
     control::COMMANDS,
     &[repair::REPAIR, import::S2, report::REPORT],
+    spool::COMMANDS,
 ];
 
 fn main() -> ExitCode {

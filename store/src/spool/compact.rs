@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stanchion::{SpoolChange, SpoolItem};
+use stanchion::{SpoolChange, SpoolItem, SpoolState};
 
+use super::folder::Folder;
 use super::header::Header;
 use super::journal::{self, Told};
-use super::mirror::Mirror;
-use super::segment::{self, CHUNK, Place};
+use super::mirror::{Mirror, Picture, SEGMENT_LEN};
+use super::segment::{self, CHUNK, Payload, Place};
 use crate::error::ErrorKind;
 use crate::medium::Medium;
 
@@ -47,40 +48,53 @@ impl Mirror {
     pub(super) fn compact(&mut self) -> Result<(), ErrorKind> {
         let fresh = self.picture.segments.keys().max().copied().unwrap_or(0).max(self.picture.current) + 1;
         let moved = self.move_sparse(fresh)?;
-        let picture = &self.picture;
-        let header = Header {
-            spool_id: self.spool_id,
-            last_at: picture.state.last_at(),
-            last_seq: picture.state.last_seq(),
-            last_lease: picture.state.last_lease(),
-            segment: fresh,
-            cuts: picture.cuts,
-            cut_bytes: picture.cut_bytes,
-        };
-        self.folder.replace_journal(|disk| {
-            let (mut bytes, mut at) = (header.to_bytes().to_vec(), 0);
-            for (time, change) in picture.state.changes() {
-                let place = match &change {
-                    SpoolChange::Item(SpoolItem { seq, .. }) => {
-                        let place = moved.get(seq).or_else(|| picture.places.get(seq).map(|(place, _)| place));
-                        place.copied()
-                    }
-                    _ => None,
-                };
-                let offset = at + bytes.len() as u64;
-                journal::encode(&mut bytes, self.spool_id, offset, time, &Told::Change(change, place));
-                if bytes.len() >= CHUNK {
-                    disk.write_at(&bytes, at)?;
-                    at += bytes.len() as u64;
-                    bytes.clear();
-                }
-            }
-            Ok(disk.write_at(&bytes, at)?)
-        })?;
+        let places = &self.picture.places;
+        let place_of = |seq| moved.get(&seq).copied().or_else(|| places.get(&seq).map(|(place, _)| *place));
+        write_journal(&self.folder, &self.header(fresh), &self.picture.state, place_of)?;
         // From here on the new journal counts.
         self.catch_up()?;
         let kept: BTreeSet<u32> = self.picture.places.values().map(|(place, _)| place.segment).collect();
         Ok(self.folder.sweep(|number| kept.contains(&number))?)
+    }
+
+    /// The header of a journal that begins now.
+    fn header(&self, segment: u32) -> Header {
+        let Picture { state, cuts, cut_bytes, .. } = &self.picture;
+        Header {
+            spool_id: self.spool_id,
+            last_at: state.last_at(),
+            last_seq: state.last_seq(),
+            last_lease: state.last_lease(),
+            segment,
+            cuts: *cuts,
+            cut_bytes: *cut_bytes,
+        }
+    }
+
+    /// Copies every item that is whole into a new folder, as it stands. Returns how many, and the numbers of the others.
+    pub(super) fn salvage(&mut self, to: &Folder) -> Result<(u64, Vec<u64>), ErrorKind> {
+        let mut state = self.picture.state.clone();
+        let (mut places, mut lost) = (BTreeMap::new(), Vec::new());
+        let mut place = Place { segment: 1, offset: 0 };
+        let items: Vec<SpoolItem> = state.items().chain(state.dead_letters()).cloned().collect();
+        for item in &items {
+            if self.payload(item)?.and_then(Payload::verified).is_none() {
+                state.apply(&SpoolChange::Gone { seq: item.seq, is_known: false }, state.last_at());
+                lost.push(item.seq);
+                continue;
+            }
+            let Some((old, len)) = self.picture.places.get(&item.seq) else { continue };
+            let disk = to.segment_for_writing(place.segment)?;
+            segment::copy(&self.folder.segment(old.segment)?, old.offset, &disk, place.offset, *len)?;
+            disk.file().sync_all()?;
+            places.insert(item.seq, place);
+            place.offset += len;
+            if place.offset >= SEGMENT_LEN {
+                place = Place { segment: place.segment + 1, offset: 0 };
+            }
+        }
+        write_journal(to, &self.header(place.segment), &state, |seq| places.get(&seq).copied())?;
+        Ok((places.len() as u64, lost))
     }
 
     /// Moves what is left in segments that are mostly gone, as it is, into a fresh one. Returns where it lies then.
@@ -129,4 +143,30 @@ impl Mirror {
         });
         few.map(|(_, number)| number).collect()
     }
+}
+
+/// Writes a journal that begins with this state, and gives it its name when it is whole.
+fn write_journal(
+    folder: &Folder,
+    header: &Header,
+    state: &SpoolState,
+    place_of: impl Fn(u64) -> Option<Place>,
+) -> Result<(), ErrorKind> {
+    folder.replace_journal(|disk| {
+        let (mut bytes, mut at) = (header.to_bytes().to_vec(), 0);
+        for (time, change) in state.changes() {
+            let place = match &change {
+                SpoolChange::Item(item) => place_of(item.seq),
+                _ => None,
+            };
+            let offset = at + bytes.len() as u64;
+            journal::encode(&mut bytes, header.spool_id, offset, time, &Told::Change(change, place));
+            if bytes.len() >= CHUNK {
+                disk.write_at(&bytes, at)?;
+                at += bytes.len() as u64;
+                bytes.clear();
+            }
+        }
+        Ok(disk.write_at(&bytes, at)?)
+    })
 }

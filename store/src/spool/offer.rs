@@ -116,6 +116,27 @@ pub struct SpoolReport {
     pub disk_bytes: u64,
 }
 
+/// What a salvage saved.
+///
+/// ```
+/// # use stanchion_store::{Options, Spool, StoreError};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let policy = stanchion::Policy::from_json(r#"{"name": "sync", "spool": {}}"#).unwrap();
+/// # let spool = Spool::open(dir.path().join("spool"), policy, Options::new())?;
+/// assert_eq!(spool.salvage(dir.path().join("new"))?.saved, 0);
+/// # Ok::<(), StoreError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Salvaged {
+    /// How many items and dead letters are in the new folder.
+    pub saved: u64,
+    /// The numbers of those whose payloads cannot be read.
+    pub lost: Vec<u64>,
+    /// Where in the journal something cannot be read. What stood there is lost, and may have been an item.
+    pub damages: Vec<u64>,
+}
+
 /// What was found under the lock.
 pub(super) enum Found {
     Item(Leased),

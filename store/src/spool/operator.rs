@@ -1,11 +1,15 @@
 //! What an operator asks of a spool, and does to it.
 
+use std::path::Path;
+
 use stanchion::{SpoolItem, SpoolSettled, Timestamp};
 
 use super::Spool;
-use super::offer::{SpoolCut, SpoolReport};
+use super::folder::Folder;
+use super::offer::{Salvaged, SpoolCut, SpoolReport};
 use super::segment::Payload;
 use crate::error::{ErrorKind, StoreError};
+use crate::options::Options;
 
 impl Spool {
     /// A dead letter is to be tried again, in its old place.
@@ -208,5 +212,38 @@ impl Spool {
     /// ```
     pub fn compact(&self) -> Result<(), StoreError> {
         self.inner.locked(None, |mirror, _| mirror.compact())
+    }
+
+    /// Copies every item and every dead letter that can be read into a new folder at `to`, which must not exist, with all that
+    /// is known of them. This spool stays as it is; open it for reading only where it is damaged, and stop the processes that
+    /// use it.
+    ///
+    /// # Errors
+    /// The new folder cannot be made, or this one cannot be read at all.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Spool, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let policy = || stanchion::Policy::from_json(r#"{"name": "sync", "spool": {}}"#).unwrap();
+    /// # let spool = Spool::open(dir.path().join("spool"), policy(), Options::new())?;
+    /// spool.append(Some("order-7"), b"hello", None)?;
+    /// let salvaged = spool.salvage(dir.path().join("new"))?;
+    /// assert_eq!((salvaged.saved, salvaged.lost.len(), salvaged.damages.len()), (1, 0, 0));
+    /// let new = Spool::open(dir.path().join("new"), policy(), Options::new())?;
+    /// assert_eq!(new.items()?, spool.items()?);
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn salvage(&self, to: impl AsRef<Path>) -> Result<Salvaged, StoreError> {
+        let to = to.as_ref();
+        let tell = |kind| StoreError::new(kind, to);
+        if to.symlink_metadata().is_ok() {
+            return Err(tell(ErrorKind::NotASpool));
+        }
+        let full = std::path::absolute(to).map_err(|error| tell(error.into()))?;
+        let folder = Folder::open(&full, &Options::new()).map_err(tell)?;
+        self.inner.looked(|mirror| {
+            let (saved, lost) = mirror.salvage(&folder)?;
+            Ok(Salvaged { saved, lost, damages: mirror.damages.clone() })
+        })
     }
 }

@@ -5,6 +5,7 @@ mod control;
 mod follow;
 mod import;
 mod report;
+mod spool;
 
 use std::fs;
 use std::io::Read;
@@ -75,6 +76,9 @@ fn help_is_there_for_everything_and_shows_examples() {
         &["list", "-h"],
         &["show", "--help"],
         &["repair", "--help"],
+        &["spool", "list", "--help"],
+        &["spool", "import", "--help"],
+        &["spool", "salvage", "--help"],
         &["trip", "--help"],
         &["reset", "--help"],
         &["block", "--help"],
