@@ -235,6 +235,7 @@ impl Policy {
         let mut reasons: HealthReasons = circuit.into_iter().collect();
         let mut tell = |is_so: bool, reason| is_so.then(|| reasons.insert(reason));
         tell(self.block.is_some() && t < view.head[BLOCK], HealthReason::Blocked);
+        tell(self.is_backing_off(view), HealthReason::BackingOff);
         tell(facts.is_store_away, HealthReason::StoreAway);
         if let Some(rules) = &self.health {
             let memory = outlook.recall(rules, t);

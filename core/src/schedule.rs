@@ -40,7 +40,7 @@ use crate::answer::{Commanded, Step};
 use crate::backoff::grown;
 use crate::engine::Entered;
 use crate::input::Outcome;
-use crate::live::BLOCK;
+use crate::live::{BLOCK, View};
 use crate::num::{index, wide};
 use crate::policy::Policy;
 use crate::schedule::slots::Slots;
@@ -114,7 +114,8 @@ impl Policy {
     }
 
     /// Tells how a run ended: failures in a row make the next ones wait, a success ends that, and a run that was skipped
-    /// ([`Outcome::Ignored`]) counts as neither. Without a run before it there is nothing to count.
+    /// ([`Outcome::Ignored`]) counts as neither. Without a run before it there is nothing to count. What
+    /// [`health`](Policy::health) says of the last success goes by runs, too.
     ///
     /// ```
     /// use stanchion::{Commanded, Outcome, Policy, Run, ScheduleConfig, Timestamp};
@@ -160,6 +161,13 @@ impl Policy {
         Moment { block_until: if is_blocking { block_until } else { 0 }, seed: self.seed, t }
     }
 
+    /// Whether failures in a row make runs wait, from the failure on that makes them to the success that ends it: so a run that
+    /// is tried again does not look well meanwhile.
+    pub(crate) fn is_backing_off(&self, view: View<'_>) -> bool {
+        let Some(rules) = &self.schedule else { return false };
+        view.annex().is_some_and(|schedule| rules.backoff_end(&schedule) != 0)
+    }
+
     fn outlook_of(&self, schedule: &ScheduleSnapshot, run: &Run, moment: &Moment) -> RunAnswer {
         match &self.schedule {
             Some(rules) => rules.outlook(schedule, run, moment),
@@ -188,7 +196,9 @@ impl Entered<'_> {
         let mut after = before.clone();
         let commanded = after.ran(outcome);
         self.keep_schedule(&before, &after);
-        commanded
+        // To health a run that worked is a success like that of a call.
+        let has_refreshed = outcome == Outcome::Success && self.note_success();
+        if has_refreshed { Commanded::Done } else { commanded }
     }
 
     fn keep_schedule(&mut self, before: &ScheduleSnapshot, after: &ScheduleSnapshot) {

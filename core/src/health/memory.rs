@@ -9,8 +9,8 @@
 //! within the age. A state begins as if something had just worked, and after a reset it does again: what has just started is
 //! ready until the age has passed.
 //!
-//! Every call that worked counts, also one whose result is stale or whose lease is gone: it did work. Only what gave no permit
-//! (generation 0) says nothing.
+//! Every call and every run of a schedule that worked counts, also a call whose result is stale or whose lease is gone: it did
+//! work. Only what gave no permit (generation 0) says nothing.
 
 use alloc::vec::Vec;
 
