@@ -35,6 +35,14 @@ func okOr(status C.uint32_t) error {
 	}
 }
 
+// orError is okOr of a call that tells more than a status.
+func orError(status C.uint32_t, why *C.stn_error) error {
+	if status == C.STN_OK {
+		return nil
+	}
+	return toError(status, why)
+}
+
 // readBytes calls until the buffer is large enough. What is read from a file may have grown meanwhile, hence the loop.
 func readBytes(call func(buffer *C.uint8_t, capacity C.size_t, needed *C.size_t) error) ([]byte, error) {
 	buffer := make([]byte, 512)

@@ -14,6 +14,7 @@ type Option func(*options)
 
 type options struct {
 	clock func() uint64
+	draw  func() uint32
 	store *Store
 	key   string
 	// In the order in which they are told.

@@ -16,6 +16,7 @@ import (
 type Policy struct {
 	backend backend
 	clock   func() uint64
+	random  func() uint32 // nil for math/rand's
 	gates   [C.STN_GATE_BULKHEAD + 1]Gate
 	name    string
 	config  string
@@ -52,7 +53,7 @@ func FromJSON(json []byte, opts ...Option) (*Policy, error) {
 
 // newPolicy owns the handle once it succeeds.
 func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
-	p := &Policy{clock: o.clock, listeners: o.listeners}
+	p := &Policy{clock: o.clock, random: o.draw, listeners: o.listeners}
 	if err := p.readHandle(handle); err != nil {
 		return nil, err
 	}

@@ -251,6 +251,49 @@
 // In `flags` of `stn_store_options`: each write is synced, so that it survives a power loss. Takes milliseconds.
 #define STN_STORE_SYNC 8
 
+// In `retried` of `stn_retried`: the call is made again at `at_us`; the gates are asked again then.
+#define STN_RETRIED_AGAIN 1
+
+// In `retried` of `stn_retried`: the circuit lets nothing through before `at_us`. Wait for it, keep the call for later, or give
+// it up.
+#define STN_RETRIED_WAIT 2
+
+// In `retried` of `stn_retried`: the call is not made again; `reason` says why.
+#define STN_RETRIED_GIVE_UP 3
+
+// In `reason` of `stn_retried`: the policy has no `retry`.
+#define STN_GIVE_UP_NO_RETRY 1
+
+// In `reason` of `stn_retried`: the answer would be the same, or nobody wants it any more.
+#define STN_GIVE_UP_NOT_RETRYABLE 2
+
+// In `reason` of `stn_retried`: it may have been processed, and processing it twice does harm.
+#define STN_GIVE_UP_NOT_IDEMPOTENT 3
+
+// In `reason` of `stn_retried`: it was made `max_attempts` times.
+#define STN_GIVE_UP_ATTEMPTS 4
+
+// In `reason` of `stn_retried`: the server asks for a longer wait than `max_retry_after_ms`.
+#define STN_GIVE_UP_RETRY_AFTER 5
+
+// In `reason` of `stn_retried`: a gate will never admit it.
+#define STN_GIVE_UP_GATES 6
+
+// In `reason` of `stn_retried`: it would begin after `deadline_ms`.
+#define STN_GIVE_UP_DEADLINE 7
+
+// In `reason` of `stn_retried`: all callers together have made as many retries as they may.
+#define STN_GIVE_UP_BUDGET 8
+
+// In `fields` of `stn_failed`: `previous_delay_us` is given.
+#define STN_FAILED_PREVIOUS_DELAY 1
+
+// In `fields` of `stn_failed`: `cost` is given.
+#define STN_FAILED_COST 2
+
+// In `fields` of `stn_failed`: `holder` is given.
+#define STN_FAILED_HOLDER 4
+
 // A checked, immutable policy. Any number of threads and states may use it at once.
 typedef struct stn_policy stn_policy;
 
@@ -358,6 +401,50 @@ typedef struct stn_answer {
     // With `STN_RENEWED`: when the lease ends now. Else 0.
     uint64_t until_us;
 } stn_answer;
+
+// A call that failed. What is zero says nothing, but for the first five fields.
+typedef struct stn_failed {
+    // `sizeof(stn_failed)`.
+    uint32_t struct_size;
+    // Which of `previous_delay_us`, `cost` and `holder` are given: `STN_FAILED_…`; the others are passed over.
+    uint32_t fields;
+    // Which attempt it was: 1 for the first.
+    uint32_t attempt;
+    // `STN_RETRY_NEVER` and so on: what `stn_classify` said of it.
+    uint32_t retry;
+    // When the first attempt began; the deadline runs from here.
+    uint64_t began_at_us;
+    // 1 where the request may be processed twice without harm, else 0.
+    uint32_t is_idempotent;
+    // A number that you draw, any of the 2^32 with the same chance: the jitter. The library draws none.
+    uint32_t random;
+    // When the server wants to be asked again (Retry-After), 0 where it did not say.
+    uint64_t retry_at_us;
+    // How long was waited before this attempt.
+    uint64_t previous_delay_us;
+    // What the next attempt will take of limits with `charge: "cost"`; 1 where it is not given.
+    uint32_t cost;
+    // 0.
+    uint32_t reserved;
+    // Who will hold the slot, as in `stn_acquire_options`.
+    uint64_t holder;
+} stn_failed;
+
+// What becomes of a call that failed. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_retried {
+    // `sizeof(stn_retried)`, set by the caller.
+    uint32_t struct_size;
+    // `STN_RETRIED_AGAIN`, `STN_RETRIED_WAIT` or `STN_RETRIED_GIVE_UP`. Any other comes from a newer library: give up.
+    uint32_t retried;
+    // With `STN_RETRIED_GIVE_UP`: why, as `STN_GIVE_UP_…`; see `stn_give_up_name`. Else 0.
+    uint32_t reason;
+    // 1 where the state changed and so must be kept, else 0.
+    uint32_t changed;
+    // When the call may be made again; 0 with `STN_RETRIED_GIVE_UP`.
+    uint64_t at_us;
+    // What happened, one event a byte from the lowest, 0 after the last: see `stn_event_name`.
+    uint64_t events;
+} stn_retried;
 
 // What came back from an HTTP call: a status, or a network error instead of one.
 typedef struct stn_reply {
@@ -625,6 +712,68 @@ uint32_t stn_command(const struct stn_policy *policy,
                      struct stn_answer *out,
                      struct stn_error *error);
 
+// A step or question of a policy beside the gates, as JSON text of `len` bytes: an object whose one field names it.
+//
+// | asked | fields (those in brackets may be absent or null) |
+// |---|---|
+// | `{"retry":{…}}` | `attempt`, `began_at_us`, `retry`: `"never"`, `"idempotent"` or `"always"`, [`previous_delay_us`, `random`, `is_idempotent`, `retry_at_us`, `cost`] |
+// | `{"health":{…}}` | [`is_store_away`] |
+//
+// Writes `{"answer":…,"changed":…,"events":[…]}` as text. Where the buffer is too small for it, the step was not made and
+// nothing changed: make it anew, at the same instant for the same answer. With `STN_INPUT`, `error` says what stands there
+// and what is allowed.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: one state.
+uint32_t stn_apply(const struct stn_policy *policy,
+                   void *state,
+                   size_t size,
+                   const char *json,
+                   size_t len,
+                   uint64_t now_us,
+                   char *buffer,
+                   size_t capacity,
+                   size_t *needed,
+                   struct stn_error *error);
+
+// Asks whether a call that failed is made again, and when. Settle its permit first: what it did to the circuit counts.
+// `*out` receives the answer. Only one that grants a retry changes the state: it takes from the retry budget.
+//
+// - Fails with: `STN_STATE_MEMORY`, `STN_OUT_OF_RANGE`.
+// - Threads: one state.
+uint32_t stn_retry(const struct stn_policy *policy,
+                   void *state,
+                   size_t size,
+                   const struct stn_failed *call,
+                   uint64_t now_us,
+                   struct stn_retried *out);
+
+// A step of a spool by the rules of the policy's `spool`, for whoever keeps the items elsewhere. All is
+// JSON: `state` is what is known of the items, as the step before left it (`null` before the first), `json` the step.
+//
+// Writes `{"answer":…,"changed":…,"events":[…],"state":…}` as text. Nothing is kept here, so a step can be asked again.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_spool_step(const struct stn_policy *policy,
+                        const char *state,
+                        size_t state_len,
+                        const char *json,
+                        size_t len,
+                        uint64_t now_us,
+                        char *buffer,
+                        size_t capacity,
+                        size_t *needed,
+                        struct stn_error *error);
+
+// The name of a reason of `stn_retried`: `attempts`, `budget`, and so on; null where there is none.
+//
+// - Owner: the library's: never freed.
+// - Threads: any.
+const char *stn_give_up_name(uint32_t reason);
+
 // Writes to `*out` what an acquire would be answered now. Nothing is written to the state, and no permit is given. In
 // shadow mode too it answers `STN_REJECTED` where a gate would refuse.
 //
@@ -890,6 +1039,34 @@ uint32_t stn_store_command(const struct stn_store_key *key,
                            struct stn_answer *out,
                            struct stn_stored *stored,
                            struct stn_error *error);
+
+// `stn_apply` on the key's state, under the file's lock. Where the buffer is too small or the file is away, nothing happened.
+//
+// - Null: `buffer`, to ask for the size; `stored` and `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STORE`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_store_apply(const struct stn_store_key *key,
+                         const char *json,
+                         size_t len,
+                         uint64_t now_us,
+                         char *buffer,
+                         size_t capacity,
+                         size_t *needed,
+                         struct stn_stored *stored,
+                         struct stn_error *error);
+
+// `stn_retry` on the key's state. Without the file, the policy's `on_store_error` decides and the answer says so: `admit` goes
+// without the budget, `reject` gives up, `local` has a budget of this process.
+//
+// - Null: `stored` and `error`.
+// - Fails with: `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_store_retry(const struct stn_store_key *key,
+                         const struct stn_failed *call,
+                         uint64_t now_us,
+                         struct stn_retried *out,
+                         struct stn_stored *stored,
+                         struct stn_error *error);
 
 // `stn_peek` on the key's state. Takes no lock.
 //

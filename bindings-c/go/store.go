@@ -305,10 +305,7 @@ func (k *key) snapshot() ([]byte, error) {
 }
 
 func (k *key) okOr(status C.uint32_t, o *outs) error {
-	if status == C.STN_OK {
-		return nil
-	}
-	return atPath(toError(status, &o.why), k.path)
+	return atPath(orError(status, &o.why), k.path)
 }
 
 func (w wish) crossing() C.stn_acquire_options {

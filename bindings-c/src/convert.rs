@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use engine::{
-    Acquire, Admission, Classified, Commanded, Events, Holder, NetworkError, Outcome, Peek, Permit, Rejection, Renewed,
-    Reply, Settle, Settled, Timestamp,
+    Acquire, Admission, Classified, Commanded, Events, Failed, GiveUp, Holder, NetworkError, Outcome, Peek, Permit,
+    Rejection, Renewed, Reply, Retried, Retry, Settle, Settled, Timestamp,
 };
 
+use crate::abi::beside::{STN_FAILED_COST, STN_FAILED_HOLDER, STN_FAILED_PREVIOUS_DELAY, stn_failed, stn_retried};
 use crate::abi::{
     STN_ACQUIRE_COST, STN_ACQUIRE_HOLDER, STN_ADMITTED, STN_FAILURE, STN_IGNORED, STN_NEVER, STN_REJECTED,
-    STN_SETTLE_ACTUAL_COST, STN_SETTLE_DURATION, STN_SUCCESS, STN_UNAVAILABLE, stn_acquire_options, stn_answer,
-    stn_classified, stn_decision, stn_permit, stn_reply, stn_settle_options,
+    STN_RETRY_ALWAYS, STN_RETRY_IDEMPOTENT, STN_RETRY_NEVER, STN_SETTLE_ACTUAL_COST, STN_SETTLE_DURATION, STN_SUCCESS,
+    STN_UNAVAILABLE, stn_acquire_options, stn_answer, stn_classified, stn_decision, stn_permit, stn_reply,
+    stn_settle_options,
 };
 use crate::guard::{OUT_OF_RANGE, Status};
-use crate::hand::{bytes, given};
+use crate::hand::{bytes, given, instant};
 
 /// # Safety
 /// `options` is null (every default) or the caller's struct.
@@ -77,6 +79,48 @@ pub(crate) unsafe fn reply<'a>(what: *const stn_reply) -> Result<Reply<'a>, Stat
         Ok(header) => Reply::status(what.status).retry_after(header),
         Err(_) => Reply::status(what.status),
     })
+}
+
+/// # Safety
+/// `call` is null (refused) or the caller's struct.
+pub(crate) unsafe fn failed(call: *const stn_failed) -> Result<Failed, Status> {
+    // SAFETY: the caller vouches for the struct.
+    let call = unsafe { given(call)? };
+    if call.fields & !(STN_FAILED_PREVIOUS_DELAY | STN_FAILED_COST | STN_FAILED_HOLDER) != 0 || call.is_idempotent > 1 {
+        return Err(OUT_OF_RANGE);
+    }
+    let mut failed = Failed::new(call.attempt, instant(call.began_at_us)?);
+    failed.random = call.random;
+    failed.is_idempotent = call.is_idempotent == 1;
+    failed.retry = match call.retry {
+        STN_RETRY_NEVER => Retry::Never,
+        STN_RETRY_IDEMPOTENT => Retry::Idempotent,
+        STN_RETRY_ALWAYS => Retry::Always,
+        _ => return Err(OUT_OF_RANGE),
+    };
+    if call.retry_at_us != 0 {
+        failed.retry_at = Some(instant(call.retry_at_us)?);
+    }
+    if call.fields & STN_FAILED_PREVIOUS_DELAY != 0 {
+        failed.previous_delay = Some(Duration::from_micros(call.previous_delay_us));
+    }
+    if call.fields & STN_FAILED_COST != 0 {
+        failed.wish = failed.wish.cost(call.cost);
+    }
+    if call.fields & STN_FAILED_HOLDER != 0 {
+        failed.wish = failed.wish.holder(Holder::from_raw(call.holder).ok_or(OUT_OF_RANGE)?);
+    }
+    Ok(failed)
+}
+
+impl stn_retried {
+    pub(crate) fn set(&mut self, retried: Retried, changed: bool, events: Events) {
+        self.retried = retried.code();
+        self.reason = retried.reason().map_or(0, GiveUp::code);
+        self.changed = changed.into();
+        self.at_us = instant_or_zero(retried.at());
+        self.events = events.bits();
+    }
 }
 
 impl stn_classified {
@@ -206,9 +250,11 @@ pub(crate) fn instant_or_zero(at: Option<Timestamp>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use engine::Retry;
-
-    use super::{Commanded, NetworkError, Renewed, Settled, Timestamp};
+    use super::{Commanded, GiveUp, NetworkError, Renewed, Retried, Retry, Settled, Timestamp};
+    use crate::abi::beside::{
+        STN_GIVE_UP_ATTEMPTS, STN_GIVE_UP_BUDGET, STN_GIVE_UP_DEADLINE, STN_GIVE_UP_GATES, STN_GIVE_UP_NO_RETRY,
+        STN_GIVE_UP_NOT_IDEMPOTENT, STN_GIVE_UP_NOT_RETRYABLE, STN_GIVE_UP_RETRY_AFTER, STN_RETRIED_GIVE_UP,
+    };
     use crate::abi::{
         STN_COUNTED, STN_DONE, STN_LEASE_LOST, STN_NETWORK_ABORTED, STN_NETWORK_DNS, STN_NETWORK_OTHER,
         STN_NETWORK_REFUSED, STN_NETWORK_RESET, STN_NETWORK_TIMEOUT, STN_NETWORK_TLS, STN_NO_GATE, STN_NOT_LEASED,
@@ -234,6 +280,18 @@ mod tests {
         assert_eq!(errors, constants.map(Some));
         let retries = [Retry::Never, Retry::Idempotent, Retry::Always].map(Retry::code);
         assert_eq!(retries, [STN_RETRY_NEVER, STN_RETRY_IDEMPOTENT, STN_RETRY_ALWAYS]);
+        assert_eq!(Retried::GiveUp(GiveUp::Budget).code(), STN_RETRIED_GIVE_UP);
+        let reasons = [
+            (GiveUp::NoRetry, STN_GIVE_UP_NO_RETRY),
+            (GiveUp::NotRetryable, STN_GIVE_UP_NOT_RETRYABLE),
+            (GiveUp::NotIdempotent, STN_GIVE_UP_NOT_IDEMPOTENT),
+            (GiveUp::Attempts, STN_GIVE_UP_ATTEMPTS),
+            (GiveUp::RetryAfter, STN_GIVE_UP_RETRY_AFTER),
+            (GiveUp::Gates, STN_GIVE_UP_GATES),
+            (GiveUp::Deadline, STN_GIVE_UP_DEADLINE),
+            (GiveUp::Budget, STN_GIVE_UP_BUDGET),
+        ];
+        assert!(reasons.iter().all(|(reason, constant)| reason.code() == *constant));
         let commanded = [Commanded::Done, Commanded::Unchanged, Commanded::NoGate].map(Commanded::code);
         assert_eq!(commanded, [STN_DONE, STN_UNCHANGED, STN_NO_GATE]);
     }

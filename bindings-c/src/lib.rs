@@ -9,7 +9,7 @@
 //! | `guard.rs` | the one guard, and what can fail in it |
 //! | `hand.rs` | the checks of what is handed in and out: handles, structs, memory, texts |
 //! | `convert.rs` | between the crossing structs and the engine's types |
-//! | `policy.rs`, `state.rs`, `steps.rs`, `queries.rs`, `text.rs` | the engine |
+//! | `policy.rs`, `state.rs`, `steps.rs`, `beside.rs`, `queries.rs`, `text.rs` | the engine |
 //! | `store.rs`, `key.rs`, `transaction.rs` | the state file |
 #![expect(non_camel_case_types, reason = "the types' names are those of C")]
 #![expect(clippy::missing_safety_doc, reason = "what a caller must keep is said once, in the header's conventions")]
@@ -25,6 +25,8 @@ pub mod policy;
 pub mod state;
 
 pub mod steps;
+
+pub mod beside;
 
 pub mod queries;
 

@@ -1,5 +1,6 @@
 //! A policy on one key of a file.
 
+mod beside;
 mod step;
 mod turn;
 

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
-use stanchion::{Acquire, OnStoreError, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp};
+use stanchion::{
+    Acquire, Failed, GiveUp, OnStoreError, Permit, Policy, Renewed, Retried, Settle, Settled, State, Step, Timestamp,
+};
 
 use crate::stored::Verdict;
 
@@ -66,6 +68,19 @@ impl Share {
         let Own { state, out } = &mut *own.lock();
         let state = state.as_mut().filter(|_| out.contains(&permit.to_words()))?;
         Some(policy.renew(state, permit, now()))
+    }
+
+    /// Whether a call that failed is made again. What all callers together spent of a budget lies in the store, so `reject`
+    /// spends nothing, and `admit` goes by the rest alone.
+    pub(crate) fn retry(&self, policy: &Policy, failed: &Failed, now: Timestamp) -> Retried {
+        match self {
+            Self::Admit => policy.retry(&mut policy.new_state(now), *failed, now).answer,
+            Self::Reject => Retried::GiveUp(GiveUp::Budget),
+            Self::Local { policy, own } => {
+                let Own { state, .. } = &mut *own.lock();
+                policy.retry(state.get_or_insert_with(|| policy.new_state(now)), *failed, now).answer
+            }
+        }
     }
 }
 

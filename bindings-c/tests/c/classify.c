@@ -51,3 +51,13 @@ json_t *classify(const json_t *vector, const char *id) {
                      instant_or_null(classified.block_until_us), "retry", retry_name(classified.retry), "retry_at_us",
                      instant_or_null(classified.retry_at_us));
 }
+
+json_t *retry_after(const json_t *vector, const char *id) {
+    const json_t *value = json_object_get(vector, "retry_after");
+    const uint64_t now_us = (uint64_t)json_integer_value(json_object_get(vector, "now_us"));
+    uint64_t until_us;
+    const uint32_t status =
+        stn_parse_retry_after(json_string_value(value), json_string_length(value), now_us, &until_us);
+    if (status != STN_OK) broken(id, stn_status_text(status));
+    return json_pack("{s:o}", "until_us", instant_or_null(until_us));
+}

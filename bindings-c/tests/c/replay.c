@@ -29,6 +29,7 @@ typedef struct said {
     json_t *answer;
     uint32_t changed;
     uint64_t events;
+    json_t *names; /* of the events, where they came as names */
 } said;
 
 _Noreturn void broken(const char *id, const char *why) {
@@ -38,11 +39,6 @@ _Noreturn void broken(const char *id, const char *why) {
 
 static void must(const player *p, uint32_t status) {
     if (status != STN_OK) broken(p->id, stn_status_text(status));
-}
-
-static json_t *error_json(const stn_error *error) {
-    return json_pack("{s:{s:s,s:s,s:s}}", "error", "field", error->field, "value", error->value, "allowed",
-                     error->allowed);
 }
 
 stn_policy *build(const json_t *config, stn_error *error) {
@@ -147,13 +143,13 @@ static said acquire(const player *p, const json_t *args) {
     } else {
         answer = refusal(p, &decision);
     }
-    return (said){answer, decision.changed, decision.events};
+    return (said){answer, decision.changed, decision.events, NULL};
 }
 
 static said answered(const char *kind, const stn_answer *answer) {
     json_t *value = answer->answer == STN_RENEWED ? json_pack("{s:I}", "until_us", (json_int_t)answer->until_us)
                                                   : json_string(answer_name(answer->answer));
-    return (said){json_pack("{s:o}", kind, value), answer->changed, answer->events};
+    return (said){json_pack("{s:o}", kind, value), answer->changed, answer->events, NULL};
 }
 
 static said settle(const player *p, const json_t *args) {
@@ -201,9 +197,34 @@ static said command(const player *p, const json_t *args) {
     const uint32_t status =
         stn_command(p->policy, p->state, STATE_BYTES, json.bytes, json.len, p->now_us, &answer, &error);
     text_free(&json);
-    if (status == STN_INPUT) return (said){error_json(&error), 0, 0};
+    if (status == STN_INPUT) return (said){.answer = error_json(&error)};
     must(p, status);
     return answered("commanded", &answer);
+}
+
+/* What crosses as JSON. */
+static said apply(const player *p, const json_t *what) {
+    stn_error error = {.struct_size = sizeof error};
+    text json = {0};
+    size_t needed = 0;
+    canonical(&json, what);
+    uint32_t status = stn_apply(p->policy, p->state, STATE_BYTES, json.bytes, json.len, p->now_us, NULL, 0, &needed, &error);
+    char *answer = need(needed);
+    if (status == STN_BUFFER_TOO_SMALL) {
+        status = stn_apply(p->policy, p->state, STATE_BYTES, json.bytes, json.len, p->now_us, answer, needed, &needed, NULL);
+    }
+    text_free(&json);
+    if (status == STN_INPUT) {
+        free(answer);
+        return (said){.answer = error_json(&error)};
+    }
+    must(p, status);
+    json_t *step = parsed(p, answer);
+    free(answer);
+    const said said = {json_incref(json_object_get(step, "answer")), json_is_true(json_object_get(step, "changed")), 0,
+                       json_incref(json_object_get(step, "events"))};
+    json_decref(step);
+    return said;
 }
 
 /* --- the questions ---------------------------------------------------------------------------------------------------- */
@@ -213,21 +234,21 @@ static said peek(const player *p, const json_t *args) {
     stn_decision decision = {.struct_size = sizeof decision};
     must(p, stn_peek(p->policy, p->state, STATE_BYTES, &wish, p->now_us, &decision));
     json_t *answer = decision.verdict == STN_ADMITTED ? json_pack("{s:b}", "admitted", 1) : refusal(p, &decision);
-    return (said){answer, decision.changed, decision.events};
+    return (said){answer, decision.changed, decision.events, NULL};
 }
 
 static said next_change_at(const player *p, const json_t *args) {
     uint64_t at_us;
     (void)args;
     must(p, stn_next_change_at(p->policy, p->state, STATE_BYTES, p->now_us, &at_us));
-    return (said){instant(at_us), 0, 0};
+    return (said){.answer = instant(at_us)};
 }
 
 static said vacuous_at(const player *p, const json_t *args) {
     uint64_t at_us;
     (void)args;
     must(p, stn_vacuous_at(p->policy, p->state, STATE_BYTES, &at_us));
-    return (said){instant(at_us), 0, 0};
+    return (said){.answer = instant(at_us)};
 }
 
 static said explain(const player *p, const json_t *args) {
@@ -238,7 +259,7 @@ static said explain(const player *p, const json_t *args) {
     must(p, stn_explain(p->policy, p->state, STATE_BYTES, p->now_us, json, needed, &needed));
     json_t *value = parsed(p, json);
     free(json);
-    return (said){value, 0, 0};
+    return (said){.answer = value};
 }
 
 static said rate_limit(const player *p, const json_t *args) {
@@ -247,7 +268,7 @@ static said rate_limit(const player *p, const json_t *args) {
     (void)args;
     must(p, stn_rate_limit_policy(p->policy, allowed, sizeof allowed, &needed));
     must(p, stn_rate_limit(p->policy, p->state, STATE_BYTES, p->now_us, left, sizeof left, &needed));
-    return (said){json_pack("{s:s,s:s}", "rate_limit_policy", allowed, "rate_limit", left), 0, 0};
+    return (said){.answer = json_pack("{s:s,s:s}", "rate_limit_policy", allowed, "rate_limit", left)};
 }
 
 static uint32_t decode(const player *p, const json_t *digits, stn_error *error) {
@@ -262,9 +283,9 @@ static uint32_t decode(const player *p, const json_t *digits, stn_error *error) 
 static said restore(const player *p, const json_t *args) {
     stn_error error = {.struct_size = sizeof error};
     const uint32_t status = decode(p, json_object_get(args, "bytes"), &error);
-    if (status == STN_STATE_BYTES) return (said){json_pack("{s:s}", "error", error.code), 0, 0};
+    if (status == STN_STATE_BYTES) return (said){.answer = json_pack("{s:s}", "error", error.code)};
     must(p, status);
-    return (said){json_pack("{s:b}", "restored", 1), 0, 0};
+    return (said){.answer = json_pack("{s:b}", "restored", 1)};
 }
 
 /* --- a vector --------------------------------------------------------------------------------------------------------- */
@@ -295,7 +316,7 @@ static said do_step(const player *p, const json_t *what) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].kind, kind) == 0) return kinds[i].run(p, json_object_iter_value(first));
     }
-    broken(p->id, "a step that this runner does not know");
+    return apply(p, what);
 }
 
 static json_t *encoded(const player *p) {
@@ -320,7 +341,7 @@ static json_t *step(player *p, const json_t *written, uint64_t start_us) {
     json_t *permit = json_object_get(said.answer, "permit");
     if (as != NULL && permit != NULL) json_object_set(p->permits, json_string_value(as), permit);
     return json_pack("{s:o,s:b,s:o,s:o}", "answer", said.answer, "changed", (int)said.changed, "events",
-                     event_names(said.events), "state", encoded(p));
+                     said.names != NULL ? said.names : event_names(said.events), "state", encoded(p));
 }
 
 static json_t *steps(const json_t *vector, const char *id) {
@@ -328,8 +349,7 @@ static json_t *steps(const json_t *vector, const char *id) {
     json_object_update(p.policies, json_object_get(vector, "policies"));
     json_object_set(p.policies, "", json_object_get(vector, "policy"));
     const json_t *all = json_object_get(vector, "steps");
-    const json_t *start = json_object_get(vector, "start_us");
-    const uint64_t start_us = start == NULL ? 1700000000000000 : (uint64_t)json_integer_value(start);
+    const uint64_t start_us = start_of(vector);
     const json_t *state = json_object_get(vector, "state");
     if (state != NULL) {
         choose(&p, json_array_get(all, 0));
@@ -364,20 +384,12 @@ static json_t *config(const json_t *config, const char *id) {
     return line;
 }
 
-static json_t *retry_after(const json_t *vector, const char *id) {
-    const player p = {.id = id};
-    const json_t *value = json_object_get(vector, "retry_after");
-    const uint64_t now_us = (uint64_t)json_integer_value(json_object_get(vector, "now_us"));
-    uint64_t until_us;
-    must(&p, stn_parse_retry_after(json_string_value(value), json_string_length(value), now_us, &until_us));
-    return json_pack("{s:o}", "until_us", instant_or_null(until_us));
-}
-
 json_t *replay(const json_t *vector, const char *id) {
     const json_t *build_from = json_object_get(vector, "config");
     if (build_from != NULL) return json_pack("[o]", config(build_from, id));
     if (json_object_get(vector, "classify") != NULL) return json_pack("[o]", classify(vector, id));
     if (json_object_get(vector, "retry_after") != NULL) return json_pack("[o]", retry_after(vector, id));
-    if (json_object_get(vector, "steps") == NULL) broken(id, "neither steps nor config, classify or retry_after");
+    if (json_object_get(vector, "spool") != NULL) return spool(vector, id);
+    if (json_object_get(vector, "steps") == NULL) broken(id, "neither steps, spool, config, classify nor retry_after");
     return steps(vector, id);
 }

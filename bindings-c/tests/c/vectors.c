@@ -81,7 +81,8 @@ static int compare(const char *id, size_t step, const char *what, const json_t *
 
 static int compare_vector(const char *id, const json_t *vector, const json_t *lines) {
     const json_t *whole = json_object_get(vector, "expect");
-    const json_t *steps = json_object_get(vector, "steps");
+    const json_t *of_spool = json_object_get(vector, "spool");
+    const json_t *steps = of_spool != NULL ? of_spool : json_object_get(vector, "steps");
     int differs = whole != NULL && compare(id, 0, "answer", whole, json_array_get(lines, 0));
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i), *line = json_array_get(lines, i);

@@ -213,7 +213,7 @@ impl Turn<'_> {
     }
 
     /// One step under the lock; with how long was waited for it, got or not.
-    fn try_step<T>(
+    pub(super) fn try_step<T>(
         self,
         now: Option<Timestamp>,
         decide: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>,

@@ -33,9 +33,12 @@ func replay(vector object) ([]object, error) {
 	if reply, isThere := vector["classify"].(object); isThere {
 		return one(classify(vector, reply))
 	}
+	if steps, isThere := vector["spool"].([]any); isThere {
+		return replaySpool(vector, steps)
+	}
 	steps, isThere := vector["steps"].([]any)
 	if !isThere {
-		return nil, errors.New("neither steps nor config, classify or retry_after")
+		return nil, errors.New("neither steps, spool, config, classify nor retry_after")
 	}
 	return replaySteps(vector, steps)
 }
@@ -120,12 +123,9 @@ func replaySteps(vector object, steps []any) ([]object, error) {
 	for name, config := range policies {
 		p.configs[name] = config
 	}
-	start := int64(startUS)
-	if _, isThere := vector["start_us"]; isThere {
-		var err error
-		if start, err = number(vector, "start_us"); err != nil {
-			return nil, err
-		}
+	start, err := startOf(vector)
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if p.policy != nil {
@@ -147,6 +147,13 @@ func replaySteps(vector object, steps []any) ([]object, error) {
 		lines = append(lines, line)
 	}
 	return lines, nil
+}
+
+func startOf(vector object) (int64, error) {
+	if _, isThere := vector["start_us"]; isThere {
+		return number(vector, "start_us")
+	}
+	return startUS, nil
 }
 
 // choose builds the policy of a step, and hands it the state of the one before it.
@@ -241,7 +248,18 @@ func (p *player) do(kind string, fields object, args any) (object, error) {
 	case "restore":
 		return p.restore(fields)
 	}
-	return nil, fmt.Errorf("unknown step %q", kind)
+	return apply(m, object{kind: args})
+}
+
+// apply is what crosses as JSON.
+func apply(m stanchion.Moment, what object) (object, error) {
+	step, err := m.Apply(canonical(what))
+	if err != nil {
+		refused, err := refusedInput(err)
+		return query(refused), err
+	}
+	answer, err := parse(step.Answer)
+	return said(answer, step.Report), err
 }
 
 func (p *player) restore(fields object) (object, error) {

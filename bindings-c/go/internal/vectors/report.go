@@ -90,7 +90,10 @@ func differences(id string, vector object, lines []object) []string {
 	if expected, isThere := vector["expect"]; isThere {
 		compare("answer", expected, lines[0])
 	}
-	steps, _ := vector["steps"].([]any)
+	steps, isThere := vector["steps"].([]any)
+	if !isThere {
+		steps, _ = vector["spool"].([]any)
+	}
 	for i, item := range steps {
 		step, _ := item.(object)
 		expect, _ := step["expect"].(object)
