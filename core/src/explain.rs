@@ -1,6 +1,7 @@
 //! What an operator needs at three in the morning: each gate, its numbers, since when, until when, and why.
 
 mod bulkhead;
+mod recovery;
 mod schedule;
 pub(crate) mod text;
 
@@ -15,13 +16,13 @@ use crate::live::{BLOCK, LIMIT_WORDS, View};
 use crate::num::{level, wide};
 use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, LimitRules, Policy};
-use crate::recovery::RecoveryExplanation;
 use crate::snapshot::{Mode, Phase, Reason};
 use crate::state::Live;
 use crate::time::{Timestamp, duration_us};
 use crate::window::{failures_in_window, sums};
 
 pub use bulkhead::BulkheadExplanation;
+pub use recovery::{RecoveryExplanation, RecoveryStepExplanation};
 pub use schedule::ScheduleExplanation;
 
 /// A state as a person reads it, at one instant. `Display` is the page for a terminal, [`Explanation::to_json`] the same for
@@ -73,7 +74,7 @@ pub struct Explanation {
     /// The schedule; left out of the JSON where there is none.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub schedule: Option<ScheduleExplanation>,
-    /// The recovery, where the policy has one.
+    /// The recovery; left out of the JSON where there is none.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub recovery: Option<RecoveryExplanation>,
     /// How well it is; left out of JSON where the policy has no `health`.

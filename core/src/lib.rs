@@ -180,7 +180,8 @@ pub use config::{
 };
 pub use error::{ConfigError, InputError, StateError, UnknownAnswer};
 pub use explain::{
-    BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates, ScheduleExplanation,
+    BulkheadExplanation, CircuitExplanation, Count, Explanation, LimitExplanation, Probes, Rates, RecoveryExplanation,
+    RecoveryStepExplanation, ScheduleExplanation,
 };
 #[cfg(feature = "std")]
 pub use guard::Guard;
@@ -197,8 +198,8 @@ pub use pack::Packer;
 pub use permit::Permit;
 pub use policy::Policy;
 pub use recovery::{
-    Fault, FaultClass, Recovery, RecoveryExplanation, RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepExplanation,
-    RecoveryStepSnapshot, RecoveryWait, Unrecoverable,
+    Fault, FaultClass, Recovery, RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepSnapshot, RecoveryWait,
+    Unrecoverable,
 };
 pub use retry::{BudgetSnapshot, Failed, GiveUp, Retried};
 pub use retry_after::parse_retry_after;

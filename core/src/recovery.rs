@@ -33,7 +33,6 @@
 //! Attempts **count** until they are as old as their step's `window_ms`, until nothing was at fault for `stable_ms` after a success,
 //! and until nothing was begun for `forget_ms`: an episode whose end nobody told is not remembered for ever.
 
-mod explain;
 mod fault;
 mod state;
 mod step;
@@ -42,7 +41,6 @@ mod tests;
 
 use alloc::vec::Vec;
 
-pub use explain::{RecoveryExplanation, RecoveryStepExplanation};
 pub use fault::{Fault, FaultClass, Recovery, RecoveryWait, Unrecoverable};
 pub use state::{RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepSnapshot};
 

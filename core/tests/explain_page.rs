@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use stanchion::{Acquire, Command, Holder, Outcome, Permit, Policy, Run, Settle, State, Timestamp};
+use stanchion::{Acquire, Command, Fault, Holder, Outcome, Permit, Policy, Run, Settle, State, Timestamp};
 
 const POLICY: &str = r#"{ "name": "billing-api",
     "circuit": { "consecutive_failures": 2, "open_ms": 1000, "open_multiplier": 2, "half_open_calls": 2 },
@@ -126,4 +126,35 @@ opened 0 times within the window, 2 are flapping
 opened 2 times within the window, 2 are flapping
   last change 2023-11-14T22:13:21.000000Z, next by itself 2023-11-14T22:13:29.000000Z";
     assert_eq!(policy.explain(&state, at(5000)).to_string(), page);
+}
+
+/// A recovery tells the step that it has come to, what runs, and what was tried.
+#[test]
+fn a_session_that_is_lost() {
+    let ladder = r#"{ "name": "listener", "recovery": { "steps": [
+        { "name": "refresh", "max_attempts": 2, "lease_ms": 5000 }, { "name": "recreate" } ], "session_lost": "recreate" } }"#;
+    let policy = Policy::from_json(ladder).unwrap();
+    let mut state = policy.new_state(at(0));
+    let page = "listener at 2023-11-14T22:13:20.000000Z: admits
+  recovery  at rest  nothing is at fault
+  last change 2023-11-14T22:13:20.000000Z, none to come by itself";
+    assert_eq!(policy.explain(&state, at(0)).to_string(), page);
+    let _ = policy.recover(&mut state, Fault::unauthenticated(), at(0));
+    let _ = policy.recover(&mut state, Fault::session_lost(), at(500));
+    let page = "listener at 2023-11-14T22:13:21.000000Z: admits
+  recovery  at work  recreate was reached, last moved 2023-11-14T22:13:20.500000Z (0.500 s ago), refresh is under way \
+until 2023-11-14T22:13:25.000000Z (in 4.000 s); 1 of 2 attempts of refresh
+  last change 2023-11-14T22:13:20.500000Z, next by itself 2023-11-14T22:13:25.000000Z";
+    assert_eq!(policy.explain(&state, at(1000)).to_string(), page);
+    let page = "listener at 2023-11-14T22:13:25.000000Z: admits
+  recovery  at work  recreate was reached, last moved 2023-11-14T22:13:25.000000Z (0.000 s ago); \
+1 of 2 attempts of refresh, which backs off until 2023-11-14T22:13:26.000000Z (in 1.000 s)
+  last change 2023-11-14T22:13:20.500000Z, next by itself 2023-11-14T22:13:26.000000Z";
+    assert_eq!(policy.explain(&state, at(5000)).to_string(), page);
+    let _ = policy.recover(&mut state, Fault::throttled(Some(at(20_000))), at(6000));
+    let _ = policy.recover(&mut state, Fault::fatal(), at(6000));
+    let page = "listener at 2023-11-14T22:13:26.500000Z: admits
+  recovery  GAVE UP  fatal, until a reset, given up 2023-11-14T22:13:26.000000Z (0.500 s ago)
+  last change 2023-11-14T22:13:26.000000Z, none to come by itself";
+    assert_eq!(policy.explain(&state, at(6500)).to_string(), page);
 }

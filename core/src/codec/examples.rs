@@ -2,6 +2,7 @@
 
 use alloc::vec;
 
+use crate::recovery::{RecoveryLeaseSnapshot, RecoverySnapshot, RecoveryStepSnapshot, Unrecoverable};
 use crate::snapshot::{
     CarriedSection, CircuitSnapshot, LeaseSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, ProbeSnapshot,
     ProbesSnapshot, Reason, SlotSnapshot, Snapshot, WindowSnapshot,
@@ -55,11 +56,25 @@ pub(crate) fn full_house() -> Snapshot {
         window: Some(WindowSnapshot::Calls { size: 6, calls: vec![0, 1, 2, 3, 1] }),
         probes: Some(ProbesSnapshot { first_at: 3, live: vec![ProbeSnapshot { id: 0xFF_FFFF, expires_at: 8 }] }),
         leases: vec![lease(1, 0, 1), lease(2, u64::MAX, 1), lease(70, 5, 4095)],
+        recovery: Some(recovering()),
         carried: vec![
             CarriedSection { kind: 10, flags: 0xFE, body: vec![] },
             CarriedSection { kind: 255, flags: 0, body: vec![7; 9] },
         ],
         ..at_rest()
+    }
+}
+
+/// A step that is under way, and one that backs off.
+fn recovering() -> RecoverySnapshot {
+    let step = |name_hash, again_at, attempts_at| RecoveryStepSnapshot { name_hash, again_at, attempts_at };
+    RecoverySnapshot {
+        reached: 9,
+        unrecoverable: None,
+        touched_at: 6,
+        throttled_until: 1 << 51,
+        lease: Some(RecoveryLeaseSnapshot { id: 0xFF_FFFF, step: 9, until_at: 1 << 51 }),
+        steps: vec![step(7, 1 << 51, vec![1, 1, 5]), step(9, 0, vec![6])],
     }
 }
 
@@ -75,6 +90,11 @@ pub(crate) fn slots() -> Snapshot {
             ..CircuitSnapshot::default()
         }),
         limits: vec![],
+        recovery: Some(RecoverySnapshot {
+            unrecoverable: Some(Unrecoverable::Exhausted),
+            touched_at: 6,
+            ..RecoverySnapshot::default()
+        }),
         window: Some(WindowSnapshot::Time {
             slot_us: 6_000_000,
             slots: 10,

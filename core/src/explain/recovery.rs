@@ -1,15 +1,15 @@
-//! What an operator sees of a recovery.
+//! The recovery on the page.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{RecoverySnapshot, Unrecoverable};
-use crate::explain::Count;
-use crate::explain::text::{At, Span, Until};
+use super::Count;
+use super::text::{At, Span, Until};
 use crate::live::View;
 use crate::num::{low32, wide};
 use crate::policy::Policy;
+use crate::recovery::{RecoverySnapshot, Unrecoverable};
 
 /// The recovery of an [`Explanation`](crate::Explanation).
 ///
@@ -21,7 +21,7 @@ use crate::policy::Policy;
 /// let mut state = policy.new_state(Timestamp::MIN);
 /// let _ = policy.recover(&mut state, Fault::transient(), Timestamp::MIN);
 /// let page = policy.explain(&state, Timestamp::MIN);
-/// assert!(page.to_string().contains("recovery  at work  restart is under way until 1970-01-01T00:00:30.000001Z"));
+/// assert!(page.to_string().contains("restart is under way until 1970-01-01T00:00:30.000001Z (in 30.000 s)"));
 /// let recovery = page.recovery.unwrap();
 /// assert_eq!(recovery.doing.as_deref(), Some("restart"));
 /// assert_eq!((recovery.steps[0].attempts.count, recovery.steps[0].attempts.of), (1, 5));
@@ -105,18 +105,25 @@ impl Policy {
 impl RecoveryExplanation {
     /// Its line of the page, behind its name.
     pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, now: u64) -> fmt::Result {
-        match (self.gave_up, &self.reached) {
-            (Some(reason), _) => write!(f, "GAVE UP  {reason}, until a reset")?,
-            (None, Some(reached)) => write!(f, "at work  {}", self.doing.as_ref().unwrap_or(reached))?,
-            (None, None) => f.write_str("at rest  nothing is at fault")?,
-        }
-        match (self.lease_until_us, &self.reached) {
-            (Some(until), _) => write!(f, " is under way {}", Until(until, now))?,
-            (None, Some(_)) => f.write_str(" was reached")?,
-            (None, None) => {}
-        }
+        let when = match (self.gave_up, &self.reached) {
+            (Some(reason), _) => {
+                write!(f, "GAVE UP  {reason}, until a reset")?;
+                "given up"
+            }
+            (None, Some(reached)) => {
+                write!(f, "at work  {reached} was reached")?;
+                "last moved"
+            }
+            (None, None) => {
+                f.write_str("at rest  nothing is at fault")?;
+                "recovered"
+            }
+        };
         if let Some(since) = self.since_us {
-            write!(f, ", since {} ({})", At(since), Span(now.saturating_sub(since)))?;
+            write!(f, ", {when} {} ({} ago)", At(since), Span(now.saturating_sub(since)))?;
+        }
+        if let (Some(doing), Some(until)) = (&self.doing, self.lease_until_us) {
+            write!(f, ", {doing} is under way {}", Until(until, now))?;
         }
         if let Some(until) = self.throttled_until_us {
             write!(f, ", throttled {}", Until(until, now))?;
