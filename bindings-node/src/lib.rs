@@ -76,6 +76,7 @@ export! {
     state_new(policy: u32, now_us: f64) -> Status;
     state_use(state: u32, policy: u32) -> Status;
     state_free(state: u32);
+    key_swap(policy: u32, state: u32, leaving: u32, entering: u32, now_us: f64) -> Status;
     snapshot(state: u32) -> Status;
     rate_limit_policy(policy: u32) -> Status;
     rate_limit(state: u32, now_us: f64) -> Status;

@@ -80,9 +80,15 @@ export type DefineKeyedOptions = KeyedOptions & { readonly store?: undefined };
 export type DefineKeyedStoredOptions = PolicyOptions & { readonly store: PolicyStore };
 
 /**
- * One configuration for many keys, each with a state of its own: `perUser.of(userId).execute(…)`. A key costs its name and some 240
- * bytes, and is forgotten when its state says nothing that a new one would not say.
+ * One configuration for many keys, each with a state of its own: for each user, agent or endpoint. A key needs no word before its first
+ * use; with a circuit and a limit it takes some 120 bytes, its name included, and it is forgotten when its state says nothing that a new
+ * one would not say: never an open circuit.
  *
+ * @example
+ * ```ts
+ * const users = defineKeyed({ name: 'users', limits: [{ name: 'calls', capacity: 60, refillTokens: 60, refillIntervalMs: 60_000 }] });
+ * await users.of(userId).execute(() => handle(request));
+ * ```
  * @throws ConfigError naming the field as it was written, its value and what is allowed.
  */
 export function defineKeyed(config: PolicyConfig | string, options?: DefineKeyedOptions): Keyed<LocalPolicy>;
@@ -94,4 +100,15 @@ export function defineKeyed(
   if (options.store === undefined) return localKeyed(engine, config, options);
   const { store, ...rest } = options;
   return store.keyed(config, rest);
+}
+
+/** The same, with the name first: `keyed('users', { circuit: { consecutiveFailures: 5 } })`. */
+export function keyed(name: string, config: Omit<PolicyConfig, 'name'>, options?: DefineKeyedOptions): Keyed<LocalPolicy>;
+export function keyed(name: string, config: Omit<PolicyConfig, 'name'>, options: DefineKeyedStoredOptions): Keyed<Policy>;
+export function keyed(
+  name: string,
+  config: Omit<PolicyConfig, 'name'>,
+  options: DefineKeyedOptions | DefineKeyedStoredOptions = {},
+): Keyed<Policy> {
+  return defineKeyed({ ...config, name }, options as DefineKeyedOptions);
 }

@@ -33,6 +33,7 @@ export interface RawEngine {
   stateRestore(state: number, bytes: Uint8Array): number;
   stateUse(state: number, policy: number): number;
   stateFree(state: number): void;
+  keySwap(policy: number, state: number, leaving: number, entering: number, nowUs: number): number;
   snapshot(state: number): number;
   command(state: number, json: string, nowUs: number): number;
   apply(state: number, json: string, nowUs: number): number;
@@ -77,6 +78,8 @@ export const FAULT = 3;
 export const UNAVAILABLE = 9;
 /** The store's lock is not free now: nothing was done. */
 export const LOCKED = 10;
+/** The number that no key has. */
+export const NO_KEY = 0xffff_ffff;
 /** The outcome that is none. */
 export const NO_OUTCOME = 3;
 /** Of `settle`'s outcome: a duration is given. */

@@ -46,6 +46,7 @@ export! {
     "stateRestore" state_restore(state: u32, bytes: &[u8]) -> Status;
     "stateUse" state_use(state: u32, policy: u32) -> Status;
     "stateFree" state_free(state: u32);
+    "keySwap" key_swap(policy: u32, state: u32, leaving: u32, entering: u32, now_us: f64) -> Status;
     "snapshot" snapshot(state: u32) -> Status;
     "command" command(state: u32, json: &str, now_us: f64) -> Status;
     "apply" apply(state: u32, json: &str, now_us: f64) -> Status;

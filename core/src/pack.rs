@@ -1,34 +1,26 @@
 //! Many states of one policy in little memory: what of a live state differs from a new one, in bytes.
 //!
-//! Most of a state is the same for all keys of a policy: rates, capacities, places that are empty. And most of what differs is
-//! an instant near the last change. So each word is one of four:
+//! Most of a state is the same for all keys of a policy: rates, capacities, places that are empty. And most of what differs is an
+//! instant near the last change. So only the words that are not as foretold are written, each as two numbers:
 //!
-//! | code | the word is | bytes |
-//! |---|---|---|
-//! | 0 | as in a new state | 0 |
-//! | 1 | the instant of the last change | 0 |
-//! | 2 | as in a new state, and so much more or less | 1 to 10 |
-//! | 3 | the instant of the last change, and so much more or less | 1 to 10 |
+//! | number | says |
+//! |---|---|
+//! | first | twice how many words before it are as foretold; 1 more where it is near the instant of the last change |
+//! | second | how much it is more or less than foretold, or than that instant |
 //!
-//! A byte has the codes of four words, what they need follows it; a byte of zeros is followed by how many more there are. Zeros at
-//! the end are left out, and may stand there. Before all stand the number of words, the last change and since when the circuit
-//! is in its phase, because that foretells generation and lease id: a new state has them from its first instant. The bytes are
-//! no format: they never leave the process.
+//! A word is foretold to be that of a new state, but for generation and lease id, which follow the instant from when on the state was
+//! new: that is since when the circuit is in its phase, as a rule. Before all stand the number of words, the last change and that
+//! instant. What is missing at the end reads as zeros, which say "as foretold"; so zeros may stand there, too. The bytes are no
+//! format: they never leave the process.
 
 use alloc::vec::Vec;
 
-use crate::live::{FRESH, FROM, IDS, INSTANT, LAST, Mem, SINCE, WAKE, with_field};
+use crate::live::{FRESH, FROM, IDS, INSTANT, LAST, Mem, SINCE, with_field};
 use crate::num::{index, low8, wide};
 use crate::policy::Policy;
 use crate::state::{Live, State, new_from, new_ids};
 use crate::time::Timestamp;
 
-/// How many words share a byte of codes.
-const GROUP: usize = 4;
-const AS_NEW: u8 = 0;
-const AT_LAST: u8 = 1;
-const FROM_NEW: u8 = 2;
-const FROM_LAST: u8 = 3;
 /// No live state has more words: its head counts them in 16 bits.
 const MAX_WORDS: u64 = 0xFFFF;
 
@@ -55,12 +47,8 @@ const MAX_WORDS: u64 = 0xFFFF;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Packer {
-    /// A new state after its first step, without the zeros at its end.
+    /// The words of a new state after its first step.
     like: Vec<u64>,
-    /// How many words it has.
-    words: usize,
-    /// A new state, packed: all its instants are the first one.
-    fresh: Vec<u8>,
 }
 
 impl Packer {
@@ -81,36 +69,7 @@ impl Packer {
             mem.head[LAST] &= !FRESH;
             mem.set_wake(policy);
         }
-        let mut packer = Self { words: like.len(), like: Vec::new(), fresh: Vec::new() };
-        let used = like.iter().rposition(|word| *word != 0).map_or(0, |last| last.saturating_add(1));
-        packer.like.extend(like.iter().take(used));
-        let mut fresh = Vec::new();
-        Coder(&mut fresh).words(&packer, &like);
-        packer.fresh = fresh;
-        packer
-    }
-
-    /// Makes a state what [`Policy::new_state`] would make, without allocating.
-    ///
-    /// ```
-    /// use stanchion::{Packer, Policy, Timestamp};
-    ///
-    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 4}}"#).unwrap();
-    /// let packer = Packer::new(&policy, Timestamp::MIN);
-    /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
-    /// let mut state = policy.new_state(Timestamp::MIN);
-    /// packer.start(&mut state, now);
-    /// assert_eq!(state.to_bytes(), policy.new_state(now).to_bytes());
-    /// ```
-    pub fn start(&self, state: &mut State, now: Timestamp) {
-        let now = now.as_micros();
-        let since = if self.like(SINCE) == 0 { 0 } else { now };
-        let words = state.resized(self.words);
-        self.read(Reader(&self.fresh), now, since, words);
-        if let Some(mem) = Mem::new(words) {
-            mem.head[LAST] |= FRESH;
-            mem.head[WAKE] = 0;
-        }
+        Self { like }
     }
 
     /// Appends the state to `out`.
@@ -126,13 +85,24 @@ impl Packer {
     /// ```
     pub fn pack(&self, state: &State, out: &mut Vec<u8>) {
         let words = state.words();
-        let (last, since) = (word(words, LAST) & INSTANT, word(words, SINCE));
-        let mut coder = Coder(out);
-        coder.number(zigzag(wide(words.len()).wrapping_sub(wide(self.words))));
-        coder.number(zigzag(last.wrapping_sub(self.like(LAST) & INSTANT)));
+        let (last, since, ids) = (word(words, LAST) & INSTANT, word(words, SINCE), word(words, IDS));
+        let mut numbers = Numbers(out);
+        numbers.put(zigzag(wide(words.len()).wrapping_sub(wide(self.like.len()))));
+        numbers.put(zigzag(last.wrapping_sub(self.like(LAST) & INSTANT)));
         // 0 stands for none.
-        coder.number(if since == 0 { 0 } else { zigzag(since.wrapping_sub(last)).wrapping_add(1) });
-        coder.words(self, words);
+        numbers.put(if since == 0 { 0 } else { zigzag(since.wrapping_sub(last)).wrapping_add(1) });
+        let mut foretold = 0_u64;
+        for (i, word) in words.iter().enumerate() {
+            let like = self.foretold(i, last, since, ids);
+            let (more, moved) = (zigzag(word.wrapping_sub(like)), zigzag(word.wrapping_sub(last)));
+            if more == 0 {
+                foretold = foretold.wrapping_add(2);
+                continue;
+            }
+            numbers.put(foretold | u64::from(moved < more));
+            numbers.put(moved.min(more));
+            foretold = 0;
+        }
     }
 
     /// Makes a state what was packed. Bytes that this packer did not make become some state or other.
@@ -146,41 +116,34 @@ impl Packer {
     /// let _ = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN);
     /// let mut packed = Vec::new();
     /// packer.pack(&state, &mut packed);
-    /// packer.start(&mut state, Timestamp::MIN);
+    /// let mut state = policy.new_state(Timestamp::MIN);
     /// packer.unpack(&packed, &mut state);
     /// assert!(policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().is_err());
     /// ```
     pub fn unpack(&self, bytes: &[u8], state: &mut State) {
         let mut reader = Reader(bytes);
-        let words = wide(self.words).wrapping_add(unzigzag(reader.number()));
+        let words = wide(self.like.len()).wrapping_add(unzigzag(reader.number()));
         let last = (self.like(LAST) & INSTANT).wrapping_add(unzigzag(reader.number()));
         let since = match reader.number() {
             0 => 0,
             more => last.wrapping_add(unzigzag(more.wrapping_sub(1))),
         };
         // What no live state has is not believed.
-        let words = if words > MAX_WORDS { self.words } else { index(words) };
+        let words = if words > MAX_WORDS { self.like.len() } else { index(words) };
         self.read(reader, last & INSTANT, since, state.resized(words));
     }
 
     fn read(&self, mut reader: Reader<'_>, last: u64, since: u64, words: &mut [u64]) {
-        let (mut codes, mut same) = (0_u8, 0_u64);
-        let mut ids = 0;
+        let (mut foretold, mut ids) = (reader.number(), 0);
         for (i, word) in words.iter_mut().enumerate() {
-            if i.is_multiple_of(GROUP) {
-                (codes, same) = match same.checked_sub(1) {
-                    Some(fewer) => (0, fewer),
-                    None => reader.codes(),
-                };
+            *word = self.foretold(i, last, since, ids);
+            if let Some(fewer) = foretold.checked_sub(2) {
+                foretold = fewer;
+            } else {
+                let from = if foretold == 0 { *word } else { last };
+                *word = from.wrapping_add(unzigzag(reader.number()));
+                foretold = reader.number();
             }
-            let like = self.foretold(i, last, since, ids);
-            *word = match codes & 3 {
-                AS_NEW => like,
-                AT_LAST => last,
-                FROM_NEW => like.wrapping_add(unzigzag(reader.number())),
-                _ => last.wrapping_add(unzigzag(reader.number())),
-            };
-            codes >>= 2;
             if i == IDS {
                 ids = *word;
             }
@@ -205,43 +168,11 @@ impl Packer {
     }
 }
 
-/// Writes bytes.
-pub(crate) struct Coder<'a>(pub(crate) &'a mut Vec<u8>);
+/// Writes numbers: seven bits a byte, the low ones first.
+pub(crate) struct Numbers<'a>(pub(crate) &'a mut Vec<u8>);
 
-impl Coder<'_> {
-    fn words(&mut self, packer: &Packer, words: &[u64]) {
-        let (last, since, ids) = (word(words, LAST) & INSTANT, word(words, SINCE), word(words, IDS));
-        let (mut at, mut passed) = (0_usize, 0_usize);
-        for group in words.chunks(GROUP) {
-            let (mut codes, mut rests) = (0, [0; GROUP]);
-            for (i, (word, rest)) in group.iter().zip(&mut rests).enumerate() {
-                let like = packer.foretold(at.saturating_add(i), last, since, ids);
-                let code;
-                (code, *rest) = code_of(*word, like, last);
-                codes |= code << (i << 1);
-            }
-            at = at.saturating_add(GROUP);
-            if codes == 0 {
-                passed = passed.saturating_add(1);
-                continue;
-            }
-            self.as_new(core::mem::take(&mut passed));
-            self.0.push(codes);
-            rests.into_iter().filter(|rest| *rest != 0).for_each(|rest| self.number(rest));
-        }
-    }
-
-    /// So many groups are as in a new state.
-    fn as_new(&mut self, mut groups: usize) {
-        while let Some(more) = groups.checked_sub(1) {
-            let run = low8(wide(more.min(0xFF)));
-            self.0.extend([0, run]);
-            groups = more.saturating_sub(usize::from(run));
-        }
-    }
-
-    /// Seven bits a byte, the low ones first.
-    pub(crate) fn number(&mut self, mut number: u64) {
+impl Numbers<'_> {
+    pub(crate) fn put(&mut self, mut number: u64) {
         while number > 0x7F {
             self.0.push(low8(number) | 0x80);
             number >>= 7;
@@ -250,44 +181,17 @@ impl Coder<'_> {
     }
 }
 
-/// A word's code, and what it is more or less: never 0 where it is needed.
-fn code_of(word: u64, like: u64, last: u64) -> (u8, u64) {
-    if word == last {
-        return (AT_LAST, 0);
-    }
-    let (new, moved) = (zigzag(word.wrapping_sub(like)), zigzag(word.wrapping_sub(last)));
-    match new {
-        0 => (AS_NEW, 0),
-        _ if new <= moved => (FROM_NEW, new),
-        _ => (FROM_LAST, moved),
-    }
-}
-
 /// What is left of the bytes; behind their end are zeros.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    /// The codes of a group, and how many more groups have the same.
-    fn codes(&mut self) -> (u8, u64) {
-        match self.byte() {
-            None => (0, u64::MAX),
-            Some(0) => (0, self.byte().map_or(u64::MAX, u64::from)),
-            Some(codes) => (codes, 0),
-        }
-    }
-
     pub(crate) fn number(&mut self) -> u64 {
         let (mut number, mut shift) = (0, 0_u32);
-        while let Some(byte) = self.byte() {
+        while let Some((byte, rest)) = self.0.split_first() {
+            self.0 = rest;
             number |= u64::from(byte & 0x7F).wrapping_shl(shift);
             shift = shift.wrapping_add(7);
-            if byte < 0x80 {
+            if *byte < 0x80 {
                 break;
             }
         }

@@ -11,6 +11,7 @@ use stanchion::{
     wait_ms, wait_s,
 };
 
+use crate::keys::Rules;
 use crate::slot::halves;
 use crate::{Held, PermitWords, Raw, Status, number};
 
@@ -20,7 +21,7 @@ impl Raw {
     pub fn policy_new(&mut self, json: &str) -> Status {
         match Policy::from_json(json) {
             Ok(policy) => {
-                let handle = self.policies.insert(Arc::new(policy));
+                let handle = self.policies.insert(Rules::new(Arc::new(policy)));
                 self.number(u64::from(handle))
             }
             Err(error) => self.fail(error),
@@ -30,7 +31,7 @@ impl Raw {
     /// Frees a policy with all its states. Freeing it again does nothing.
     #[inline(never)]
     pub fn policy_free(&mut self, policy: u32) {
-        if let Some(gone) = self.policies.get(policy).map(Arc::as_ptr) {
+        if let Some(gone) = self.policies.get(policy).map(|rules| Arc::as_ptr(&rules.policy)) {
             self.states.remove_all(|held| Arc::as_ptr(&held.policy) == gone);
             self.policies.remove(policy);
         }
@@ -306,7 +307,7 @@ impl Raw {
         self.number(u64::from(handle))
     }
 
-    fn number(&mut self, number: u64) -> Status {
+    pub(crate) fn number(&mut self, number: u64) -> Status {
         self.slot.value = number::exact(number);
         0
     }

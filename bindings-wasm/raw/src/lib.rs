@@ -11,6 +11,7 @@ extern crate alloc;
 mod cold;
 mod fault;
 mod hot;
+mod keys;
 pub mod number;
 mod slot;
 pub mod status;
@@ -22,6 +23,7 @@ use alloc::vec::Vec;
 use stanchion::{InputError, Policy, State};
 
 pub use fault::Fault;
+use keys::Rules;
 pub use slot::Slot;
 pub use status::Status;
 
@@ -40,7 +42,7 @@ struct Held {
 pub struct Raw {
     slot: Slot,
     states: Slab<Held>,
-    policies: Slab<Arc<Policy>>,
+    policies: Slab<Rules>,
     fault: Option<Fault>,
     text: String,
     bytes: Vec<u8>,
@@ -119,7 +121,7 @@ impl Raw {
     #[inline(never)]
     pub fn policy(&mut self, policy: u32) -> Result<Arc<Policy>, Status> {
         match self.policies.get(policy) {
-            Some(policy) => Ok(Arc::clone(policy)),
+            Some(rules) => Ok(Arc::clone(&rules.policy)),
             None => Err(self.freed("policy", policy)),
         }
     }

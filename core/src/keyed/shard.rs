@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 
 use crate::live::View;
 use crate::num::{index, low32, wide};
-use crate::pack::{Coder, Packer, Reader};
+use crate::pack::{Numbers, Packer, Reader};
 use crate::policy::Policy;
 use crate::state::{Live, State};
 use crate::time::Timestamp;
@@ -95,7 +95,7 @@ impl Shard {
                     let (_, packed) = parts(&self.records, place);
                     rules.packer.unpack(packed, &mut self.live);
                 }
-                None => rules.packer.start(&mut self.live, now),
+                None => self.live = rules.policy.new_state(now),
             }
             self.place = place;
         }
@@ -226,7 +226,7 @@ impl Shard {
 /// Begins a record with its name.
 fn begin(bytes: &mut Vec<u8>, name: &[u8]) {
     bytes.clear();
-    Coder(bytes).number(wide(name.len()));
+    Numbers(bytes).put(wide(name.len()));
     bytes.extend_from_slice(name);
 }
 

@@ -34,20 +34,6 @@ fn packing_is_exact() {
     });
 }
 
-/// A state started by a packer is a new one, word for word.
-#[test]
-fn a_packer_starts_new_states() {
-    check((spec(), start(), start()), |(spec, near, now)| {
-        let policy = spec.policy();
-        let packer = Packer::new(&policy, at(near));
-        let mut state: State = policy.new_state(at(1));
-        packer.start(&mut state, at(now));
-        let new = policy.new_state(at(now));
-        prop_assert_eq!(state.words(), new.words());
-        Ok(())
-    });
-}
-
 /// One use of one of a few keys.
 #[derive(Debug, Clone)]
 struct Use {
