@@ -7,17 +7,18 @@
 //! | `circuit_open` | the circuit is open, or forced open | not ready |
 //! | `flapping` | the circuit opened so often within the window | not ready |
 //! | `blocked` | the server's block lies ahead | not ready |
-//! | `recovering` | a step of the recovery is under way | not ready |
+//! | `recovering` | something is at fault, and not yet recovered | not ready |
 //! | `half_open` | the circuit is half-open | ready |
 //! | `disabled` | the circuit is disabled, or only counts | ready |
 //! | `restarted` | the recovery counts attempts | ready |
-//! | `backing_off` | the schedule waits because runs failed | ready |
+//! | `backing_off` | failures in a row put runs of the schedule off, until one worked | ready |
 //! | `store_away` | the host says so | ready |
 //!
 //! Whatever has a reason is degraded. Only what a restart may mend makes something not live: an open circuit would be as open
 //! in the next process. Limits and slots that are used up are no reason: that is what they are for.
 //!
-//! A policy in shadow mode is degraded at most. It is tried out and refuses nothing, so it takes nothing out of service either.
+//! In shadow mode what calls and gates say makes something degraded at most: it is tried out and refuses nothing, so it takes
+//! nothing out of service either. Recovery is no gate, and what it says holds in that mode, too.
 
 mod explain;
 mod json;
@@ -28,6 +29,7 @@ use crate::circuit::Circuit;
 use crate::live::{BLOCK, View};
 use crate::outlook::Outlook;
 use crate::policy::Policy;
+use crate::recovery::RecoverySnapshot;
 use crate::snapshot::{Mode, Phase};
 use crate::state::Live;
 use crate::time::Timestamp;
@@ -64,15 +66,15 @@ pub(crate) struct FlappingRules {
 /// | `circuit_open` | the circuit is open, or forced open | not ready |
 /// | `flapping` | the circuit opened so often within the window | not ready |
 /// | `blocked` | the server's block lies ahead | not ready |
-/// | `recovering` | a step of the recovery is under way | not ready |
+/// | `recovering` | something is at fault, and not yet recovered | not ready |
 /// | `half_open` | the circuit is half-open | ready |
 /// | `disabled` | the circuit is disabled, or only counts | ready |
 /// | `restarted` | the recovery counts attempts | ready |
-/// | `backing_off` | the schedule waits because runs failed | ready |
+/// | `backing_off` | failures in a row put runs of the schedule off, until one worked | ready |
 /// | `store_away` | the host says so | ready |
 ///
-/// Whatever has a reason is degraded. A policy in shadow mode is degraded at most: it is tried out, and takes nothing out of
-/// service.
+/// Whatever has a reason is degraded. In shadow mode only recovery makes something not live or not ready: the gates are tried
+/// out, and take nothing out of service.
 ///
 /// ```
 /// use stanchion::{Command, Facts, Policy, Timestamp};
@@ -154,11 +156,6 @@ impl Health {
     pub const fn ready_status(self) -> u16 {
         if self.is_ready { 200 } else { 503 }
     }
-
-    /// The same where nothing is enforced.
-    fn only_told(self) -> Self {
-        Self { is_live: true, is_ready: true, ..self }
-    }
 }
 
 /// All parts together; well where there are none.
@@ -232,7 +229,7 @@ impl Policy {
     fn health_at(&self, view: View<'_>, facts: Facts, t: u64) -> Health {
         let outlook = Outlook::new(self, view, t);
         let circuit = self.circuit.as_ref().and_then(|_| circuit_reason(&outlook.circuit_at(t)));
-        let mut reasons: HealthReasons = circuit.into_iter().collect();
+        let mut reasons: HealthReasons = circuit.into_iter().chain(self.recovery_reasons(view, t)).collect();
         let mut tell = |is_so: bool, reason| is_so.then(|| reasons.insert(reason));
         tell(self.block.is_some() && t < view.head[BLOCK], HealthReason::Blocked);
         tell(self.is_backing_off(view), HealthReason::BackingOff);
@@ -242,8 +239,22 @@ impl Policy {
             tell(t >= rules.too_old_at(&memory), HealthReason::SuccessTooOld);
             tell(t < rules.flaps_until(&memory), HealthReason::Flapping);
         }
-        let health = Health::of(reasons);
-        if self.is_shadow { health.only_told() } else { health }
+        let holds = |reason: &HealthReason| !self.is_shadow || reason.is_of_recovery();
+        Health { is_degraded: !reasons.is_empty(), reasons, ..Health::of(reasons.iter().filter(holds).collect()) }
+    }
+
+    fn recovery_reasons(&self, view: View<'_>, t: u64) -> impl Iterator<Item = HealthReason> {
+        let mut recovery = view.annex::<RecoverySnapshot>().filter(|_| self.recovery.is_some()).unwrap_or_default();
+        if let Some(rules) = &self.recovery {
+            recovery.settle_due(rules, self.seed, t);
+        }
+        let has_attempts = recovery.steps.iter().any(|step| !step.attempts_at.is_empty());
+        let all = [
+            (recovery.unrecoverable.is_some(), HealthReason::GaveUp),
+            (recovery.reached != 0, HealthReason::Recovering),
+            (has_attempts, HealthReason::Restarted),
+        ];
+        all.into_iter().filter_map(|(is_so, reason)| is_so.then_some(reason))
     }
 }
 

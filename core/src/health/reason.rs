@@ -24,7 +24,7 @@ pub enum HealthReason {
     Flapping = 3,
     /// The server wants no calls for now.
     Blocked = 4,
-    /// A step of the recovery is under way.
+    /// Something is at fault, and not yet recovered.
     Recovering = 5,
     /// The circuit tries whether calls work again.
     HalfOpen = 6,
@@ -73,6 +73,11 @@ impl HealthReason {
             }
             Self::HalfOpen | Self::Disabled | Self::Restarted | Self::BackingOff | Self::StoreAway => Effect::Degraded,
         }
+    }
+
+    /// Whether it is the recovery that says so.
+    pub(super) const fn is_of_recovery(self) -> bool {
+        matches!(self, Self::GaveUp | Self::Recovering | Self::Restarted)
     }
 
     /// Its name in JSON and in logs.

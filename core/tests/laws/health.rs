@@ -3,7 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use stanchion::{Command, Facts, Health, HealthReason, HealthReasons, HealthReport, Outcome, Policy, State};
+use stanchion::{
+    Command, Facts, Fault, Health, HealthReason, HealthReasons, HealthReport, Hold, Outcome, Policy, Recovery, Run,
+    State,
+};
 
 use crate::oracle::history::{End, Op, at};
 use crate::oracle::model::Model;
@@ -231,6 +234,72 @@ fn forgetting_hides_no_flapping() {
             let Some(vacuous) = engine.policies[0].vacuous_at(&engine.state) else { continue };
             let from = vacuous.as_micros().max(engine.state.snapshot().last_at);
             is_as_well(&engine.policies[0], sixteenth_us, &engine.state, from, &gaps)?;
+        }
+        Ok(())
+    });
+}
+
+/// A policy with a ladder and a schedule, on small numbers.
+const AT_WORK: &str = r#"{"name": "p", "clock_tolerance_ms": 0, "health": {"max_success_age_ms": 40},
+    "circuit": {"consecutive_failures": 2, "open_ms": 5},
+    "recovery": {"steps": [{"name": "refresh", "max_attempts": 2, "window_ms": 30, "base_delay_ms": 2, "lease_ms": 40},
+        {"name": "restart", "max_attempts": 2, "base_delay_ms": 4, "lease_ms": 40}], "stable_ms": 20, "forget_ms": 60000},
+    "schedule": {"interval_ms": 10, "backoff": {"after_failures": 1, "base_ms": 10, "max_ms": 40}}}"#;
+
+/// What is at fault, how steps and runs end.
+fn at_work(policy: &Policy, state: &mut State, lease: &mut u32, now: u64, n: u64) -> Option<Recovery> {
+    let outcome = [Outcome::Success, Outcome::Failure, Outcome::Ignored][(n >> 8) as usize % 3];
+    let fault = match n % 12 {
+        0..4 => Fault::transient(),
+        4 => Fault::fatal(),
+        5..8 => {
+            let _ = policy.recovered(state, *lease, outcome, at(now));
+            return None;
+        }
+        8..10 => {
+            let _ = policy.run(state, Run::manual(), at(now));
+            let _ = policy.ran(state, outcome, at(now));
+            return None;
+        }
+        10 => {
+            let _ = policy.command(state, &Command::Report { outcome, duration: None }, at(now));
+            return None;
+        }
+        _ => {
+            let _ = policy.command(state, &Command::Reset, at(now));
+            return None;
+        }
+    };
+    let answer = policy.recover(state, fault, at(now)).answer;
+    *lease = answer.lease_id().unwrap_or(*lease);
+    Some(answer)
+}
+
+/// Recovery and schedule are told as they answer, and change by time alone only at the instants that `next_change_at` tells.
+#[test]
+fn health_is_what_recovery_and_schedule_answer() {
+    let steps =
+        vec((prop_oneof![Just(0_u64), (0..=30_u64).prop_map(|n| n * 1000), 0..=9_000_u64], any::<u64>()), 1..=30);
+    check(steps, |steps| {
+        let policy = Policy::from_json(AT_WORK).expect("a policy");
+        let (mut now, mut lease) = (1_700_000_000_000_000, 0);
+        let mut state = policy.new_state(at(now));
+        for (gap, n) in steps {
+            now += gap;
+            let answer = at_work(&policy, &mut state, &mut lease, now, n);
+            let says = |now: u64| policy.health(&state, &Facts::new(), at(now)).reasons;
+            let until =
+                policy.next_change_at(&state, at(now)).map_or(now + 1_000_000_000, stanchion::Timestamp::as_micros);
+            prop_assert_eq!(says(now), says(until - 1), "changed before {} µs", until - now);
+            match answer {
+                Some(Recovery::Do { .. }) => prop_assert!(says(now).contains(HealthReason::Recovering)),
+                Some(Recovery::GiveUp(_)) => prop_assert!(says(now).contains(HealthReason::GaveUp)),
+                _ => {}
+            }
+            let again = policy.recover(&mut state.clone(), Fault::transient(), at(now)).answer;
+            prop_assert!(!says(now).contains(HealthReason::GaveUp) || matches!(again, Recovery::GiveUp(_)));
+            let run = policy.run(&mut state.clone(), Run::event(), at(now)).answer;
+            prop_assert!(run.by() != Some(Hold::Backoff) || says(now).contains(HealthReason::BackingOff));
         }
         Ok(())
     });
