@@ -195,7 +195,8 @@ impl Spool {
                     Ok(delivery) => return Ok(Offer { delivery: Some(delivery), wait: None, dead }),
                     Err((seq, lease)) => {
                         self.settle(seq, lease, SpoolEnd::damaged(), now)?;
-                        dead.extend(self.item(seq)?);
+                        // Where the lease was over by then, another has found the same.
+                        dead.extend(self.item(seq)?.filter(|item| item.status.why().is_some()));
                     }
                 },
             }

@@ -37,6 +37,23 @@ impl SpoolRules {
         self.end(state, answer, t, changes)
     }
 
+    /// What [`append`](Self::append) would answer, with nothing taken: so that a payload can be kept before its item is.
+    ///
+    /// ```
+    /// use stanchion::{Policy, SpoolAppend, SpoolAppended, SpoolConfig, SpoolState, Timestamp};
+    ///
+    /// let rules = Policy::builder("sync").spool(SpoolConfig::new()).build().unwrap().spool().unwrap();
+    /// let (mut state, now) = (SpoolState::new(Timestamp::MIN), Timestamp::MIN);
+    /// let answer = rules.peek_append(&state, &SpoolAppend::new(10), now);
+    /// assert_eq!(answer, SpoolAppended::Accepted { seq: 1 });
+    /// assert_eq!(rules.append(&mut state, &SpoolAppend::new(10), now).answer, answer);
+    /// ```
+    pub fn peek_append(&self, state: &SpoolState, append: &SpoolAppend, now: Timestamp) -> SpoolAppended {
+        // A repair would move all instants alike, so looked at by the state's own time nothing is otherwise.
+        let next = SpoolAppended::Accepted { seq: state.last_seq().saturating_add(1) };
+        self.refusal(state, append, now.max(state.last_at())).unwrap_or(next)
+    }
+
     fn refusal(&self, state: &SpoolState, append: &SpoolAppend, t: Timestamp) -> Option<SpoolAppended> {
         if append.bytes > self.max_item_bytes {
             return Some(SpoolAppended::Refused(SpoolFull::Item));

@@ -121,7 +121,9 @@ impl Host {
             Do::Append { id, bytes } => {
                 let append = SpoolAppend::new(bytes);
                 let append = if id == 0 { append } else { append.id(&id.to_string()).expect("an id") };
+                let peeked = rules.peek_append(state, &append, now);
                 let step = rules.append(state, &append, now);
+                assert_eq!(peeked, step.answer, "a peek says what the append does");
                 Said::Appended(self.journaled(step))
             }
             Do::Lease => {

@@ -259,16 +259,14 @@ impl Mirror {
         payload: &mut dyn Read,
         now: Timestamp,
     ) -> Result<SpoolAppended, ErrorKind> {
-        let step = rules.append(&mut self.picture.state, append, now);
-        let SpoolAppended::Accepted { seq } = step.answer else { return self.keep(step) };
-        let Some(item) = self.picture.state.item(seq).cloned() else { return Ok(step.answer) };
-        match self.write_payload(&item, payload, now) {
-            Ok(place) => self.keep_at(&step.changes, step.at, Some(place)).map(|()| step.answer),
-            Err(error) => {
-                self.is_stale = true;
-                Err(error)
-            }
+        let mut place = None;
+        if let SpoolAppended::Accepted { seq } = rules.peek_append(&self.picture.state, append, now) {
+            let mut item = SpoolItem::new(seq, append.bytes, now);
+            item.id.clone_from(&append.id);
+            place = Some(self.write_payload(&item, payload, now)?);
         }
+        let step = rules.append(&mut self.picture.state, append, now);
+        self.keep_at(&step.changes, step.at, place).map(|()| step.answer)
     }
 
     fn write_payload(&mut self, item: &SpoolItem, payload: &mut dyn Read, now: Timestamp) -> Result<Place, ErrorKind> {
