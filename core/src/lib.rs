@@ -215,6 +215,7 @@ pub use spool::{
     SpoolSettled, SpoolState, SpoolStatus, SpoolStep, SpoolTotals, SpoolWait,
 };
 pub use state::{Live, State, StateMut};
+#[cfg(feature = "serde")]
 pub use step_json::Asked;
 pub use summary::Summary;
 pub use time::{Timestamp, wait_ms, wait_s};

@@ -47,7 +47,7 @@ impl<'a> Outlook<'a> {
         (circuit, events)
     }
 
-    /// When the circuit opened by time alone between the last change and `x`: it did once at most, at the end of the half-open time.
+    /// When the circuit opened by time alone between the last change and `x`: at most once, at the end of the half-open time.
     pub(crate) fn reopened_by(&self, x: u64) -> Option<u64> {
         let rules = self.policy.circuit.as_ref()?;
         let (_, events) = self.circuit_and_events_at(x);
