@@ -110,7 +110,9 @@ impl Options {
         self
     }
 
-    /// How many keys the file may hold before a new one needs an old one to be forgotten; 100,000 by default.
+    /// How many keys the file may hold before a new one needs an old one to be forgotten; 100,000 by default. A key is forgotten only
+    /// when its state says nothing that a new one would not (`Policy::vacuous_at`); where all say something, the new one is decided
+    /// by the policy's `on_store_error`.
     ///
     /// ```
     /// # use stanchion_store::{Options, Store, StoreError};

@@ -108,7 +108,9 @@ impl Store {
         &self.inner.given
     }
 
-    /// A policy on one key of the file. Cheap to keep and made to be kept: it knows where its key lies.
+    /// A policy on one key of the file. Cheap to keep and made to be kept: it knows where its key lies. For a policy for each of many
+    /// keys, such as users, make one for each call or keep those that are in use: a key of the file goes only when its state says
+    /// nothing, see [`Options::max_keys`](crate::Options::max_keys).
     ///
     /// # Errors
     /// A key that is empty or longer than 255 bytes.
