@@ -440,6 +440,20 @@ fn a_held_lock_is_waited_for_so_long_and_readers_need_none() {
 }
 
 #[test]
+fn a_journal_that_lost_its_end_is_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spool");
+    let spool = open(&path, "{}");
+    accepted(spool.append(None, b"kept", at(0)).unwrap());
+    let journal = File::options().write(true).open(path.join("journal")).unwrap();
+    let len = journal.metadata().unwrap().len();
+    accepted(spool.append(None, b"lost", at(0)).unwrap());
+    journal.set_len(len).unwrap();
+    assert_eq!(accepted(spool.append(None, b"next", at(0)).unwrap()), 2);
+    assert_eq!((drained(&spool, at(0)), spool.cuts().len()), (vec!["kept".to_string(), "next".to_string()], 1));
+}
+
+#[test]
 fn a_folder_that_was_replaced_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (path, aside) = (dir.path().join("spool"), dir.path().join("aside"));

@@ -164,7 +164,8 @@ impl Mirror {
 
     /// Reads what others wrote since.
     pub(super) fn catch_up(&mut self) -> Result<Tail, ErrorKind> {
-        if self.is_stale || !self.folder.is_journal(self.identity) {
+        // A journal that lost its end, by whatever hand, is read anew.
+        if self.is_stale || !self.folder.is_journal(self.identity) || self.journal.len()? < self.end {
             let told = self.take_told();
             let patience = self.patience;
             *self = Self::open(&self.folder, self.is_tolerant)?;
