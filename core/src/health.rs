@@ -29,7 +29,6 @@ use crate::circuit::Circuit;
 use crate::live::{BLOCK, View};
 use crate::outlook::Outlook;
 use crate::policy::Policy;
-use crate::recovery::RecoverySnapshot;
 use crate::snapshot::{Mode, Phase};
 use crate::state::Live;
 use crate::time::Timestamp;
@@ -244,10 +243,7 @@ impl Policy {
     }
 
     fn recovery_reasons(&self, view: View<'_>, t: u64) -> impl Iterator<Item = HealthReason> {
-        let mut recovery = view.annex::<RecoverySnapshot>().filter(|_| self.recovery.is_some()).unwrap_or_default();
-        if let Some(rules) = &self.recovery {
-            recovery.settle_due(rules, self.seed, t);
-        }
+        let recovery = self.recovery_at(view, t).unwrap_or_default();
         let has_attempts = recovery.steps.iter().any(|step| !step.attempts_at.is_empty());
         let all = [
             (recovery.unrecoverable.is_some(), HealthReason::GaveUp),

@@ -9,7 +9,7 @@ use super::text::{At, Span, Until};
 use crate::live::View;
 use crate::num::{low32, wide};
 use crate::policy::Policy;
-use crate::recovery::{RecoverySnapshot, Unrecoverable};
+use crate::recovery::Unrecoverable;
 
 /// The recovery of an [`Explanation`](crate::Explanation).
 ///
@@ -73,8 +73,7 @@ impl Policy {
     /// The recovery as it is at `t`; `None` where the policy has none.
     pub(crate) fn explain_recovery(&self, view: View<'_>, t: u64) -> Option<RecoveryExplanation> {
         let (rules, config) = (self.recovery.as_ref()?, self.config().recovery.as_ref()?);
-        let mut now = view.annex::<RecoverySnapshot>().unwrap_or_default();
-        now.settle_due(rules, self.seed, t);
+        let now = self.recovery_at(view, t)?;
         let some = |at: u64| Some(at).filter(|at| *at != 0);
         let name = |hash: u32| {
             let named = rules.steps.iter().zip(&config.steps).find(|(step, _)| step.name_hash == hash);

@@ -5,7 +5,7 @@ use crate::annex::Annex;
 use crate::answer::{Renewed, Settled, Step};
 use crate::engine::Entered;
 use crate::input::Outcome;
-use crate::live::Mem;
+use crate::live::{Mem, View};
 use crate::num::index;
 use crate::policy::Policy;
 use crate::state::Live;
@@ -118,6 +118,16 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// What the recovery remembers, as of `t`; `None` where the policy has none.
+    pub(crate) fn recovery_at(&self, view: View<'_>, t: u64) -> Option<RecoverySnapshot> {
+        let rules = self.recovery.as_ref()?;
+        let mut recovery = view.annex::<RecoverySnapshot>().unwrap_or_default();
+        recovery.settle_due(rules, self.seed, t);
+        Some(recovery)
+    }
+}
+
 impl Entered<'_> {
     /// Tells the recovery something, and stores what that changed: what is only due by time is not a change.
     fn tell_recovery<T>(
@@ -126,9 +136,9 @@ impl Entered<'_> {
         tell: impl FnOnce(&RecoveryRules, &mut RecoverySnapshot, &mut Mem<'_>) -> T,
     ) -> T {
         let (policy, t) = (self.policy, self.t);
-        let Some(rules) = &policy.recovery else { return without };
-        let mut due = self.mem.view().annex::<RecoverySnapshot>().unwrap_or_default();
-        due.settle_due(rules, policy.seed, t);
+        let (Some(rules), Some(due)) = (&policy.recovery, policy.recovery_at(self.mem.view(), t)) else {
+            return without;
+        };
         let mut told = due.clone();
         let answer = tell(rules, &mut told, &mut self.mem);
         if told != due {
