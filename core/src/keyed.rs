@@ -191,11 +191,10 @@ impl Keyed {
     /// ```
     pub fn acquire_with<'a>(&'a self, key: impl Into<Cow<'a, str>>, wish: Acquire) -> Result<Guard<'a>, KeyedRejected> {
         let key = key.into();
-        let Some(step) = self.step(&key, |policy, state, now| policy.acquire(state, wish, now)) else {
-            return match self.on_full {
-                OnFull::Reject => Err(KeyedRejected::TooManyKeys(self.too_many_keys())),
-                OnFull::Admit => Ok(Guard::degraded(Home::Key(self, key))),
-            };
+        let step = match self.step(&key, |policy, state, now| policy.acquire(state, wish, now)) {
+            Ok(step) => step,
+            Err(_) if self.on_full == OnFull::Admit => return Ok(Guard::degraded(Home::Key(self, key))),
+            Err(full) => return Err(KeyedRejected::TooManyKeys(full)),
         };
         match step.answer.into_result() {
             Ok(call) => Ok(Guard::new(Home::Key(self, key), call)),
@@ -235,8 +234,7 @@ impl Keyed {
     /// assert!(users.acquire("ann").is_err() && users.acquire("bob").is_ok());
     /// ```
     pub fn command(&self, key: &str, command: &Command) -> Result<Commanded, TooManyKeys> {
-        let step = self.step(key, |policy, state, now| policy.command(state, command, now));
-        step.map(|step| step.answer).ok_or_else(|| self.too_many_keys())
+        self.step(key, |policy, state, now| policy.command(state, command, now)).map(|step| step.answer)
     }
 
     /// What an acquire of a key would be answered. Takes nothing.
@@ -266,12 +264,24 @@ impl Keyed {
         self.look(key, Policy::explain)
     }
 
-    /// A step on the state of a key; nothing where there is no room for a new one.
-    pub(crate) fn step<T>(
+    /// One step of the policy on the state of a key, now: whatever has no method here. The lock of the key is held meanwhile.
+    ///
+    /// # Errors
+    /// There is no room for the key.
+    ///
+    /// ```
+    /// use stanchion::{Hold, Keyed, Policy, Run, ScheduleConfig, Timestamp};
+    ///
+    /// let policy = Policy::builder("heartbeat").schedule(ScheduleConfig::new(60_000)).build().unwrap();
+    /// let agents = Keyed::with_clock(policy, || Timestamp::from_millis(1_700_000_000_000).unwrap());
+    /// let step = agents.step("agent-7", |policy, state, now| policy.run(state, Run::scheduled().key("agent-7"), now));
+    /// assert_eq!(step.unwrap().answer.by(), Some(Hold::Interval));
+    /// ```
+    pub fn step<T>(
         &self,
         key: &str,
         run: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>,
-    ) -> Option<Step<T>> {
+    ) -> Result<Step<T>, TooManyKeys> {
         let rules = &self.rules;
         let hash = rules.hasher.hash_one(key);
         let mut shard = self.shard(part_of(hash));
@@ -283,7 +293,7 @@ impl Keyed {
             shard = self.shard(part_of(hash));
             place = shard.find(hash, key);
             if place.is_none() && !rules.reserve() {
-                return None;
+                return Err(self.too_many_keys());
             }
         }
         let now = (self.clock)();
@@ -293,11 +303,20 @@ impl Keyed {
             Some(_) => {}
             None => shard.keep(rules, hash, key, now),
         }
-        Some(step)
+        Ok(step)
     }
 
-    /// Looks at the state of a key, which is a new one where it has none.
-    fn look<T>(&self, key: &str, look: impl FnOnce(&Policy, &State, Timestamp) -> T) -> T {
+    /// A question about the state of a key, now, which is a new one where it has none: whatever has no method here. The lock of the
+    /// key is held meanwhile.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Facts, Keyed, Policy};
+    ///
+    /// let users = Keyed::new(Policy::builder("users").bulkhead(BulkheadConfig::new(10)).build().unwrap());
+    /// assert!(users.look("ann", |policy, state, now| policy.health(state, &Facts::new(), now)).is_ready);
+    /// assert!(users.is_empty(), "who is only looked at is not kept");
+    /// ```
+    pub fn look<T>(&self, key: &str, look: impl FnOnce(&Policy, &State, Timestamp) -> T) -> T {
         let hash = self.rules.hasher.hash_one(key);
         let mut shard = self.shard(part_of(hash));
         let place = shard.find(hash, key);

@@ -280,9 +280,31 @@ impl Local {
         self.policy.decode_into(&mut self.lock(), bytes)
     }
 
-    pub(crate) fn step<T>(&self, run: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>) -> Step<T> {
+    /// One step of the policy on the state, now: whatever has no method here. The lock is held meanwhile.
+    ///
+    /// ```
+    /// use stanchion::{Hold, Local, Policy, Run, ScheduleConfig, Timestamp};
+    ///
+    /// let policy = Policy::builder("heartbeat").schedule(ScheduleConfig::new(60_000)).build().unwrap();
+    /// let agent = Local::with_clock(policy, || Timestamp::from_millis(1_700_000_000_000).unwrap());
+    /// let answer = agent.step(|policy, state, now| policy.run(state, Run::scheduled(), now)).answer;
+    /// assert_eq!(answer.by(), Some(Hold::Interval));
+    /// ```
+    pub fn step<T>(&self, run: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>) -> Step<T> {
         let mut state = self.lock();
         run(&self.policy, &mut state, (self.clock)())
+    }
+
+    /// A question about the state, now: whatever has no method here. The lock is held meanwhile.
+    ///
+    /// ```
+    /// use stanchion::{BulkheadConfig, Facts, Local, Policy};
+    ///
+    /// let api = Local::new(Policy::builder("api").bulkhead(BulkheadConfig::new(10)).build().unwrap());
+    /// assert!(api.look(|policy, state, now| policy.health(state, &Facts::new(), now)).is_ready);
+    /// ```
+    pub fn look<T>(&self, look: impl FnOnce(&Policy, &State, Timestamp) -> T) -> T {
+        look(&self.policy, &self.lock(), (self.clock)())
     }
 
     /// A state is whole between steps, so a panic elsewhere does not spoil it.

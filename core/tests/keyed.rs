@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use stanchion::{
-    Acquire, BulkheadConfig, CircuitConfig, Command, Keyed, KeyedRejected, LimitConfig, OnFull, Peek, Phase, Policy,
-    Settled, Timestamp,
+    Acquire, BulkheadConfig, CircuitConfig, Command, Failed, Keyed, KeyedRejected, LimitConfig, OnFull, Peek, Phase,
+    Policy, Run, RunAnswer, Settled, State, Timestamp,
 };
 
 /// A clock that is stepped by hand.
@@ -24,13 +24,17 @@ impl Clock {
         Self(Arc::new(AtomicU64::new(1_700_000_000_000)))
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+
     fn advance_s(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
     }
 
     fn keyed(&self, policy: Policy) -> Keyed {
         let clock = self.clone();
-        Keyed::with_clock(policy, move || Timestamp::from_millis(clock.0.load(Ordering::Relaxed)).unwrap())
+        Keyed::with_clock(policy, move || clock.now())
     }
 }
 
@@ -130,6 +134,36 @@ fn all_keys_that_say_something_are_told_once() {
         told.push(key.to_owned());
     });
     assert_eq!((told.len(), told.into_iter().collect::<BTreeSet<_>>()), (1_000, open));
+}
+
+/// Runs and budgets are remembered as gates are: through packing, and for as long as they say something.
+#[test]
+fn what_lies_beside_the_gates_is_kept() {
+    let policy = Policy::from_json(
+        r#"{"name": "agents", "schedule": {"interval_ms": 60000, "min_spacing_ms": 1000},
+            "retry": {"jitter": "none", "budget": {"percent": 20, "capacity": 2, "refill_tokens": 1, "refill_interval_ms": 1000}}}"#,
+    )
+    .unwrap();
+    let clock = Clock::new();
+    let agents = clock.keyed(policy.clone());
+    let names: Vec<String> = (0..200).map(|i| format!("agent-{i}")).collect();
+    let mut kept: Vec<State> = names.iter().map(|_| policy.new_state(clock.now())).collect();
+    for turn in 0..2_000_usize {
+        clock.advance_s(u64::from(turn.is_multiple_of(97)) * 20);
+        let (name, state) = (&names[turn * 7 % 200], &mut kept[turn * 7 % 200]);
+        let now = clock.now();
+        agents.sweep(50);
+        let run = Run::scheduled().key(name);
+        let said = match turn % 3 {
+            0 => (policy.run(state, run, now).answer, agents.step(name, |p, s, t| p.run(s, run, t)).unwrap().answer),
+            _ => (RunAnswer::Go, RunAnswer::Go),
+        };
+        assert_eq!(said.0, said.1);
+        let failed = Failed::new(1, now).is_idempotent(true);
+        let retried = agents.step(name, |p, s, t| p.retry(s, failed, t)).unwrap().answer;
+        assert_eq!(policy.retry(state, failed, now).answer, retried, "{name} at turn {turn}");
+        assert_eq!(policy.next_run_at(state, run, now), agents.look(name, |p, s, t| p.next_run_at(s, run, t)));
+    }
 }
 
 /// Threads on few keys, which share their locks: a slot is never given twice, and all come back.
