@@ -127,7 +127,14 @@ impl Spool {
         payload: &[u8],
         now: Option<Timestamp>,
     ) -> Result<SpoolAppended, StoreError> {
-        self.append_from(id, payload.len() as u64, &mut { payload }, now)
+        let len = payload.len() as u64;
+        let appended = self.append_from(id, len, &mut { payload }, now);
+        if !appended.as_ref().is_err_and(|error| *error.kind() == ErrorKind::DiskFull) {
+            return appended;
+        }
+        // What went out may still take the room that this needs.
+        let has_room = self.inner.locked(now, |mirror, _| Ok(mirror.make_room(len)))?;
+        if has_room { self.append_from(id, len, &mut { payload }, now) } else { appended }
     }
 
     /// The same with a payload of so many bytes that is read as it is written: it need not fit into memory. The lock is held

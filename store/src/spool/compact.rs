@@ -10,7 +10,7 @@ use stanchion::{SpoolChange, SpoolItem, SpoolState};
 use super::folder::Folder;
 use super::header::Header;
 use super::journal::{self, Told};
-use super::mirror::{Mirror, Picture, SEGMENT_LEN};
+use super::mirror::{Mirror, Picture, SEGMENT_LEN, Segment};
 use super::segment::{self, CHUNK, Payload, Place};
 use crate::error::ErrorKind;
 use crate::medium::Medium;
@@ -36,12 +36,35 @@ impl Mirror {
         let entries = picture.state.len() + picture.state.known_ids().len() as u64;
         let worth = SMALL_JOURNAL.max(512 * entries);
         let journal = if self.end > worth { self.end } else { 0 };
-        let (written, live) = picture
-            .segments
-            .values()
-            .fold((0, 0), |(written, live), segment| (written + segment.end, live + segment.live));
-        let garbage = written - live;
+        let (garbage, live) = self.garbage();
         journal + if garbage > SMALL_GARBAGE.max(live) { garbage } else { 0 }
+    }
+
+    /// How many bytes of segments are of items that are gone, and how many of those that are there.
+    fn garbage(&self) -> (u64, u64) {
+        let sum = |(written, live), segment: &Segment| (written + segment.end, live + segment.live);
+        let (written, live) = self.picture.segments.values().fold((0, 0), sum);
+        (written - live, live)
+    }
+
+    /// Where the disk is full: gives back what would do for so many bytes, where there is so much to give. Whether it could.
+    pub(super) fn make_room(&mut self, len: u64) -> bool {
+        let (garbage, _) = self.garbage();
+        // A compaction needs some room itself, so what needs none comes first.
+        garbage > len && (self.drop_empty().is_ok() | self.compact().is_ok())
+    }
+
+    /// Removes segments of which nothing is left. That what was in them is gone must last before they are.
+    fn drop_empty(&mut self) -> Result<(), ErrorKind> {
+        self.sync_journal()?;
+        self.close_segments();
+        let empty = self.picture.segments.iter().filter(|(_, segment)| segment.items == 0);
+        for number in empty.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.folder.remove_segment(number)?;
+            self.picture.segments.remove(&number);
+            self.picture.current = self.picture.current.max(number + 1);
+        }
+        Ok(())
     }
 
     /// Compacts. Only under the lock.

@@ -144,6 +144,14 @@ impl Folder {
         Ok(disk)
     }
 
+    /// Removes a segment, where it is there.
+    pub(super) fn remove_segment(&self, number: u32) -> Result<(), ErrorKind> {
+        match fs::remove_file(self.file(&segment_name(number))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what no journal speaks of: segments but these, and journals that were never finished.
     pub(super) fn sweep(&self, kept: impl Fn(u32) -> bool) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {

@@ -209,6 +209,16 @@ impl Mirror {
         std::mem::take(&mut self.picture.told)
     }
 
+    /// A segment that is open takes its room also when it is removed.
+    pub(super) fn close_segments(&mut self) {
+        (self.reader, self.writer) = (None, None);
+    }
+
+    /// All that was written lasts.
+    pub(super) fn sync_journal(&self) -> Result<(), ErrorKind> {
+        Ok(self.journal.file().sync_data()?)
+    }
+
     /// Keeps what a step of the rules changed. They have changed the state in memory already.
     pub(super) fn keep<T>(&mut self, step: SpoolStep<T>) -> Result<T, ErrorKind> {
         self.keep_at(&step.changes, step.at, None)?;

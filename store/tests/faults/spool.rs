@@ -86,6 +86,8 @@ pub(crate) fn fill(site: &Site) {
         delivered += 1;
     }
     say(&format!("delivered {delivered}"));
+    let again = spool.append(None, &[7; 1_500], None).expect("what went out left its room");
+    assert!(matches!(again, SpoolAppended::Accepted { .. }));
 }
 
 const POLICY: &str = r#"{ "name": "sync", "spool": { "lease_ms": 400, "max_attempts": null, "base_delay_ms": 0 } }"#;
@@ -162,7 +164,9 @@ fn a_full_disk_refuses_items_and_delivers_those_that_are_there() {
         worker.nudge();
         assert_eq!(worker.hear(), format!("delivered {taken}"));
         worker.finish();
-        assert_eq!(open(&site).report(None).expect("the spool is whole").totals.items, 0);
+        let after = open(&site);
+        assert_eq!(after.items().expect("the spool is whole").len(), 1, "the one that it took in when there was room");
+        assert_eq!(after.payload(taken as u64 + 1).expect("it can be read").expect("it is there").len(), 1_500);
     });
 }
 
