@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// bounds are the times of a policy that its host must keep to; 0 for none.
+// bounds are what the host must keep to: times, 0 for none, and whether calls are made again.
 type bounds struct {
 	timeout time.Duration
 	lease   time.Duration
+	retries bool
 }
 
 // boundsOf reads them from a configuration with every default filled in.
@@ -23,6 +24,7 @@ func boundsOf(config []byte) (bounds, error) {
 		Bulkhead struct {
 			LeaseMS int64 `json:"lease_ms"`
 		}
+		Retry *struct{}
 	}
 	if err := json.Unmarshal(config, &given); err != nil {
 		return bounds{}, err
@@ -31,7 +33,7 @@ func boundsOf(config []byte) (bounds, error) {
 	if slot := given.Bulkhead.LeaseMS; lease == 0 || slot != 0 && slot < lease {
 		lease = slot
 	}
-	return bounds{millis(given.TimeoutMS), millis(lease)}, nil
+	return bounds{millis(given.TimeoutMS), millis(lease), given.Retry != nil}, nil
 }
 
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

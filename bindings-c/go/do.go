@@ -12,22 +12,32 @@ import (
 // fn is not called; else Do returns what fn returned.
 //
 // The call is a Success if fn returned nil. It is Ignored if the caller's context was cancelled, or if the error is a
-// refusal by a policy within: neither says anything about the system. Any other error is a Failure, and so are a deadline, a
+// refusal by a policy within: neither says anything about the system. Any other error is a Failure, but for a [ReplyError], and so are a deadline, a
 // panic, which goes on, and an end of the goroutine. [Classify] lets the caller decide. How long it took counts for slow calls.
 //
 // The context of fn is the caller's, which ends besides by [Timeout] and the policy's call_timeout_ms, and when the lease is
 // lost: leases are renewed while fn runs. [context.Cause] tells which. It ends when fn returns. What goes wrong when a call
 // is settled is no error of the call, but an [Event]: its slot comes back by the lease.
+//
+// Under a policy with retry, a call that failed is made again as that says: each attempt asks the gates and is settled, and the
+// waits between them end with the context. An error says nothing of whether the call was processed, so it is made again only if
+// it is [Idempotent]; a [ReplyError] says more. An open circuit is waited for as long as [WaitFor] says, else the call is given
+// up. What Do returns is what the last attempt returned, joined with what kept the next one from being made: a refusal, or the end
+// of the context.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error, opts ...AcquireOption) error {
-	all, err := planOf(opts, saysClassify, 0)
+	all, err := planOf(opts, saysIdempotent, 0)
 	if err != nil {
 		return err
+	}
+	if p.bounds.retries {
+		return p.doAgain(ctx, fn, &all)
 	}
 	d, sinceUS, err := p.admit(ctx, &all)
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, fn, &all, d.permit, sinceUS)
+	_, err = p.run(ctx, fn, &all, d.permit, sinceUS)
+	return err
 }
 
 // Do is [Policy.Do] for a function that has a result, which is returned with its error.
@@ -40,23 +50,26 @@ func Do[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, erro
 	return result, err
 }
 
-// run makes an admitted call.
+// run makes an admitted call, and settles it.
 func (p *Policy) run(
 	ctx context.Context, fn func(context.Context) error, all *plan, permit [4]uint32, sinceUS uint64,
-) error {
+) (verdict, error) {
 	var steady time.Time
 	if p.clock == nil {
 		steady = time.Now()
 	}
 	going, inside := p.begin(ctx, permit, all.timeout)
-	outcome := Failure // of a function that does not return
+	v := verdict{outcome: Failure} // of a function that does not return
 	defer func() {
 		going.end()
-		p.conclude(permit, outcome, sinceUS, steady)
+		p.conclude(permit, v.outcome, sinceUS, steady)
+		if !v.blockUntil.IsZero() {
+			_, _ = p.Block(v.blockUntil) // a file that is away is told by the policy's events
+		}
 	}()
 	err := fn(inside)
-	outcome = all.outcome(ctx, err)
-	return err
+	v = p.verdict(ctx, inside, all, err)
+	return v, err
 }
 
 // conclude settles a call with its duration, by the policy's clock if that was read when the call began.
@@ -73,20 +86,6 @@ func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, ste
 	if _, err := m.settle(permit, how); err != nil {
 		p.tell(Event{Name: EventNotSettled, Err: err})
 	}
-}
-
-// outcome is what an error means.
-func (a *plan) outcome(caller context.Context, err error) Outcome {
-	usual := Failure
-	if err == nil {
-		usual = Success
-	} else if errors.Is(caller.Err(), context.Canceled) || isRefusal(err) {
-		usual = Ignored
-	}
-	if a.classify != nil {
-		return a.classify(err, usual)
-	}
-	return usual
 }
 
 // isRefusal tells whether no call was made, because a policy did not admit it.

@@ -5,6 +5,7 @@ package stanchion
 import (
 	"context"
 	"log/slog"
+	"time"
 )
 
 // Event is something that happened to a policy in this process.
@@ -17,8 +18,15 @@ type Event struct {
 	Rejected *RejectedError
 	// Outcome is how the call of EventSettled ended; else 0.
 	Outcome Outcome
-	// Err is why of EventDegraded, EventUnavailable and EventNotSettled; else nil.
+	// Err is why of EventDegraded, EventUnavailable and EventNotSettled, and the error of the attempt of EventRetry and
+	// EventGiveUp; else nil.
 	Err error
+	// Attempt is which one failed of EventRetry and EventGiveUp: 1 for the first; else 0.
+	Attempt int
+	// Wait is how long EventRetry waits for the next attempt; else 0.
+	Wait time.Duration
+	// Reason is why of EventGiveUp: that of a [GiveUp], or circuit where nobody waits for it to be probed; else empty.
+	Reason string
 }
 
 // What this package tells beside the engine's events.
@@ -35,6 +43,10 @@ const (
 	EventSettled = "settled"
 	// EventNotSettled is a call of Do that could not be settled: its slot comes back by the lease.
 	EventNotSettled = "not_settled"
+	// EventRetry is a call of Do that failed and will be made again.
+	EventRetry = "retry"
+	// EventGiveUp is a call of Do that failed and is not made again, although the policy has retry.
+	EventGiveUp = "give_up"
 	// EventDegraded is an answer that was given without the state file.
 	EventDegraded = "degraded"
 )
@@ -61,7 +73,7 @@ func (e *Event) level() slog.Level {
 	switch e.Name {
 	case "opened", "clock_stepped", "limit_dropped", EventUnavailable, EventNotSettled, EventDegraded:
 		return slog.LevelWarn
-	case EventAdmitted, EventRejected, EventWouldReject, EventSettled:
+	case EventAdmitted, EventRejected, EventWouldReject, EventSettled, EventRetry:
 		return slog.LevelDebug
 	default:
 		return slog.LevelInfo
@@ -80,6 +92,15 @@ func (e *Event) attributes() []slog.Attr {
 	}
 	if e.Outcome != 0 {
 		attributes = append(attributes, slog.String("outcome", e.Outcome.String()))
+	}
+	if e.Attempt != 0 {
+		attributes = append(attributes, slog.Int("attempt", e.Attempt))
+	}
+	if e.Wait != 0 {
+		attributes = append(attributes, slog.Duration("wait", e.Wait))
+	}
+	if e.Reason != "" {
+		attributes = append(attributes, slog.String("reason", e.Reason))
 	}
 	if e.Err != nil {
 		attributes = append(attributes, slog.Any("error", e.Err))

@@ -14,6 +14,14 @@ type Moment struct {
 	us     uint64
 }
 
+// now is the instant. A state file reads its clock when it decides; where nothing is decided, the system's will do.
+func (m Moment) now() time.Time {
+	if m.us == 0 {
+		return time.Now()
+	}
+	return instant(m.us)
+}
+
 // TryAcquire is [Policy.TryAcquire] at the instant.
 //
 // It is small enough to be inlined, so that a permit which its caller keeps to himself lies on his stack.

@@ -45,6 +45,8 @@ type plan struct {
 	wait     time.Duration
 	timeout  time.Duration
 	classify func(err error, usual Outcome) Outcome
+	// Whether it does no harm to process the call twice.
+	isIdempotent bool
 }
 
 // What an option says: TryAcquire understands the first two, Acquire the first three, and Do all.
@@ -56,10 +58,11 @@ const (
 	saysWait
 	saysTimeout
 	saysClassify
+	saysIdempotent
 )
 
 // errNoUse is told where nothing would come of an option.
-var errNoUse = errors.New("stanchion: only Do takes `Timeout` and `Classify`, and nothing that cannot wait takes `WaitFor`")
+var errNoUse = errors.New("stanchion: only Do takes `Timeout`, `Classify` and `Idempotent`, and nothing that cannot wait takes `WaitFor`")
 
 // forever is the wait that nothing but the context ends.
 const forever = math.MaxInt64
@@ -101,6 +104,12 @@ func Classify(classify func(err error, usual Outcome) Outcome) AcquireOption {
 	return AcquireOption{kind: saysClassify, plan: plan{classify: classify}}
 }
 
+// Idempotent says that it does no harm to process the call twice, so that one that may have been processed is made again, too,
+// where the policy has retry. Only Do takes it.
+func Idempotent() AcquireOption {
+	return AcquireOption{kind: saysIdempotent, plan: plan{isIdempotent: true}}
+}
+
 // planOf sums up the options of a call, of kinds up to the last one that its function understands. It waits for so long
 // unless they say otherwise.
 func planOf(opts []AcquireOption, last acquireKind, wait time.Duration) (plan, error) {
@@ -125,6 +134,8 @@ func planOf(opts []AcquireOption, last acquireKind, wait time.Duration) (plan, e
 			all.timeout = opt.plan.timeout
 		case saysClassify:
 			all.classify = opt.plan.classify
+		case saysIdempotent:
+			all.isIdempotent = opt.plan.isIdempotent
 		}
 	}
 	return all, nil

@@ -97,7 +97,11 @@ func (m Moment) Retry(failed Failed, opts ...AcquireOption) (Retried, error) {
 	if err != nil {
 		return Retried{}, err
 	}
-	call, err := failed.crossing(all.wish)
+	return m.retry(&failed, all.wish)
+}
+
+func (m Moment) retry(failed *Failed, w wish) (Retried, error) {
+	call, err := failed.crossing(w)
 	if err != nil {
 		return Retried{}, err
 	}
