@@ -28,53 +28,45 @@ func (e *ReplyError) Error() string {
 // Unwrap is what says more.
 func (e *ReplyError) Unwrap() error { return e.Err }
 
-// verdict is what the end of a call means.
-type verdict struct {
-	outcome    Outcome
-	retry      Retry // empty where there is nothing to be made again
-	retryAt    time.Time
-	blockUntil time.Time
-}
-
-// verdict judges the end of a call in its context, before that is ended.
-func (p *Policy) verdict(caller, inside context.Context, all *plan, err error) verdict {
-	v := verdict{outcome: Success}
+// verdict is what the end of a call means, in its context and before that is ended. Retry is empty where nothing failed.
+func (p *Policy) verdict(caller, inside context.Context, all *plan, err error) Classified {
+	v := Classified{Outcome: Success}
 	if err != nil {
 		v = p.verdictOn(caller, inside, err)
 	}
 	if all.classify == nil {
 		return v
 	}
-	v.outcome = all.classify(err, v.outcome)
-	if p.bounds.retries && err == nil && v.outcome == Failure {
-		v.retry = p.classified(Reply{Error: NetworkOther}).retry
+	v.Outcome = all.classify(err, v.Outcome)
+	if p.bounds.retries && err == nil && v.Outcome == Failure {
+		v.Retry = p.classified(Reply{Error: NetworkOther}).Retry
 	}
 	return v
 }
 
 // verdictOn judges an error.
-func (p *Policy) verdictOn(caller, inside context.Context, err error) verdict {
+func (p *Policy) verdictOn(caller, inside context.Context, err error) Classified {
 	if errors.Is(caller.Err(), context.Canceled) || isRefusal(err) {
-		return verdict{outcome: Ignored} // nobody wants the answer any more, or no call was made
+		return Classified{Outcome: Ignored} // nobody wants the answer any more, or no call was made
 	}
 	var reply *ReplyError
 	if errors.As(err, &reply) {
 		return p.classified(reply.Reply)
 	}
-	v := verdict{outcome: Failure}
+	v := Classified{Outcome: Failure}
 	if p.bounds.retries {
-		v.retry = p.classified(Reply{Error: networkErrorOf(inside, err)}).retry
+		v.Retry = p.classified(Reply{Error: networkErrorOf(inside, err)}).Retry
 	}
 	return v
 }
 
 // classified asks the table. A policy that was closed is asked no more: its permits settle nothing either.
-func (p *Policy) classified(reply Reply) verdict {
+func (p *Policy) classified(reply Reply) Classified {
 	c, err := p.Classify(reply)
 	if err != nil {
-		return verdict{outcome: Failure}
+		return Classified{Outcome: Failure}
 	}
-	return verdict{c.Outcome, c.Retry, c.RetryAt, c.BlockUntil}
+	return c
 }
 
 // networkErrorOf is how the table knows an error of which nothing is known but how the call ended.
@@ -95,14 +87,12 @@ func (p *Policy) doAgain(ctx context.Context, fn func(context.Context) error, al
 			return joined(last, err)
 		}
 		v, err := p.run(ctx, fn, all, d.permit, sinceUS)
-		wait, isNext := attempts.next(ctx, v, err)
-		if !isNext {
+		if isNext, cause := attempts.Next(ctx, v, err); cause != nil {
+			return joined(err, cause)
+		} else if !isNext {
 			return err
 		}
 		last = err
-		if err := pause(ctx, wait); err != nil {
-			return joined(last, err)
-		}
 	}
 }
 
@@ -114,8 +104,11 @@ func joined(last, why error) error {
 	return errors.Join(last, why)
 }
 
-// attempts are those of one call.
-type attempts struct {
+// Retries tells whether the policy has retry.
+func (p *Policy) Retries() bool { return p.bounds.retries }
+
+// Attempts are those of one call, for who makes calls by [Policy.Begin]; [Policy.Do] has its own.
+type Attempts struct {
 	policy *Policy
 	failed Failed
 	wish   wish
@@ -123,35 +116,47 @@ type attempts struct {
 	patience time.Duration
 }
 
-func (p *Policy) attempts(all *plan) attempts {
-	return attempts{p, Failed{Began: p.current().now(), IsIdempotent: all.isIdempotent}, all.wish, all.wait}
+// Attempts begins a call that may be made again. Cost and Holder say what each attempt asks for, [Idempotent] that it may be
+// processed twice, and [WaitFor] how long an open circuit is waited for.
+func (p *Policy) Attempts(opts ...AcquireOption) (*Attempts, error) {
+	all, err := planOf(opts, saysIdempotent, 0)
+	if err != nil {
+		return nil, err
+	}
+	return p.attempts(&all), nil
 }
 
-// next is how long to wait for the next attempt, after one that was settled; false where there is none.
-func (a *attempts) next(ctx context.Context, v verdict, err error) (time.Duration, bool) {
+func (p *Policy) attempts(all *plan) *Attempts {
+	return &Attempts{p, Failed{Began: p.current().now(), IsIdempotent: all.isIdempotent}, all.wish, all.wait}
+}
+
+// Next waits until the call is to be made again, after an attempt that was settled, and tells false where it is not. What the
+// attempt means is what [Policy.Classify] said of it; err is told with the [Event]. An error of Next is why the context ended.
+func (a *Attempts) Next(ctx context.Context, means Classified, err error) (bool, error) {
 	a.failed.Attempt++
-	if v.retry == "" {
-		return 0, false
+	if !a.policy.bounds.retries || means.Retry == "" {
+		return false, nil
 	}
-	a.failed.Retry, a.failed.RetryAt = v.retry, v.retryAt
+	a.failed.Retry, a.failed.RetryAt = means.Retry, means.RetryAt
 	m := a.policy.current()
 	retried, problem := m.retry(&a.failed, a.wish)
 	if problem != nil {
 		a.policy.tell(Event{Name: EventGiveUp, Err: problem, Attempt: a.failed.Attempt})
-		return 0, false
+		return false, nil
 	}
 	wait := max(retried.Again.Sub(m.now()), 0)
 	if reason := a.giveUp(ctx, &retried, wait); reason != "" {
 		a.policy.tell(Event{Name: EventGiveUp, Err: err, Attempt: a.failed.Attempt, Reason: reason})
-		return 0, false
+		return false, nil
 	}
 	a.failed.PreviousDelay = &wait
 	a.policy.tell(Event{Name: EventRetry, Err: err, Attempt: a.failed.Attempt, Wait: wait})
-	return wait, true
+	cause := pause(ctx, wait)
+	return cause == nil, cause
 }
 
 // giveUp is why no other attempt is waited for; empty where one is.
-func (a *attempts) giveUp(ctx context.Context, retried *Retried, wait time.Duration) string {
+func (a *Attempts) giveUp(ctx context.Context, retried *Retried, wait time.Duration) string {
 	deadline, hasDeadline := ctx.Deadline()
 	switch {
 	case retried.Again.IsZero():

@@ -19,6 +19,7 @@ type Call struct {
 	steady  time.Time
 	// When its lease was renewed last by Renew, in ns after steady.
 	renewedNS atomic.Int64
+	settled   atomic.Bool
 	ended     atomic.Bool
 }
 
@@ -43,18 +44,27 @@ func (p *Policy) Begin(ctx context.Context, opts ...AcquireOption) (*Call, error
 // [context.Cause] tells which.
 func (c *Call) Context() context.Context { return c.context }
 
-// End settles the call. Only the first has an effect. What goes wrong is an [Event], and no error: the slot comes back by the
-// lease.
-func (c *Call) End(outcome Outcome) {
-	if c.ended.Swap(true) {
+// Settle settles the call, whose context goes on until End. Only the first has an effect. What goes wrong is an [Event], and no
+// error: the slot comes back by the lease.
+func (c *Call) Settle(outcome Outcome) {
+	if c.settled.Swap(true) {
 		return
 	}
-	c.going.end()
+	c.going.settle()
 	steady := c.steady
 	if c.policy.clock != nil {
 		steady = time.Time{} // by the policy's clock, as in Do
 	}
 	c.policy.conclude(c.permit, outcome, c.sinceUS, steady)
+}
+
+// End ends the call, and settles it if it was not. Only the first has an effect.
+func (c *Call) End(outcome Outcome) {
+	if c.ended.Swap(true) {
+		return
+	}
+	c.going.end()
+	c.Settle(outcome)
 }
 
 // RenewByHand ends the renewals: from here on [Call.Renew] keeps the lease, so that a call that is forgotten loses it.

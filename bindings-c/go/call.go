@@ -48,8 +48,8 @@ func (p *Policy) begin(ctx context.Context, permit [4]uint32, asked time.Duratio
 	return c, c
 }
 
-// end ends the context and the renewals.
-func (c *call) end() {
+// settle ends the renewals.
+func (c *call) settle() {
 	if c == nil {
 		return
 	}
@@ -57,6 +57,14 @@ func (c *call) end() {
 	c.renewal.Lock()
 	c.settled = true
 	c.renewal.Unlock()
+}
+
+// end ends the context and the renewals.
+func (c *call) end() {
+	if c == nil {
+		return
+	}
+	c.settle()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true

@@ -53,18 +53,18 @@ func Do[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, erro
 // run makes an admitted call, and settles it.
 func (p *Policy) run(
 	ctx context.Context, fn func(context.Context) error, all *plan, permit [4]uint32, sinceUS uint64,
-) (verdict, error) {
+) (Classified, error) {
 	var steady time.Time
 	if p.clock == nil {
 		steady = time.Now()
 	}
 	going, inside := p.begin(ctx, permit, all.timeout)
-	v := verdict{outcome: Failure} // of a function that does not return
+	v := Classified{Outcome: Failure} // of a function that does not return
 	defer func() {
 		going.end()
-		p.conclude(permit, v.outcome, sinceUS, steady)
-		if !v.blockUntil.IsZero() {
-			_, _ = p.Block(v.blockUntil) // a file that is away is told by the policy's events
+		p.conclude(permit, v.Outcome, sinceUS, steady)
+		if !v.BlockUntil.IsZero() {
+			_, _ = p.Block(v.BlockUntil) // a file that is away is told by the policy's events
 		}
 	}()
 	err := fn(inside)

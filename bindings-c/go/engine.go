@@ -69,6 +69,7 @@ type backend interface {
 	apply(json string, nowUS uint64) ([]byte, Report, error)
 	retry(failed *C.stn_failed, nowUS uint64) (Retried, error)
 	classify(reply Reply, nowUS uint64) (Classified, error)
+	health(nowUS uint64) ([]byte, error)
 	spoolStep(state, step string, nowUS uint64) ([]byte, error)
 	rateLimit(nowUS uint64) ([]byte, error)
 	explain(nowUS uint64) ([]byte, error)

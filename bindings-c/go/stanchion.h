@@ -49,8 +49,8 @@
  *
  * - Status: what fails returns another status than STN_OK and, but for `*needed`, has written to nothing but the caller's
  *   stn_error; stn_status_name and stn_status_text say what it means. A refused call is an answer, not a failure.
- * - Ownership: handles (stn_policy, stn_store, stn_store_key, stn_transaction) belong to the caller, who gives each back to
- *   the function named beside it, once. All other memory is the caller's, lent until the function returns. Nothing that is
+ * - Ownership: handles (stn_policy, stn_store, stn_store_key, stn_transaction, stn_spool, stn_delivery) belong to the caller, who
+ *   gives each back to the function named beside it, once. All other memory is the caller's, lent until the function returns. Nothing that is
  *   returned is to be freed, and there are no globals and no callbacks.
  * - Null: pointers are not null but where it says so. Null is told (STN_NULL_POINTER), never followed.
  * - Lengths are in bytes. Texts that go in have a length and need no NUL; texts that come out end in one. All are UTF-8.
@@ -294,8 +294,80 @@
 // In `fields` of `stn_failed`: `holder` is given.
 #define STN_FAILED_HOLDER 4
 
+// To an append: the item waits now; `seq` is its number.
+#define STN_SPOOL_APPENDED 1
+
+// To an append: the id is known; `seq` is the number of that item, 0 where it is gone. Nothing was kept.
+#define STN_SPOOL_DUPLICATE 2
+
+// To an append: refused, because the item is larger than `max_item_bytes`.
+#define STN_SPOOL_FULL_ITEM 3
+
+// To an append: refused, because there are `max_items`.
+#define STN_SPOOL_FULL_ITEMS 4
+
+// To an append: refused, because there would be more than `max_bytes`.
+#define STN_SPOOL_FULL_BYTES 5
+
+// To a settle: delivered, and gone.
+#define STN_SPOOL_ACKNOWLEDGED 1
+
+// To a settle: it waits again, until `at_us`.
+#define STN_SPOOL_RETURNED 2
+
+// To a settle: it became a dead letter; `why` says why.
+#define STN_SPOOL_DIED 3
+
+// To a renew: the lease now ends at `at_us`.
+#define STN_SPOOL_RENEWED 4
+
+// To a requeue: the dead letter waits again, in its old place.
+#define STN_SPOOL_REQUEUED 5
+
+// To a remove: it is gone for good.
+#define STN_SPOOL_REMOVED 6
+
+// To a resume: deliveries are paced until `at_us`.
+#define STN_SPOOL_PACED 7
+
+// There was nothing to do.
+#define STN_SPOOL_UNCHANGED 8
+
+// Another leased the item meanwhile.
+#define STN_SPOOL_LEASE_LOST 9
+
+// There is no such item.
+#define STN_SPOOL_NOT_FOUND 10
+
+// In `why` of `stn_spool_answer`: it was tried `max_attempts` times.
+#define STN_SPOOL_DEAD_ATTEMPTS 1
+
+// In `why` of `stn_spool_answer`: it waited longer than `max_age_ms`.
+#define STN_SPOOL_DEAD_AGE 2
+
+// In `why` of `stn_spool_answer`: whoever delivers it says that it never will be.
+#define STN_SPOOL_DEAD_REFUSED 3
+
+// In `why` of `stn_spool_answer`: its bytes on disk are not what was written.
+#define STN_SPOOL_DEAD_DAMAGED 4
+
+// In `wait_by` of `stn_spool_offer`: all that could be delivered is leased.
+#define STN_SPOOL_WAIT_LEASE 1
+
+// In `wait_by` of `stn_spool_offer`: an item backs off.
+#define STN_SPOOL_WAIT_BACKOFF 2
+
+// In `wait_by` of `stn_spool_offer`: deliveries are paced.
+#define STN_SPOOL_WAIT_PACE 3
+
+// An item that was leased, with its payload.
+typedef struct stn_delivery stn_delivery;
+
 // A checked, immutable policy. Any number of threads and states may use it at once.
 typedef struct stn_policy stn_policy;
+
+// A folder of items that wait to be delivered. Any number of threads and processes may use it at once.
+typedef struct stn_spool stn_spool;
 
 // A state file that this process has open. Any number of threads may use it at once.
 typedef struct stn_store stn_store;
@@ -446,6 +518,20 @@ typedef struct stn_retried {
     uint64_t events;
 } stn_retried;
 
+// What a state file adds to an answer. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_stored {
+    // `sizeof(stn_stored)`, set by the caller.
+    uint32_t struct_size;
+    // 1 where the answer was given without the file, by the policy's `on_store_error`; the `stn_error` of the call then
+    // says why, although the status is `STN_OK`. Else 0.
+    uint32_t degraded;
+    // The write sequence of the key after this step: 1 for its first state, one more with each write; 0 where the file
+    // had no part in the answer.
+    uint64_t sequence;
+    // How long was waited for the lock, in microseconds.
+    uint64_t waited_us;
+} stn_stored;
+
 // What came back from an HTTP call: a status, or a network error instead of one.
 typedef struct stn_reply {
     // `sizeof(stn_reply)`.
@@ -492,19 +578,78 @@ typedef struct stn_store_options {
     uint64_t max_keys;
 } stn_store_options;
 
-// What a state file adds to an answer. The caller sets `struct_size`; the library writes the rest.
-typedef struct stn_stored {
-    // `sizeof(stn_stored)`, set by the caller.
+// The answer to what is done to a spool. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_spool_answer {
+    // `sizeof(stn_spool_answer)`, set by the caller.
     uint32_t struct_size;
-    // 1 where the answer was given without the file, by the policy's `on_store_error`; the `stn_error` of the call then
-    // says why, although the status is `STN_OK`. Else 0.
-    uint32_t degraded;
-    // The write sequence of the key after this step: 1 for its first state, one more with each write; 0 where the file
-    // had no part in the answer.
-    uint64_t sequence;
-    // How long was waited for the lock, in microseconds.
-    uint64_t waited_us;
-} stn_stored;
+    // `STN_SPOOL_APPENDED` and so on to an append, `STN_SPOOL_ACKNOWLEDGED` and so on to all else.
+    uint32_t answer;
+    // With `STN_SPOOL_DIED`: `STN_SPOOL_DEAD_…`. Else 0.
+    uint32_t why;
+    // 0.
+    uint32_t reserved;
+    // To an append: the item's number, from 1; 0 where there is none. Else 0.
+    uint64_t seq;
+    // With `STN_SPOOL_RETURNED`, `STN_SPOOL_RENEWED` and `STN_SPOOL_PACED`: until when. Else 0.
+    uint64_t at_us;
+} stn_spool_answer;
+
+// What there is to be delivered. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_spool_offer {
+    // `sizeof(stn_spool_offer)`, set by the caller.
+    uint32_t struct_size;
+    // 1 where an item was leased: the fields up to `until_us` are its. 0 where there is none to be delivered now.
+    uint32_t is_leased;
+    // The number of the lease, for the settle.
+    uint32_t lease;
+    // Which attempt it is: 1 for the first.
+    uint32_t attempt;
+    // The item's number.
+    uint64_t seq;
+    // When it was appended.
+    uint64_t since_us;
+    // When the lease ends.
+    uint64_t until_us;
+    // Where none was leased: when it is worth to ask again; 0 where only an append makes it so.
+    uint64_t wait_at_us;
+    // What is waited for: `STN_SPOOL_WAIT_…`; else 0.
+    uint32_t wait_by;
+    // How many items became dead letters on the way to this answer.
+    uint32_t died;
+} stn_spool_offer;
+
+// How a delivery ended.
+typedef struct stn_spool_end {
+    // `sizeof(stn_spool_end)`.
+    uint32_t struct_size;
+    // `STN_SUCCESS`: it was delivered. `STN_FAILURE`: the attempt counts. `STN_IGNORED`: nothing was tried, the attempt is
+    // taken back.
+    uint32_t outcome;
+    // 1 where it will never be taken, so that it becomes a dead letter at once; `outcome` is `STN_FAILURE` then. Else 0.
+    uint32_t is_refused;
+    // 0.
+    uint32_t reserved;
+    // Where it failed: when the receiver wants it again (Retry-After); 0 where it did not say.
+    uint64_t not_before_us;
+} stn_spool_end;
+
+// How much a spool holds. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_spool_totals {
+    // `sizeof(stn_spool_totals)`, set by the caller.
+    uint32_t struct_size;
+    // 0.
+    uint32_t reserved;
+    // All items, leased and dead ones too.
+    uint64_t items;
+    // Of these, those with a lease.
+    uint64_t leased;
+    // Of these, the dead letters.
+    uint64_t dead;
+    // The bytes of all payloads.
+    uint64_t bytes;
+    // When the oldest was appended; 0 where there is none.
+    uint64_t oldest_us;
+} stn_spool_totals;
 
 #ifdef __cplusplus
 extern "C" {
@@ -717,6 +862,12 @@ uint32_t stn_command(const struct stn_policy *policy,
 // | asked | fields (those in brackets may be absent or null) |
 // |---|---|
 // | `{"retry":{…}}` | `attempt`, `began_at_us`, `retry`: `"never"`, `"idempotent"` or `"always"`, [`previous_delay_us`, `random`, `is_idempotent`, `retry_at_us`, `cost`] |
+// | `{"run":{…}}` | `intent`: `"scheduled"`, `"event"` or `"manual"`, [`key`] |
+// | `{"ran":{…}}` | `outcome`: `"success"`, `"failure"` or `"ignored"` |
+// | `{"next_run_at":{…}}` | [`intent`, `key`] |
+// | `{"recover":{…}}` | `class`: `"transient"`, `"throttled"`, `"unauthenticated"`, `"session_lost"`, `"conflict"`, `"fatal"` or `"cancelled"`, [`until_us`] |
+// | `{"recovered":{…}}` | `lease_id`, `outcome` |
+// | `{"renew_recovery":{…}}` | `lease_id` |
 // | `{"health":{…}}` | [`is_store_away`] |
 //
 // Writes `{"answer":…,"changed":…,"events":[…]}` as text. Where the buffer is too small for it, the step was not made and
@@ -767,6 +918,63 @@ uint32_t stn_spool_step(const struct stn_policy *policy,
                         size_t capacity,
                         size_t *needed,
                         struct stn_error *error);
+
+// Answers a probe: the HTTP status (200 or 503) to `*status`, and the body, of the media type `application/health+json`, as text.
+//
+// `parts` is JSON text of `len` bytes: an object that has the answer of the step `health` for each part by its name.
+// `is_ready` is 1 for a readiness probe and 0 for a liveness probe.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_health_report(const char *parts,
+                           size_t len,
+                           uint32_t is_ready,
+                           uint32_t *status,
+                           char *buffer,
+                           size_t capacity,
+                           size_t *needed,
+                           struct stn_error *error);
+
+// `stn_apply` on the key's state, under the file's lock. Where the buffer is too small or the file is away, nothing happened.
+//
+// - Null: `buffer`, to ask for the size; `stored` and `error`.
+// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STORE`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_store_apply(const struct stn_store_key *key,
+                         const char *json,
+                         size_t len,
+                         uint64_t now_us,
+                         char *buffer,
+                         size_t capacity,
+                         size_t *needed,
+                         struct stn_stored *stored,
+                         struct stn_error *error);
+
+// How well what the policy protects is, as the JSON text that the step `health` of `stn_apply` answers. Takes no lock, so it works
+// while a process that holds it hangs; where the file cannot be read, that is what it says (`store_away`).
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_store_health(const struct stn_store_key *key,
+                          uint64_t now_us,
+                          char *buffer,
+                          size_t capacity,
+                          size_t *needed);
+
+// `stn_retry` on the key's state. Without the file, the policy's `on_store_error` decides and the answer says so: `admit` goes
+// without the budget, `reject` gives up, `local` has a budget of this process.
+//
+// - Null: `stored` and `error`.
+// - Fails with: `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_store_retry(const struct stn_store_key *key,
+                         const struct stn_failed *call,
+                         uint64_t now_us,
+                         struct stn_retried *out,
+                         struct stn_stored *stored,
+                         struct stn_error *error);
 
 // The name of a reason of `stn_retried`: `attempts`, `budget`, and so on; null where there is none.
 //
@@ -893,6 +1101,14 @@ uint64_t stn_wait_s(uint64_t wait_us);
 // - Threads: any.
 uint32_t stn_refusal_status(uint32_t gate,
                             uint32_t *out);
+
+// `*out` receives 1 where a request of the HTTP method of `len` bytes may be processed twice without harm, else 0.
+//
+// - Fails with: `STN_NOT_UTF8`.
+// - Threads: any.
+uint32_t stn_is_idempotent_method(const char *method,
+                                  size_t len,
+                                  uint32_t *out);
 
 // Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`
 // receives the instant, or 0 where the value is neither.
@@ -1040,34 +1256,6 @@ uint32_t stn_store_command(const struct stn_store_key *key,
                            struct stn_stored *stored,
                            struct stn_error *error);
 
-// `stn_apply` on the key's state, under the file's lock. Where the buffer is too small or the file is away, nothing happened.
-//
-// - Null: `buffer`, to ask for the size; `stored` and `error`.
-// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STORE`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
-// - Threads: any.
-uint32_t stn_store_apply(const struct stn_store_key *key,
-                         const char *json,
-                         size_t len,
-                         uint64_t now_us,
-                         char *buffer,
-                         size_t capacity,
-                         size_t *needed,
-                         struct stn_stored *stored,
-                         struct stn_error *error);
-
-// `stn_retry` on the key's state. Without the file, the policy's `on_store_error` decides and the answer says so: `admit` goes
-// without the budget, `reject` gives up, `local` has a budget of this process.
-//
-// - Null: `stored` and `error`.
-// - Fails with: `STN_OUT_OF_RANGE`.
-// - Threads: any.
-uint32_t stn_store_retry(const struct stn_store_key *key,
-                         const struct stn_failed *call,
-                         uint64_t now_us,
-                         struct stn_retried *out,
-                         struct stn_stored *stored,
-                         struct stn_error *error);
-
 // `stn_peek` on the key's state. Takes no lock.
 //
 // - Null: `options` and `error`.
@@ -1159,6 +1347,156 @@ uint32_t stn_store_commit(struct stn_transaction *transaction,
 // - Null: `transaction`: nothing is done.
 // - Threads: the last.
 void stn_store_abort(struct stn_transaction *transaction);
+
+// Opens a spool, or makes it where it is missing: the folder `path`, of `len` bytes, with the rules of the policy's `spool`. The
+// options are those of a state file; `max_keys` is passed over.
+//
+// - Owner: `*out` is yours, to be closed by `stn_spool_close`; null where this fails. It keeps what it needs of the policy.
+// - Null: `options`: every default; `error`.
+// - Fails with: `STN_STORE`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_open(const char *path,
+                        size_t len,
+                        const struct stn_policy *policy,
+                        const struct stn_store_options *options,
+                        struct stn_spool **out,
+                        struct stn_error *error);
+
+// Closes a spool. Its deliveries live on until they are closed; their items are leased until they are settled, or the leases
+// end.
+//
+// - Null: `spool`: nothing is done.
+// - Threads: the last.
+void stn_spool_close(struct stn_spool *spool);
+
+// Appends an item of `len` bytes. When this returns it is on disk, behind all that were appended before.
+//
+// `id` is `id_len`, 1 to 255, bytes of text by which the same item is known if it comes again.
+//
+// - Null: `id`, for an item without; `error`.
+// - Fails with: `STN_STORE`, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_append(const struct stn_spool *spool,
+                          const char *id,
+                          size_t id_len,
+                          const uint8_t *payload,
+                          size_t len,
+                          uint64_t now_us,
+                          struct stn_spool_answer *out,
+                          struct stn_error *error);
+
+// Leases the next item that is to be delivered. It stays on disk until it is acknowledged; an item whose lease ends is offered
+// again. Where the policy has gates, ask them before: an attempt counts when the item is leased.
+//
+// - Owner: `*delivery` is yours, to be closed by `stn_delivery_close`; null where this fails, and where nothing was leased.
+// - Null: `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_lease(const struct stn_spool *spool,
+                         uint64_t now_us,
+                         struct stn_spool_offer *out,
+                         struct stn_delivery **delivery,
+                         struct stn_error *error);
+
+// Writes the id of an item as text; empty where it has none.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_delivery_id(const struct stn_delivery *delivery, char *buffer, size_t capacity, size_t *needed);
+
+// Writes the payload of an item.
+//
+// - Null: `buffer`, to ask for the size.
+// - Fails with: `STN_STORE` where it cannot be read, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_delivery_payload(const struct stn_delivery *delivery,
+                              uint8_t *buffer,
+                              size_t capacity,
+                              size_t *needed);
+
+// Closes a delivery. The item is settled by its numbers, and not by this.
+//
+// - Null: `delivery`: nothing is done.
+// - Threads: the last.
+void stn_delivery_close(struct stn_delivery *delivery);
+
+// Tells how the delivery of an item ended: `seq` and `lease` are those of the offer.
+//
+// Answers `STN_SPOOL_ACKNOWLEDGED`, `STN_SPOOL_RETURNED`, `STN_SPOOL_DIED`, `STN_SPOOL_LEASE_LOST` or `STN_SPOOL_NOT_FOUND`.
+//
+// - Null: `out`, where nobody asks; `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_settle(const struct stn_spool *spool,
+                          uint64_t seq,
+                          uint32_t lease,
+                          const struct stn_spool_end *end,
+                          uint64_t now_us,
+                          struct stn_spool_answer *out,
+                          struct stn_error *error);
+
+// Extends the lease of an item whose delivery goes on.
+//
+// Answers `STN_SPOOL_RENEWED`, `STN_SPOOL_LEASE_LOST` or `STN_SPOOL_NOT_FOUND`.
+//
+// - Null: `out`, where nobody asks; `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_renew(const struct stn_spool *spool,
+                         uint64_t seq,
+                         uint32_t lease,
+                         uint64_t now_us,
+                         struct stn_spool_answer *out,
+                         struct stn_error *error);
+
+// Says that the receiver works again, so that what waits is delivered at the pace of the policy.
+//
+// Answers `STN_SPOOL_PACED` or `STN_SPOOL_UNCHANGED`.
+//
+// - Null: `out`, where nobody asks; `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_resume(const struct stn_spool *spool,
+                          uint64_t now_us,
+                          struct stn_spool_answer *out,
+                          struct stn_error *error);
+
+// Lets a dead letter be tried again, in its old place.
+//
+// Answers `STN_SPOOL_REQUEUED`, `STN_SPOOL_UNCHANGED` or `STN_SPOOL_NOT_FOUND`.
+//
+// - Null: `out`, where nobody asks; `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_requeue(const struct stn_spool *spool,
+                           uint64_t seq,
+                           uint64_t now_us,
+                           struct stn_spool_answer *out,
+                           struct stn_error *error);
+
+// Takes an item out for good, wherever it stands. It is not delivered any more.
+//
+// Answers `STN_SPOOL_REMOVED` or `STN_SPOOL_NOT_FOUND`.
+//
+// - Null: `out`, where nobody asks; `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_remove(const struct stn_spool *spool,
+                          uint64_t seq,
+                          uint64_t now_us,
+                          struct stn_spool_answer *out,
+                          struct stn_error *error);
+
+// Writes to `*out` how much waits.
+//
+// - Null: `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_count(const struct stn_spool *spool,
+                         uint64_t now_us,
+                         struct stn_spool_totals *out,
+                         struct stn_error *error);
 
 #ifdef __cplusplus
 }  // extern "C"

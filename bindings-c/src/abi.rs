@@ -1,6 +1,7 @@
 //! What crosses: constants as `uint32_t`, flat structs of fixed-width integers. Structs that may grow begin with their size.
 
 pub mod beside;
+pub mod spool;
 
 use std::ffi::c_char;
 

@@ -25,6 +25,8 @@ pub(crate) const MISALIGNED: Status = Status(STN_MISALIGNED);
 pub(crate) const STRUCT_SIZE: Status = Status(STN_STRUCT_SIZE);
 pub(crate) const NOT_UTF8: Status = Status(STN_NOT_UTF8);
 pub(crate) const BUFFER_TOO_SMALL: Status = Status(STN_BUFFER_TOO_SMALL);
+/// Where there is nothing to tell but that the system cannot read.
+pub(crate) const UNREADABLE: Status = Status(STN_STORE);
 pub(crate) const BAD_HANDLE: Status = Status(STN_BAD_HANDLE);
 
 /// Any failure, with what there is to tell about it.

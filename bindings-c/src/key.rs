@@ -3,17 +3,16 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use engine::{Asked, Command, Events, Timestamp};
+use engine::{Command, Events, Timestamp};
 use stanchion_store::{KeyHandle, StoreError, Stored};
 
-use crate::abi::beside::{stn_failed, stn_retried};
 use crate::abi::{
     stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options, stn_stored,
 };
-use crate::convert::{Code, answered, end, failed, micros, wish};
+use crate::convert::{Code, answered, end, micros, wish};
 use crate::guard::{Fault, Status, guard, guard_telling, tell};
 use crate::hand::{
-    Handle, bytes, check, give, give_handle, give_text, handle, instant, maybe_taken, take_handle, taken, text,
+    Handle, bytes, give, give_handle, give_text, handle, instant, maybe_taken, take_handle, taken, text,
 };
 use crate::policy::stn_policy;
 use crate::steps::permit_of;
@@ -21,7 +20,7 @@ use crate::store::stn_store;
 
 /// A policy on one key of a state file. Any number of threads may use it at once.
 pub struct stn_store_key {
-    key: KeyHandle,
+    pub(crate) key: KeyHandle,
 }
 
 impl Handle for stn_store_key {
@@ -70,7 +69,7 @@ pub unsafe extern "C" fn stn_store_key_close(key: *mut stn_store_key) {
 }
 
 /// The instant of a decision; 0 lets the store read its clock under the lock.
-fn maybe_instant(now_us: u64) -> Result<Option<Timestamp>, Status> {
+pub(crate) fn maybe_instant(now_us: u64) -> Result<Option<Timestamp>, Status> {
     if now_us == 0 { Ok(None) } else { instant(now_us).map(Some) }
 }
 
@@ -86,7 +85,11 @@ impl stn_stored {
 ///
 /// # Safety
 /// `error` is null or the caller's struct.
-unsafe fn report<T>(out: Option<&mut stn_stored>, error: *mut stn_error, stored: Stored<T>) -> (T, bool, Events) {
+pub(crate) unsafe fn report<T>(
+    out: Option<&mut stn_stored>,
+    error: *mut stn_error,
+    stored: Stored<T>,
+) -> (T, bool, Events) {
     if let Some(out) = out {
         out.set(stored.degraded.as_ref(), stored.sequence, stored.waited);
     }
@@ -233,66 +236,6 @@ pub unsafe extern "C" fn stn_store_command(
             let now = maybe_instant(now_us)?;
             let command = Command::from_json(text(json, len)?, now.unwrap_or_else(Timestamp::from_system_clock))?;
             Ok(key.command(&command, now)?)
-        })
-    }
-}
-
-/// `stn_apply` on the key's state, under the file's lock. Where the buffer is too small or the file is away, nothing happened.
-///
-/// - Null: `buffer`, to ask for the size; `stored` and `error`.
-/// - Fails with: `STN_INPUT`, `STN_NOT_UTF8`, `STN_STORE`, `STN_OUT_OF_RANGE`, `STN_BUFFER_TOO_SMALL`.
-/// - Threads: any.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn stn_store_apply(
-    key: *const stn_store_key,
-    json: *const c_char,
-    len: usize,
-    now_us: u64,
-    buffer: *mut c_char,
-    capacity: usize,
-    needed: *mut usize,
-    stored: *mut stn_stored,
-    error: *mut stn_error,
-) -> u32 {
-    // SAFETY: the caller keeps the header's conventions.
-    unsafe {
-        guard_telling(error, || {
-            let key = &handle(key)?.key;
-            let (stored, now) = (maybe_taken(stored)?, maybe_instant(now_us)?);
-            let asked = Asked::from_json(text(json, len)?)?;
-            check(needed)?;
-            let fits = |answer: &str| !buffer.is_null() && answer.len() < capacity;
-            let step = key.apply_if(asked, now, fits)?;
-            give_text(step.answer.clone(), buffer, capacity, needed)?;
-            drop(report(stored, error, step));
-            Ok(())
-        })
-    }
-}
-
-/// `stn_retry` on the key's state. Without the file, the policy's `on_store_error` decides and the answer says so: `admit` goes
-/// without the budget, `reject` gives up, `local` has a budget of this process.
-///
-/// - Null: `stored` and `error`.
-/// - Fails with: `STN_OUT_OF_RANGE`.
-/// - Threads: any.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn stn_store_retry(
-    key: *const stn_store_key,
-    call: *const stn_failed,
-    now_us: u64,
-    out: *mut stn_retried,
-    stored: *mut stn_stored,
-    error: *mut stn_error,
-) -> u32 {
-    // SAFETY: the caller keeps the header's conventions.
-    unsafe {
-        guard_telling(error, || {
-            let key = &handle(key)?.key;
-            let (out, stored, call) = (taken(out)?, maybe_taken(stored)?, failed(call)?);
-            let (retried, changed, events) = report(stored, error, key.retry(&call, maybe_instant(now_us)?));
-            out.set(retried, changed, events);
-            Ok(())
         })
     }
 }

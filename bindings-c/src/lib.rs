@@ -11,6 +11,7 @@
 //! | `convert.rs` | between the crossing structs and the engine's types |
 //! | `policy.rs`, `state.rs`, `steps.rs`, `beside.rs`, `queries.rs`, `text.rs` | the engine |
 //! | `store.rs`, `key.rs`, `transaction.rs` | the state file |
+//! | `spool.rs` | the spool |
 #![expect(non_camel_case_types, reason = "the types' names are those of C")]
 #![expect(clippy::missing_safety_doc, reason = "what a caller must keep is said once, in the header's conventions")]
 
@@ -37,3 +38,5 @@ pub mod store;
 pub mod key;
 
 pub mod transaction;
+
+pub mod spool;

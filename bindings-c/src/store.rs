@@ -23,7 +23,7 @@ impl Handle for stn_store {
 
 /// # Safety
 /// `options` is null (every default) or the caller's struct.
-unsafe fn options_of(options: *const stn_store_options) -> Result<Options, Status> {
+pub(crate) unsafe fn options_of(options: *const stn_store_options) -> Result<Options, Status> {
     let defaults = Options::new();
     if options.is_null() {
         return Ok(defaults);

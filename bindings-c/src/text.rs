@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use engine::{Event, Gate, Permit, Timestamp, holder_hash, parse_retry_after, wait_s};
+use engine::{Event, Gate, Permit, Timestamp, holder_hash, is_idempotent_method, parse_retry_after, wait_s};
 
 use crate::abi::{
     STN_ABI_VERSION, STN_BAD_HANDLE, STN_BUFFER_TOO_SMALL, STN_CONFIG, STN_INPUT, STN_INTERNAL, STN_MISALIGNED,
@@ -140,6 +140,16 @@ pub extern "C" fn stn_wait_s(wait_us: u64) -> u64 {
 pub unsafe extern "C" fn stn_refusal_status(gate: u32, out: *mut u32) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe { put(out, u32::from(Gate::from_index(gate).ok_or(OUT_OF_RANGE)?.refusal_status())) })
+}
+
+/// `*out` receives 1 where a request of the HTTP method of `len` bytes may be processed twice without harm, else 0.
+///
+/// - Fails with: `STN_NOT_UTF8`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_is_idempotent_method(method: *const c_char, len: usize, out: *mut u32) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe { put(out, is_idempotent_method(text(method, len)?).into()) })
 }
 
 /// Reads a `Retry-After` header of `len` bytes, strictly: seconds, or an HTTP date in its three forms. `*until_us`

@@ -17,6 +17,10 @@ import (
 // the policy's block; and the permit is held until the body of the response has ended or was closed. A body that nobody reads
 // keeps its slot no longer than its lease. Redirects are requests of their own.
 //
+// Under a policy with retry, a request that failed is made again as that says, if it may be processed twice and its body can be
+// had again (GetBody). Its answer is read to the end, closed and given up for that of the next attempt. An answer that is handed
+// out after all, because there is no other attempt, was settled when its headers came.
+//
 // A refused request is an error that [errors.As] knows as a [*stanchion.RejectedError], also behind the *url.Error of a client.
 type Transport struct {
 	// Policy is what guards the requests.
@@ -27,6 +31,9 @@ type Transport struct {
 	Base http.RoundTripper
 	// Options say more about a request: its cost, how long it waits, how long it may take. They may be nil.
 	Options func(*http.Request) []stanchion.AcquireOption
+	// IsIdempotent tells whether a request may be processed twice without harm; nil for what its method or a header
+	// Idempotency-Key says. Only policies with retry ask.
+	IsIdempotent func(*http.Request) bool
 }
 
 // RoundTrip is that of [http.RoundTripper].
@@ -42,22 +49,36 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if t.Options != nil {
 		opts = t.Options(request)
 	}
+	if policy.Retries() {
+		return t.roundTrips(policy, request, opts)
+	}
+	e, response, err := t.attempt(policy, request, opts)
+	if response != nil {
+		e.hold(response)
+	}
+	return response, err
+}
+
+// attempt makes a request that is admitted. One that failed is ended; an answer is still to be held.
+func (t *Transport) attempt(
+	policy *stanchion.Policy, request *http.Request, opts []stanchion.AcquireOption,
+) (*exchange, *http.Response, error) {
 	call, err := policy.Begin(request.Context(), opts...)
 	if err != nil {
 		if request.Body != nil {
 			request.Body.Close() // as every RoundTripper does
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	e := &exchange{policy: policy, call: call, caller: request.Context()}
 	defer e.endIfPanicking()
 	response, err := t.base().RoundTrip(request.WithContext(call.Context()))
 	if err != nil {
 		e.failed(err)
-		return nil, err
+		return e, nil, err
 	}
 	e.answered(response)
-	return response, nil
+	return e, response, nil
 }
 
 func (t *Transport) base() http.RoundTripper {
@@ -69,10 +90,11 @@ func (t *Transport) base() http.RoundTripper {
 
 // exchange is an admitted request, up to the end of its body.
 type exchange struct {
-	policy  *stanchion.Policy
-	call    *stanchion.Call
-	caller  context.Context
-	outcome stanchion.Outcome
+	policy *stanchion.Policy
+	call   *stanchion.Call
+	caller context.Context
+	// What its answer means, or that there was none.
+	means stanchion.Classified
 	// Whether RoundTrip went as far as to know how it ended.
 	known bool
 }
@@ -84,16 +106,19 @@ func (e *exchange) endIfPanicking() {
 }
 
 func (e *exchange) failed(err error) {
-	e.known = true
-	e.call.End(e.outcomeOf(err))
+	e.means, e.known = e.meaning(err), true
+	e.call.End(e.means.Outcome)
 }
 
 func (e *exchange) answered(response *http.Response) {
 	header := response.Header.Get("Retry-After")
-	e.outcome = e.classify(stanchion.Reply{Status: response.StatusCode, RetryAfter: header})
-	e.known = true
+	e.means, e.known = e.classify(stanchion.Reply{Status: response.StatusCode, RetryAfter: header}), true
+}
+
+// hold keeps the permit until the body has ended or was closed.
+func (e *exchange) hold(response *http.Response) {
 	if response.Body == nil || response.Body == http.NoBody {
-		e.call.End(e.outcome)
+		e.call.End(e.means.Outcome)
 		return
 	}
 	e.call.RenewByHand()
@@ -104,23 +129,26 @@ func (e *exchange) answered(response *http.Response) {
 	}
 }
 
+// ignored is what says nothing about the server, and is not asked again.
+var ignored = stanchion.Classified{Outcome: stanchion.Ignored, Retry: stanchion.RetryNever}
+
 // classify asks the table, and closes the block where it says so.
-func (e *exchange) classify(reply stanchion.Reply) stanchion.Outcome {
+func (e *exchange) classify(reply stanchion.Reply) stanchion.Classified {
 	classified, err := e.policy.Classify(reply)
 	if err != nil {
-		return stanchion.Ignored // the policy was closed: nobody asks it any more
+		return ignored // the policy was closed: nobody asks it any more
 	}
 	if !classified.BlockUntil.IsZero() {
 		_, _ = e.policy.Block(classified.BlockUntil) // a file that is away is told by the policy's events
 	}
-	return classified.Outcome
+	return classified
 }
 
-// outcomeOf is what an error says. A refusal by a policy within says nothing about the server.
-func (e *exchange) outcomeOf(err error) stanchion.Outcome {
+// meaning is what an error says. A refusal by a policy within says nothing about the server.
+func (e *exchange) meaning(err error) stanchion.Classified {
 	var unavailable *stanchion.UnavailableError
 	if errors.Is(err, stanchion.ErrRejected) || errors.As(err, &unavailable) {
-		return stanchion.Ignored
+		return ignored
 	}
 	return e.classify(stanchion.Reply{Error: e.networkErrorOf(err)})
 }
@@ -148,18 +176,18 @@ func (b *body) Read(into []byte) (int, error) {
 	switch {
 	case err == nil:
 	case err == io.EOF:
-		b.exchange.call.End(b.exchange.outcome)
-	case b.exchange.outcome == stanchion.Success:
-		b.exchange.call.End(b.exchange.outcomeOf(err)) // what breaks says more than a good status
+		b.exchange.call.End(b.exchange.means.Outcome)
+	case b.exchange.means.Outcome == stanchion.Success:
+		b.exchange.call.End(b.exchange.meaning(err).Outcome) // what breaks says more than a good status
 	default:
-		b.exchange.call.End(b.exchange.outcome)
+		b.exchange.call.End(b.exchange.means.Outcome)
 	}
 	return n, err
 }
 
 func (b *body) Close() error {
 	err := b.inner.Close()
-	b.exchange.call.End(b.exchange.outcome)
+	b.exchange.call.End(b.exchange.means.Outcome)
 	return err
 }
 
