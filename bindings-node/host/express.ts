@@ -1,7 +1,7 @@
 /** Limits requests in Express, and in whatever takes handlers of the shape `(request, response, next)`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { type Keyed, type LimiterOptions, type Policy, admitRequest } from 'stanchion-wasm/host';
+import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
 
 import { ended } from './responses.js';
 
@@ -43,4 +43,32 @@ export function limit<Request extends IncomingMessage>(
       })
       .catch(next);
   };
+}
+
+/**
+ * Handlers for the probes of an orchestrator: `live` answers 503 where a restart is wanted, `ready` where no work is, both with the
+ * reasons as JSON.
+ *
+ * @example
+ * ```ts
+ * const { live, ready } = probes({ mail, calendar });
+ * app.get('/health/live', live);
+ * app.get('/health/ready', ready);
+ * ```
+ */
+export function probes(parts: HealthParts): { readonly live: Handler<IncomingMessage>; readonly ready: Handler<IncomingMessage> } {
+  const checks = health(parts);
+  const handler =
+    (probe: 'live' | 'ready'): Handler<IncomingMessage> =>
+    (_, response, next) => {
+      checks
+        .probe(probe)
+        .then(({ status, headers, body }) => {
+          response.statusCode = status;
+          for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+          response.end(body);
+        })
+        .catch(next);
+    };
+  return { live: handler('live'), ready: handler('ready') };
 }

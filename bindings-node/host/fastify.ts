@@ -1,6 +1,6 @@
 /** Limits requests in Fastify. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Keyed, type LimiterOptions, type Policy, admitRequest } from 'stanchion-wasm/host';
+import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
 
 import { ended } from './responses.js';
 
@@ -27,4 +27,29 @@ export function limit(
     reply.code(admission.status);
     return reply.send(admission.body);
   };
+}
+
+/** A handler of Fastify. */
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+
+/**
+ * Handlers for the probes of an orchestrator: `live` answers 503 where a restart is wanted, `ready` where no work is, both with the
+ * reasons as JSON.
+ *
+ * @example
+ * ```ts
+ * const { live, ready } = probes({ mail, calendar });
+ * app.get('/health/live', live);
+ * app.get('/health/ready', ready);
+ * ```
+ */
+export function probes(parts: HealthParts): { readonly live: Handler; readonly ready: Handler } {
+  const checks = health(parts);
+  const handler =
+    (probe: 'live' | 'ready'): Handler =>
+    async (_, reply) => {
+      const { status, headers, body } = await checks.probe(probe);
+      return reply.code(status).headers(headers).send(body);
+    };
+  return { live: handler('live'), ready: handler('ready') };
 }

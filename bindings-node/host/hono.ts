@@ -1,6 +1,6 @@
 /** Limits requests in Hono, in whatever runtime. */
-import type { Context, MiddlewareHandler } from 'hono';
-import { type Keyed, type LimiterOptions, type Policy, admitRequest } from 'stanchion-wasm/host';
+import type { Context, Handler, MiddlewareHandler } from 'hono';
+import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
 
 export type { LimiterOptions } from 'stanchion-wasm/host';
 
@@ -30,4 +30,20 @@ export function limit(policies: Policy | Keyed<Policy>, options: LimiterOptions<
     }
     return undefined;
   };
+}
+
+/**
+ * Handlers for the probes of an orchestrator: `live` answers 503 where a restart is wanted, `ready` where no work is, both with the
+ * reasons as JSON.
+ *
+ * @example
+ * ```ts
+ * const { live, ready } = probes({ mail, calendar });
+ * app.get('/health/live', live);
+ * app.get('/health/ready', ready);
+ * ```
+ */
+export function probes(parts: HealthParts): { readonly live: Handler; readonly ready: Handler } {
+  const checks = health(parts);
+  return { live: () => checks.live(), ready: () => checks.ready() };
 }

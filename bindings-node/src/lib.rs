@@ -83,6 +83,7 @@ export! {
     explain(state: u32, now_us: f64) -> Status;
     next_change_at(state: u32, now_us: f64) -> Status;
     vacuous_at(state: u32) -> Status;
+    health_content_type() -> Status;
     wait_ms(wait_us: f64);
     wait_s(wait_us: f64);
 }
@@ -105,6 +106,7 @@ export_borrowing! {
     command(state: u32, [json: String], now_us: f64) -> Status;
     apply(state: u32, [json: String], now_us: f64) -> Status;
     is_idempotent_method([method: String]) -> Status;
+    health_report([parts: String], probe: u32) -> Status;
     permit_parse([text: String]) -> Status;
     parse_retry_after([header: String], now_us: f64) -> Status;
     holder_hash([name: String]);

@@ -1,3 +1,5 @@
+import { askHealth, askRecovery, askRun, nextRunAt, renewRecovery, tellRan, tellRecovered } from './beside.js';
+import type { Fault, Health, Intent, Recovery, RunAnswer } from './beside-types.js';
 import type { Common } from './common.js';
 import { atLeastZero } from './common.js';
 import { type Limit, conduct } from './conduct.js';
@@ -19,6 +21,7 @@ import type {
   Policy,
   Renewed,
   Retried,
+  RunOptions,
   SettleOptions,
   Settled,
   TryAcquireOptions,
@@ -99,6 +102,28 @@ export abstract class BasePolicy implements Policy {
 
   async retry(failed: FailedCall): Promise<Retried> {
     return askRetry(this, failed);
+  }
+
+  run(intent: Intent, { key = this.key }: RunOptions = NO_OPTIONS): Promise<RunAnswer> {
+    return askRun(this, intent, key);
+  }
+  ran(outcome: Outcome): Promise<Commanded> {
+    return tellRan(this, outcome);
+  }
+  nextRunAtMs(intent: Intent = 'scheduled', { key = this.key }: RunOptions = NO_OPTIONS): Promise<number | null> {
+    return nextRunAt(this, intent, key);
+  }
+  recover(fault: Fault): Promise<Recovery> {
+    return askRecovery(this, fault);
+  }
+  recovered(leaseId: number, outcome: Outcome): Promise<Settled> {
+    return tellRecovered(this, leaseId, outcome);
+  }
+  renewRecovery(leaseId: number): Promise<Renewed> {
+    return renewRecovery(this, leaseId);
+  }
+  health(): Promise<Health> {
+    return askHealth(this);
   }
 
   verdict(reply: EngineReply): Verdict {

@@ -2,7 +2,7 @@ import type { PolicyConfig } from './config.js';
 import { ConfigError, InputError } from './errors.js';
 
 /** `openMs` as `open_ms`. An underscore is doubled, so that `open_ms` in an object is as unknown as it looks. */
-const snake = (name: string): string => name.replaceAll('_', '__').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+export const snake = (name: string): string => name.replaceAll('_', '__').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 /** The way back. */
 export const camel = (name: string): string => name.replace(/__|_([a-z])/g, (_, letter?: string) => letter?.toUpperCase() ?? '_');
 /** Field names in a text stand in backticks. */

@@ -62,6 +62,20 @@ export class Engine {
     return this.run(() => raw.isIdempotentMethod(String(method))) === 1;
   }
 
+  /** @internal What a probe for life or readiness is answered, or the health of all: of parts by their names, as JSON. */
+  healthReport(parts: string, probe: 'live' | 'ready' | 'all'): { readonly status: number; readonly text: string } {
+    const raw = this.raw();
+    this.check(this.run(() => raw.healthReport(parts, ['live', 'ready'].indexOf(probe) >>> 0)));
+    return { status: this.number(), text: this.text() };
+  }
+
+  /** @internal The media type of what probes are answered. */
+  healthContentType(): string {
+    const raw = this.raw();
+    this.run(() => raw.healthContentType());
+    return this.text();
+  }
+
   /** The low and the high half of the number under which a holder stands in a state. */
   holderHash(name: string): readonly [lo: number, hi: number] {
     if (name !== this.#holder) {

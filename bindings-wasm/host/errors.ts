@@ -1,5 +1,6 @@
 import type { Rejection } from './rejection.js';
 import type { Gate } from './engine-types.js';
+import type { Unrecoverable } from './beside-types.js';
 
 /** What is known about an error beside its message. */
 export interface ErrorParts {
@@ -31,6 +32,7 @@ interface ErrorsByName {
   EngineError: EngineError;
   RejectedError: RejectedError;
   TimeoutError: TimeoutError;
+  RecoveryError: RecoveryError;
 }
 
 /** Gives a class its name and its brand, once and for all: minifiers rename classes, and two copies are two classes. */
@@ -204,6 +206,24 @@ export class TimeoutError extends StanchionError {
     super({ code: 'timeout', message: `the call was given up after ${timeoutMs} ms, by \`${by}\`` });
     this.by = by;
     this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Nothing is done about a fault any more, until the policy's `reset`. Its cause is what the last step threw. */
+export class RecoveryError extends StanchionError {
+  static {
+    named(this, 'RecoveryError');
+  }
+  /** Why: nothing helps against it, all attempts are spent, or the policy has no `recovery`. */
+  declare readonly code: 'fatal' | 'exhausted' | 'no_recovery';
+  /** The name of the policy. */
+  readonly policy: string;
+
+  constructor(policy: string, why: Unrecoverable, cause?: unknown) {
+    const reasons = { fatal: 'nothing helps against the fault', exhausted: 'all attempts are spent', noRecovery: 'it has no `recovery`' };
+    const code = why === 'noRecovery' ? 'no_recovery' : why;
+    super({ code, message: `\`${policy}\` was given up: ${reasons[why]}`, cause });
+    this.policy = policy;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Intent } from './beside-types.js';
 import type { EngineEventName, Outcome } from './engine-types.js';
 import type { StanchionError, StoreError } from './errors.js';
 import type { GiveUp } from './policy.js';
@@ -59,6 +60,18 @@ export interface GiveUpEvent extends PolicyEvent<'giveUp'> {
   readonly error: unknown;
 }
 
+/** Something that runs by itself ran. */
+export interface RanEvent extends PolicyEvent<'ran'> {
+  /** Why it ran. */
+  readonly intent: Intent;
+  /** How it ended. */
+  readonly outcome: Outcome;
+  /** How long it took. */
+  readonly durationMs: number;
+  /** What was thrown. */
+  readonly error: unknown;
+}
+
 /** All events by their names. */
 export interface PolicyEvents {
   /** The circuit opened: calls are refused. */
@@ -95,6 +108,8 @@ export interface PolicyEvents {
   retry: RetryEvent;
   /** A call that failed is not made again. */
   giveUp: GiveUpEvent;
+  /** A run of `schedule` ended. */
+  ran: RanEvent;
   /** A call of `execute`, or a permit that was disposed, could not be settled: its slot comes back by the lease. */
   notSettled: ErrorEvent<'notSettled', unknown>;
   /** A policy in a store got an answer from it. */

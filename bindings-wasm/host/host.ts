@@ -1,5 +1,6 @@
 /** What both engines share: the classes, the types and the errors. */
 export { type Answer, type AppliedStep, BasePolicy, type Soon } from './base.js';
+export type * from './beside-types.js';
 export { Common } from './common.js';
 export { commonOf } from './define.js';
 export { Engine } from './engine.js';
@@ -9,6 +10,7 @@ export type * from './engine-types.js';
 export * from './errors.js';
 export type * from './events.js';
 export { type Explanation, explanationOf } from './explanation.js';
+export { type HealthChecks, type HealthParts, type Probe, type ProbeAnswer, health } from './health.js';
 export { type Admission, type LimiterOptions, admitRequest } from './limiter.js';
 export { Permit } from './permit.js';
 export type * from './policy.js';

@@ -8,6 +8,7 @@ import type { Engine } from './engine.js';
 import type { Keyed, KeyedOptions, LocalPolicy, Policy, PolicyOptions, PolicyStore, StoredOptions } from './policy.js';
 import { wasmEngine } from './wasm.js';
 
+export type * from './beside-types.js';
 export { type Clock, systemClock } from './clock.js';
 export type * from './config.js';
 export { Engine } from './engine.js';
@@ -18,11 +19,15 @@ export * from './errors.js';
 export type * from './events.js';
 export type * from './explanation.js';
 export { type Fetch, type GuardFetchOptions, guardFetch } from './fetch.js';
+export { type HealthChecks, type HealthParts, type Probe, type ProbeAnswer, health } from './health.js';
 export { nest } from './nest.js';
 export { Permit } from './permit.js';
 export type * from './policy.js';
+export { type RecoverOptions, type Recovered, type RecoveryCall, type RecoverySteps, recover } from './recovery.js';
 export { Rejection } from './rejection.js';
+export { type Schedule, type ScheduleOptions, type ScheduledCall, schedule } from './schedule.js';
 export { State } from './state.js';
+export { type ChildLike, type SuperviseOptions, type Supervised, type Supervisor, supervise } from './supervise.js';
 
 /**
  * This thread's engine, for who keeps states and time himself. It reads no clock and starts no timer. A bundle that uses none of it

@@ -1,3 +1,4 @@
+import type { Fault, Health, Intent, Recovery, RunAnswer } from './beside-types.js';
 import type { Clock } from './clock.js';
 import type { PolicyConfig } from './config.js';
 import type { EngineReply, Outcome, RetryClass } from './engine-types.js';
@@ -126,6 +127,12 @@ export interface SettleOptions {
   readonly actualCost?: number | undefined;
 }
 
+/** Whose run it is. */
+export interface RunOptions {
+  /** Runs of different keys are spread over the interval; the policy's own key by default. */
+  readonly key?: string | undefined;
+}
+
 /** What became of a result: `stale` results move no circuit, of a lost lease nothing comes back. */
 export type Settled = 'counted' | 'stale' | 'leaseLost';
 
@@ -182,6 +189,27 @@ export interface Policy extends Guard, Disposable {
    * themselves. A retry that is granted takes from the policy's budget.
    */
   retry(failed: FailedCall): Promise<Retried>;
+
+  /**
+   * Whether something that runs by itself runs now; one that goes is remembered. `schedule` asks so by itself.
+   */
+  run(intent: Intent, options?: RunOptions): Promise<RunAnswer>;
+  /** How a run ended: failures in a row put the next ones off, `ignored` (a run that was skipped) counts as nothing. */
+  ran(outcome: Outcome): Promise<Commanded>;
+  /** When the next run goes if nothing else happens, in ms since the Unix epoch; null for never. */
+  nextRunAtMs(intent?: Intent, options?: RunOptions): Promise<number | null>;
+
+  /**
+   * What is to be done about a fault: by one process of all that share the state. `recover` and `supervise` ask so by themselves.
+   */
+  recover(fault: Fault): Promise<Recovery>;
+  /** How a step of the recovery ended. With lease id 0: what was at fault works again, by itself. */
+  recovered(leaseId: number, outcome: Outcome): Promise<Settled>;
+  /** Extends the lease of a step that takes longer. */
+  renewRecovery(leaseId: number): Promise<Renewed>;
+
+  /** Whether what it protects is live, ready or degraded, and why. A store that cannot be read is one of the reasons. */
+  health(): Promise<Health>;
 
   /**
    * What an HTTP answer or a network error means, by the policy's table: for `classify` of `execute`.

@@ -45,6 +45,8 @@ export interface RawEngine {
   nextChangeAt(state: number, nowUs: number): number;
   vacuousAt(state: number): number;
   isIdempotentMethod(method: string): number;
+  healthReport(parts: string, probe: number): number;
+  healthContentType(): number;
   permitParse(text: string): number;
   permitText(permit0: number, permit1: number, permit2: number, permit3: number): number;
   classify(policy: number, status: number, error: string, retryAfter: string, nowUs: number): number;

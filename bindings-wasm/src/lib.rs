@@ -52,6 +52,8 @@ export! {
     "apply" apply(state: u32, json: &str, now_us: f64) -> Status;
     "rateLimitPolicy" rate_limit_policy(policy: u32) -> Status;
     "rateLimit" rate_limit(state: u32, now_us: f64) -> Status;
+    "healthReport" health_report(parts: &str, probe: u32) -> Status;
+    "healthContentType" health_content_type() -> Status;
     "explain" explain(state: u32, now_us: f64) -> Status;
     "nextChangeAt" next_change_at(state: u32, now_us: f64) -> Status;
     "vacuousAt" vacuous_at(state: u32) -> Status;

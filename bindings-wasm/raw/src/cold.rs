@@ -7,8 +7,8 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 
 use stanchion::{
-    Command, Event, Gate, InputError, Permit, Policy, Reply, holder_hash, is_idempotent_method, parse_retry_after,
-    wait_ms, wait_s,
+    Command, Event, Gate, Health, HealthReport, InputError, Permit, Policy, Reply, holder_hash, is_idempotent_method,
+    parse_retry_after, wait_ms, wait_s,
 };
 
 use crate::keys::Rules;
@@ -164,6 +164,30 @@ impl Raw {
             Ok(step) => raw.say(step),
             Err(error) => raw.fail(error),
         })
+    }
+
+    /// What a probe is answered for parts by their names ([`HealthReport::from_json`]): `text` is the body, `value` the HTTP status.
+    /// Probe 0 asks for life, 1 for readiness; of anything else `text` is the health of all parts together.
+    #[inline(never)]
+    pub fn health_report(&mut self, parts: &str, probe: u32) -> Status {
+        let report = match HealthReport::from_json(parts) {
+            Ok(report) => report,
+            Err(error) => return self.fail(error),
+        };
+        let health = report.health();
+        let (text, status) = match probe {
+            0 => (report.live_body(), health.live_status()),
+            1 => (report.ready_body(), health.ready_status()),
+            _ => (health.to_json(), health.ready_status()),
+        };
+        self.say(text);
+        self.number(u64::from(status))
+    }
+
+    /// `text` is the media type of a probe's body.
+    #[inline(never)]
+    pub fn health_content_type(&mut self) -> Status {
+        self.say(Health::CONTENT_TYPE.to_owned())
     }
 
     /// `text` is the explanation as JSON.

@@ -18,6 +18,14 @@ const two = () => new cockatiel.ConsecutiveBreaker(2);
 const TWO = { circuit: { consecutiveFailures: 2 } };
 const failing = [fails, fails, works];
 
+async function attemptsOf(execute, time) {
+  let calls = 0;
+  const said = seen(execute(() => ((calls += 1), fails())), String);
+  const counts = [];
+  for (let i = 0; i < 5; i += 1) counts.push((await time.advance(50), calls));
+  return [counts, await said];
+}
+
 export const fromCockatiel = {
   '`new ConsecutiveBreaker(5)`': {
     theirs: () => inOrder(breakerOf(two()).fire, failing),
@@ -130,6 +138,18 @@ export const fromCockatiel = {
     ours: () => {
       const classify = ({ isOk, value, error }) => ((isOk ? value === 'bad' : error !== boom) ? 'failure' : 'success');
       return inOrder(policyOf(TWO, { classify }).fire, [fails, fails, async () => 'bad', async () => 'bad', works]);
+    },
+  },
+  "`retry(handleAll, { maxAttempts: 3, backoff: new ConstantBackoff(50) })`": {
+    // How often a function that always fails is called, by when, and what comes back.
+    theirs: (time) => {
+      const policy = cockatiel.retry(cockatiel.handleAll, { maxAttempts: 3, backoff: new cockatiel.ConstantBackoff(50) });
+      return attemptsOf((fn) => policy.execute(fn), time);
+    },
+    ours: (time) => {
+      const retry = { maxAttempts: 4, baseDelayMs: 50, multiplier: 1, jitter: 'none' };
+      const { policy } = policyOf({ retry }, { clock: time.clock });
+      return attemptsOf((fn) => policy.execute(fn, { isIdempotent: true }), time);
     },
   },
   '`policy.execute(fn, signal)`': {
