@@ -185,7 +185,9 @@ func (p *Policy) pause(held *RejectedError, polls int, left time.Duration) time.
 	mayEndEarly := held.By.Gate == "bulkhead" || held.By.Gate == "circuit" && p.isProbing()
 	pause := held.RetryAfter
 	if mayEndEarly && !isLocal {
-		pause = min(pause, firstPoll<<min(polls, mostPolls))
+		// Spread by half, or processes that began to wait at the same instant would look in step, and slots stay free meanwhile.
+		poll := firstPoll << min(polls, mostPolls)
+		pause = min(pause, poll-rand.N(poll/2))
 	}
 	if mayEndEarly {
 		pause = min(pause, max(left, 0))
