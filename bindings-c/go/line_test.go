@@ -289,6 +289,20 @@ func TestAWaitOnAFile(t *testing.T) {
 	})
 }
 
+// Many processes that were let go by the same instant would else meet again at each look, and leave slots free in between.
+func TestLooksForSlotsOfOtherProcessesAreSpread(t *testing.T) {
+	p := &Policy{backend: &key{}}
+	held := &RejectedError{By: Gate{Gate: "bulkhead"}, RetryAfter: time.Hour}
+	least, most := time.Hour, time.Duration(0)
+	for range 1000 {
+		pause := p.pause(held, mostPolls, time.Hour)
+		least, most = min(least, pause), max(most, pause)
+	}
+	if last := firstPoll << mostPolls; least < last/2 || most > last+10*time.Millisecond || most-least < last/4 {
+		t.Errorf("from %s to %s", least, most)
+	}
+}
+
 // Waits that end in every way leave no goroutine behind.
 func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
