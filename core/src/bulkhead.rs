@@ -63,6 +63,22 @@ pub(crate) fn holder_at(place: usize, mask: usize) -> usize {
     mask.wrapping_add(2).wrapping_mul(LEASE_WORDS).wrapping_add(place).wrapping_sub(1)
 }
 
+/// Whether the word at `i` of a body is of an empty place, or a holder of a lease that has none: nobody reads it before it is
+/// written.
+pub(crate) fn is_unread(view: View<'_>, i: usize) -> bool {
+    let (from, mask) = layout(view.head);
+    // Holders stand behind the ring and all places.
+    let holders_at = mask.wrapping_add(2).wrapping_mul(LEASE_WORDS);
+    let Some(at) = i.checked_sub(from).filter(|at| mask != 0 && *at >= LEASE_WORDS) else { return false };
+    let (place, flag) = match at.checked_sub(holders_at) {
+        None => (at.wrapping_div(LEASE_WORDS), u64::MAX),
+        Some(holder) if holder <= mask => (holder.wrapping_add(1), HAS_HOLDER),
+        Some(_) => return false,
+    };
+    let [end, id, ..] = Leases::of(view).get(place);
+    id == 0 || end & flag == 0
+}
+
 /// The table, to be read: the words from the ring on, and the mask.
 #[derive(Clone, Copy)]
 struct Leases<'a> {

@@ -10,12 +10,13 @@
 //!
 //! A word is foretold to be that of a new state, but for generation and lease id, which follow the instant from when on the state was
 //! new: that is since when the circuit is in its phase, as a rule. Before all stand the number of words, the last change and that
-//! instant. What is missing at the end reads as zeros, which say "as foretold"; so zeros may stand there, too. The bytes are no
+//! instant. Places of leases that are empty are zeros, whatever was there. What is missing at the end reads as zeros, which say "as foretold"; so zeros may stand there, too. The bytes are no
 //! format: they never leave the process.
 
 use alloc::vec::Vec;
 
-use crate::live::{FRESH, FROM, IDS, INSTANT, LAST, Mem, SINCE, with_field};
+use crate::bulkhead::is_unread;
+use crate::live::{FRESH, FROM, HEAD, IDS, INSTANT, LAST, Mem, SINCE, View, with_field};
 use crate::num::{index, low8, wide};
 use crate::policy::Policy;
 use crate::state::{Live, State, new_from, new_ids};
@@ -85,6 +86,7 @@ impl Packer {
     /// ```
     pub fn pack(&self, state: &State, out: &mut Vec<u8>) {
         let words = state.words();
+        let Some(view) = View::new(words) else { return };
         let (last, since, ids) = (word(words, LAST) & INSTANT, word(words, SINCE), word(words, IDS));
         let mut numbers = Numbers(out);
         numbers.put(zigzag(wide(words.len()).wrapping_sub(wide(self.like.len()))));
@@ -94,6 +96,7 @@ impl Packer {
         let mut foretold = 0_u64;
         for (i, word) in words.iter().enumerate() {
             let like = self.foretold(i, last, since, ids);
+            let word = if is_unread(view, i.wrapping_sub(HEAD)) { 0 } else { *word };
             let (more, moved) = (zigzag(word.wrapping_sub(like)), zigzag(word.wrapping_sub(last)));
             if more == 0 {
                 foretold = foretold.wrapping_add(2);
