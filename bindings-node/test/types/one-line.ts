@@ -13,6 +13,7 @@ import {
   defineKeyed,
   definePolicy,
   isStanchionError,
+  keyed,
   nest,
   policy,
 } from 'stanchion';
@@ -46,6 +47,10 @@ export const shared: Policy = store.policy(config);
 export const named: Policy = definePolicy(config, { store });
 export const keyedHere: Keyed<LocalPolicy> = defineKeyed(config);
 export const keyedThere: Keyed<Policy> = defineKeyed(config, { store });
+export const keyedByName: [Keyed<LocalPolicy>, Keyed<Policy>] = [
+  keyed('users', { bulkhead: { maxConcurrent: 10 } }),
+  keyed('users', { bulkhead: { maxConcurrent: 10 } }, { store }),
+];
 void serve(local, keyedHere);
 void serve(shared, keyedThere);
 void serve(named, store.keyed(config));
