@@ -62,6 +62,15 @@ type Classified struct {
 	// RetryAt is when the server wants to be called again by its Retry-After header; the zero time without one. No retry
 	// comes earlier.
 	RetryAt time.Time
+	// Fault is what is at fault, for a recovery; empty where the caller got what it asked for. A throttle lasts until RetryAt.
+	Fault Fault
+}
+
+// By their numbers in C.
+var faults = [...]Fault{
+	C.STN_FAULT_TRANSIENT: FaultTransient, C.STN_FAULT_THROTTLED: FaultThrottled,
+	C.STN_FAULT_UNAUTHENTICATED: FaultUnauthenticated, C.STN_FAULT_SESSION_LOST: FaultSessionLost,
+	C.STN_FAULT_CONFLICT: FaultConflict, C.STN_FAULT_FATAL: FaultFatal, C.STN_FAULT_CANCELLED: FaultCancelled,
 }
 
 // Allows tells whether a request may be made again that is idempotent, or is not.
@@ -121,7 +130,15 @@ func classify(policy *C.stn_policy, reply Reply, nowUS uint64) (Classified, erro
 		BlockUntil: instant(uint64(out.block_until_us)),
 		Retry:      retryOf(out.retry),
 		RetryAt:    instant(uint64(out.retry_at_us)),
+		Fault:      faultNamed(out.fault),
 	}, nil
+}
+
+func faultNamed(code C.uint32_t) Fault {
+	if int(code) < len(faults) {
+		return faults[code]
+	}
+	return "" // one of a later release
 }
 
 func retryOf(retry C.uint32_t) Retry {

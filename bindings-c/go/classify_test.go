@@ -30,6 +30,13 @@ func TestAReplyIsClassified(t *testing.T) {
 		if timeout, err := p.Classify(Reply{Error: NetworkTimeout}); err != nil || timeout.Outcome != Failure {
 			t.Errorf("a timeout: %+v, %v", timeout, err)
 		}
+		for status, fault := range map[int]Fault{
+			204: "", 401: FaultUnauthenticated, 404: FaultSessionLost, 409: FaultConflict, 429: FaultThrottled, 400: FaultFatal, 503: FaultTransient,
+		} {
+			if what, err := p.Classify(Reply{Status: status}); err != nil || what.Fault != fault {
+				t.Errorf("%d: at fault is %q (%v)", status, what.Fault, err)
+			}
+		}
 		for _, none := range []int{-1, 0, 600, 1 << 40} {
 			if what, err := p.Classify(Reply{Status: none}); err != nil || what.Outcome != Failure || what.Retry != RetryIdempotent {
 				t.Errorf("%d is no status: %+v, %v", none, what, err)

@@ -172,6 +172,27 @@
 // The request may be made again: the first one was surely not processed.
 #define STN_RETRY_ALWAYS 3
 
+// In `fault` of `stn_classified`: it may pass by itself.
+#define STN_FAULT_TRANSIENT 1
+
+// The server wants no calls until `retry_at_us`.
+#define STN_FAULT_THROTTLED 2
+
+// New credentials are needed.
+#define STN_FAULT_UNAUTHENTICATED 3
+
+// The session is gone.
+#define STN_FAULT_SESSION_LOST 4
+
+// Somebody else still has the session.
+#define STN_FAULT_CONFLICT 5
+
+// Nothing that can be done by itself will help.
+#define STN_FAULT_FATAL 6
+
+// Nobody wants it any more.
+#define STN_FAULT_CANCELLED 7
+
 // The call may go ahead.
 #define STN_ADMITTED 1
 
@@ -556,8 +577,8 @@ typedef struct stn_classified {
     uint32_t outcome;
     // Whether the request may be made again: `STN_RETRY_NEVER` and so on.
     uint32_t retry;
-    // 0.
-    uint32_t reserved;
+    // What is at fault: `STN_FAULT_TRANSIENT` and so on; 0 where the caller got what it asked for.
+    uint32_t fault;
     // Until when the policy is to be blocked, by the command `{"block":{"until_us":…}}`. 0 where it is not.
     uint64_t block_until_us;
     // When the server wants to be called again by its Retry-After header; 0 without one. No retry comes earlier.

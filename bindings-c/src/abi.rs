@@ -69,6 +69,21 @@ pub const STN_RETRY_IDEMPOTENT: u32 = 2;
 /// The request may be made again: the first one was surely not processed.
 pub const STN_RETRY_ALWAYS: u32 = 3;
 
+/// In `fault` of `stn_classified`: it may pass by itself.
+pub const STN_FAULT_TRANSIENT: u32 = 1;
+/// The server wants no calls until `retry_at_us`.
+pub const STN_FAULT_THROTTLED: u32 = 2;
+/// New credentials are needed.
+pub const STN_FAULT_UNAUTHENTICATED: u32 = 3;
+/// The session is gone.
+pub const STN_FAULT_SESSION_LOST: u32 = 4;
+/// Somebody else still has the session.
+pub const STN_FAULT_CONFLICT: u32 = 5;
+/// Nothing that can be done by itself will help.
+pub const STN_FAULT_FATAL: u32 = 6;
+/// Nobody wants it any more.
+pub const STN_FAULT_CANCELLED: u32 = 7;
+
 /// The call may go ahead.
 pub const STN_ADMITTED: u32 = 1;
 /// The gates refuse; nothing was taken from any of them.
@@ -256,8 +271,8 @@ pub struct stn_classified {
     pub outcome: u32,
     /// Whether the request may be made again: `STN_RETRY_NEVER` and so on.
     pub retry: u32,
-    /// 0.
-    pub reserved: u32,
+    /// What is at fault: `STN_FAULT_TRANSIENT` and so on; 0 where the caller got what it asked for.
+    pub fault: u32,
     /// Until when the policy is to be blocked, by the command `{"block":{"until_us":…}}`. 0 where it is not.
     pub block_until_us: u64,
     /// When the server wants to be called again by its Retry-After header; 0 without one. No retry comes earlier.

@@ -131,7 +131,7 @@ impl stn_classified {
             Outcome::Ignored => STN_IGNORED,
         };
         self.retry = classified.retry.code();
-        self.reserved = 0;
+        self.fault = classified.fault.map_or(0, |fault| fault.class.code());
         self.block_until_us = instant_or_zero(classified.block_until);
         self.retry_at_us = instant_or_zero(classified.retry_at);
     }
@@ -250,15 +250,19 @@ pub(crate) fn instant_or_zero(at: Option<Timestamp>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use engine::FaultClass;
+
     use super::{Commanded, GiveUp, NetworkError, Renewed, Retried, Retry, Settled, Timestamp};
     use crate::abi::beside::{
         STN_GIVE_UP_ATTEMPTS, STN_GIVE_UP_BUDGET, STN_GIVE_UP_DEADLINE, STN_GIVE_UP_GATES, STN_GIVE_UP_NO_RETRY,
         STN_GIVE_UP_NOT_IDEMPOTENT, STN_GIVE_UP_NOT_RETRYABLE, STN_GIVE_UP_RETRY_AFTER, STN_RETRIED_GIVE_UP,
     };
     use crate::abi::{
-        STN_COUNTED, STN_DONE, STN_LEASE_LOST, STN_NETWORK_ABORTED, STN_NETWORK_DNS, STN_NETWORK_OTHER,
-        STN_NETWORK_REFUSED, STN_NETWORK_RESET, STN_NETWORK_TIMEOUT, STN_NETWORK_TLS, STN_NO_GATE, STN_NOT_LEASED,
-        STN_RENEWED, STN_RETRY_ALWAYS, STN_RETRY_IDEMPOTENT, STN_RETRY_NEVER, STN_STALE, STN_UNCHANGED,
+        STN_COUNTED, STN_DONE, STN_FAULT_CANCELLED, STN_FAULT_CONFLICT, STN_FAULT_FATAL, STN_FAULT_SESSION_LOST,
+        STN_FAULT_THROTTLED, STN_FAULT_TRANSIENT, STN_FAULT_UNAUTHENTICATED, STN_LEASE_LOST, STN_NETWORK_ABORTED,
+        STN_NETWORK_DNS, STN_NETWORK_OTHER, STN_NETWORK_REFUSED, STN_NETWORK_RESET, STN_NETWORK_TIMEOUT,
+        STN_NETWORK_TLS, STN_NO_GATE, STN_NOT_LEASED, STN_RENEWED, STN_RETRY_ALWAYS, STN_RETRY_IDEMPOTENT,
+        STN_RETRY_NEVER, STN_STALE, STN_UNCHANGED,
     };
 
     #[test]
@@ -280,6 +284,16 @@ mod tests {
         assert_eq!(errors, constants.map(Some));
         let retries = [Retry::Never, Retry::Idempotent, Retry::Always].map(Retry::code);
         assert_eq!(retries, [STN_RETRY_NEVER, STN_RETRY_IDEMPOTENT, STN_RETRY_ALWAYS]);
+        let faults = [
+            (FaultClass::Transient, STN_FAULT_TRANSIENT),
+            (FaultClass::Throttled, STN_FAULT_THROTTLED),
+            (FaultClass::Unauthenticated, STN_FAULT_UNAUTHENTICATED),
+            (FaultClass::SessionLost, STN_FAULT_SESSION_LOST),
+            (FaultClass::Conflict, STN_FAULT_CONFLICT),
+            (FaultClass::Fatal, STN_FAULT_FATAL),
+            (FaultClass::Cancelled, STN_FAULT_CANCELLED),
+        ];
+        assert!(faults.iter().all(|(class, constant)| class.code() == *constant));
         assert_eq!(Retried::GiveUp(GiveUp::Budget).code(), STN_RETRIED_GIVE_UP);
         let reasons = [
             (GiveUp::NoRetry, STN_GIVE_UP_NO_RETRY),

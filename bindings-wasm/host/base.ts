@@ -136,6 +136,12 @@ export abstract class BasePolicy implements Policy {
     };
   }
 
+  faultOf(reply: EngineReply): Fault | undefined {
+    const { fault, retryAtUs } = this.common.classifyReply(reply);
+    if (fault === null) return undefined;
+    return fault === 'throttled' && retryAtUs !== null ? { class: fault, untilMs: retryAtUs / 1000 } : { class: fault };
+  }
+
   permit(text: string): Permit {
     const [word0, word1, word2, word3] = this.common.engine.permit(text).words;
     return new Permit(this, word0, word1, word2, word3, NaN);

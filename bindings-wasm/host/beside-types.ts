@@ -34,7 +34,7 @@ export type Recovery =
       readonly recovery: 'do';
       /** The step's name. */
       readonly step: string;
-      /** Its place in the ladder, from 1. */
+      /** Its place in the ladder, from 0. */
       readonly index: number;
       /** How often it was begun, this time included. */
       readonly attempt: number;

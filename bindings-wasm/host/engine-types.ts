@@ -1,3 +1,4 @@
+import type { FaultClass } from './beside-types.js';
 import type { EnginePermit } from './engine-permit.js';
 
 /** A gate of a policy; `name` is the limit's. */
@@ -117,6 +118,8 @@ export interface EngineClassified {
   readonly retry: RetryClass;
   /** When the server wants to be called again by its Retry-After header, in µs; null without one. No retry comes earlier. */
   readonly retryAtUs: number | null;
+  /** What is at fault, for a recovery; null where the caller got what it asked for. A throttle lasts until `retryAtUs`. */
+  readonly fault: FaultClass | null;
 }
 
 /** A policy or a command as its JSON text, or as the value of it. */

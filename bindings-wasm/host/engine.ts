@@ -7,6 +7,7 @@ import { type EngineClassified, type EngineEventName, type EngineRejection, type
 const NO_EVENTS: readonly EngineEventName[] = Object.freeze([]);
 const OUTCOMES = ['success', 'failure', 'ignored'] as const;
 const RETRIES = ['', 'never', 'idempotent', 'always'] as const;
+const FAULTS = [null, 'transient', 'throttled', 'unauthenticated', 'sessionLost', 'conflict', 'fatal', 'cancelled'] as const;
 /** The first index of each kind of gate. */
 const GATES = { circuit: 0, block: 1, limit: 2, bulkhead: 18 } as const;
 const UNCHANGED: EngineStep = Object.freeze({ changed: false, events: NO_EVENTS });
@@ -264,6 +265,7 @@ export class Engine {
       blockUntilUs: numbers[NUMBER.value]! || null,
       retry: RETRIES[words[WORD.retry]!] as EngineClassified['retry'],
       retryAtUs: numbers[NUMBER.retryAtUs]! || null,
+      fault: FAULTS[words[WORD.fault]!] as EngineClassified['fault'],
     };
   }
 

@@ -221,6 +221,18 @@ export interface Policy extends Guard, Disposable {
    */
   verdict(reply: EngineReply): Verdict;
 
+  /**
+   * What is at fault where an HTTP answer or a network error is not what was asked for, by the core's table: for `recover`. A session
+   * that is gone is no fault of the upstream, but one of whoever needs it.
+   *
+   * @example
+   * ```ts
+   * const fault = policy.faultOf({ status: response.status, retryAfter: response.headers.get('retry-after') });
+   * if (fault !== undefined) await recover(policy, fault, ladder);
+   * ```
+   */
+  faultOf(reply: EngineReply): Fault | undefined;
+
   /** A permit from its text, as another process wrote it: to settle there what was admitted here. */
   permit(text: string): Permit;
 

@@ -90,7 +90,7 @@ export const HAS_DURATION = 4;
 export const HAS_ACTUAL_COST = 8;
 
 /** Where what lies in the slot's words. */
-export const WORD = { permit: 0, by: 4, outcome: 4, gates: 5, retry: 5, changed: 6, events: 7, degraded: 9 } as const;
+export const WORD = { permit: 0, fault: 0, by: 4, outcome: 4, gates: 5, retry: 5, changed: 6, events: 7, degraded: 9 } as const;
 /** Where what lies in the slot's numbers. */
 export const NUMBER = { retryAfterUs: 5, retryAtUs: 5, value: 6, sequence: 7 } as const;
 /** The parts of a fault. */

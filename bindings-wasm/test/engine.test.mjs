@@ -53,8 +53,8 @@ test('events come by name and in order', () => {
 test('a reply is classified, and what is none is told', () => {
   const policy = engine.policy({ name: 'p', block: {} });
   const [busy, aborted] = [policy.classify({ status: 429, retryAfter: '7' }, NOW), policy.classify({ error: 'aborted' }, NOW)];
-  assert.deepEqual(busy, { outcome: 'ignored', blockUntilUs: NOW + 7e6, retry: 'always', retryAtUs: NOW + 7e6 });
-  assert.deepEqual(aborted, { outcome: 'ignored', blockUntilUs: null, retry: 'never', retryAtUs: null });
+  assert.deepEqual(busy, { outcome: 'ignored', blockUntilUs: NOW + 7e6, retry: 'always', retryAtUs: NOW + 7e6, fault: 'throttled' });
+  assert.deepEqual(aborted, { outcome: 'ignored', blockUntilUs: null, retry: 'never', retryAtUs: null, fault: 'cancelled' });
   assert.equal(policy.classify({ status: 503, retryAfter: null }, NOW).blockUntilUs, null);
   for (const reply of [{}, { status: 1.5 }, { status: -1 }, { status: 'OK' }]) {
     assert.equal(thrown(() => policy.classify(reply, NOW)).field, 'status');

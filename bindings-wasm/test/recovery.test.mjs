@@ -149,3 +149,19 @@ test('a child process that ends badly is started again, and ended with the super
   await worker.done;
   assert.deepEqual([children.length, clock.pending], [2, 0]);
 });
+
+test('what an answer says is at fault goes to the ladder as it is', () => {
+  const { clock, policy } = build();
+  const untilMs = clock.now() + 7000;
+  assert.deepEqual(policy.faultOf({ status: 429, retryAfter: '7' }), { class: 'throttled', untilMs });
+  assert.deepEqual(policy.faultOf({ status: 429 }), { class: 'throttled' });
+  assert.deepEqual([404, 401, 409, 400, 503].map((status) => policy.faultOf({ status }).class), [
+    'sessionLost',
+    'unauthenticated',
+    'conflict',
+    'fatal',
+    'transient',
+  ]);
+  assert.equal(policy.faultOf({ status: 204 }), undefined);
+  assert.deepEqual(policy.faultOf({ error: 'aborted' }), { class: 'cancelled' });
+});

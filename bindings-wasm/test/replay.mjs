@@ -77,9 +77,9 @@ function classify(engine, vector) {
   const policy = engine.policy(write(vector.get('policy')));
   const reply = vector.get('classify');
   const fields = { status: number(reply.get('status')), error: reply.get('error'), retryAfter: reply.get('retry_after') };
-  const { outcome, blockUntilUs, retry, retryAtUs } = policy.classify(fields, number(vector.get('now_us')));
+  const { outcome, blockUntilUs, retry, retryAtUs, fault } = policy.classify(fields, number(vector.get('now_us')));
   policy.free();
-  return { outcome, block_until_us: blockUntilUs, retry, retry_at_us: retryAtUs };
+  return { outcome, block_until_us: blockUntilUs, retry, retry_at_us: retryAtUs, fault: fault === 'sessionLost' ? 'session_lost' : fault };
 }
 
 function retryAfter(engine, vector) {

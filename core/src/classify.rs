@@ -1,6 +1,6 @@
 //! What an answer or a network error means: for the circuit, for the block, and for whoever would try again.
 //!
-//! The table stands at [`Policy::classify`], and once more as the two `match`es below it. `ARCHITECTURE.md` has the reasons
+//! The tables stand at [`Policy::classify`], and once more as the `match`es below it. `ARCHITECTURE.md` has the reasons
 //! of its disputed rows. A policy's [`ClassifyConfig`](crate::ClassifyConfig) says what is otherwise.
 
 use core::time::Duration;
@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::config::{ClassifyRule, NetworkError, On, Retry, RetryAfterHeader};
 use crate::input::Outcome;
 use crate::policy::Policy;
+use crate::recovery::{Fault, FaultClass};
 use crate::retry_after::parse_retry_after;
 use crate::time::Timestamp;
 
@@ -85,6 +86,8 @@ pub struct Classified {
     /// When the server wants to be called again by its Retry-After header, whether or not that blocks. No retry comes
     /// earlier.
     pub retry_at: Option<Timestamp>,
+    /// What is at fault, for [`Policy::recover`]; none where the caller got what it asked for.
+    pub fault: Option<Fault>,
 }
 
 /// A row of the table.
@@ -117,13 +120,29 @@ impl Policy {
     /// | `tls` | failure | | never |
     /// | `aborted` | ignored | | never |
     ///
+    /// What is at fault, where the caller did not get what it asked for: an answer says it to the caller, whatever it says of
+    /// the upstream.
+    ///
+    /// | what came back | class |
+    /// |---|---|
+    /// | 1xx, 2xx, 3xx | none |
+    /// | 401 | unauthenticated |
+    /// | 404, 410 | session lost |
+    /// | 409 | conflict |
+    /// | 429; 503 with a Retry-After | throttled, until then |
+    /// | 408, 421, 425; 5xx and what is no status | transient |
+    /// | 4xx but those above | fatal |
+    /// | `refused`, `dns`, `reset`, `timeout`, `other` | transient |
+    /// | `tls` | fatal |
+    /// | `aborted` | cancelled |
+    ///
     /// A success says that the upstream works, not that the caller got what was asked for: a 404 is one. A header that is
     /// none by [`parse_retry_after`] counts as none. No block is longer than `max_block_ms`, and a policy without a
     /// block gate blocks nothing.
     ///
     /// ```
     /// use core::time::Duration;
-    /// use stanchion::{BlockConfig, NetworkError, Outcome, Policy, Reply, Retry, Timestamp};
+    /// use stanchion::{BlockConfig, Fault, NetworkError, Outcome, Policy, Reply, Retry, Timestamp};
     ///
     /// let policy = Policy::builder("api").block(BlockConfig::new()).build().unwrap();
     /// let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
@@ -131,6 +150,8 @@ impl Policy {
     /// let busy = policy.classify(&Reply::status(429).retry_after("7"), now);
     /// assert_eq!((busy.outcome, busy.retry), (Outcome::Ignored, Retry::Always));
     /// assert_eq!(busy.block_until, Some(now.saturating_add(Duration::from_secs(7))));
+    ///
+    /// assert_eq!(busy.fault, Some(Fault::throttled(busy.retry_at)));
     ///
     /// let lost = policy.classify(&Reply::Error(NetworkError::Reset), now);
     /// assert_eq!((lost.outcome, lost.retry), (Outcome::Failure, Retry::Idempotent));
@@ -146,6 +167,7 @@ impl Policy {
             block_until: self.block_until(&row, retry_at, now),
             retry: row.retry,
             retry_at,
+            fault: fault_class(reply, retry_at).map(|class| Fault { class, until: throttle(class, retry_at) }),
         }
     }
 
@@ -171,6 +193,30 @@ impl Policy {
         }
         row
     }
+}
+
+/// The second table: what a reply says is at fault.
+const fn fault_class(reply: &Reply<'_>, retry_at: Option<Timestamp>) -> Option<FaultClass> {
+    Some(match *reply {
+        Reply::Error(NetworkError::Tls) => FaultClass::Fatal,
+        Reply::Error(NetworkError::Aborted) => FaultClass::Cancelled,
+        Reply::Error(_) => FaultClass::Transient,
+        Reply::Status { status, .. } => match status {
+            100..=399 => return None,
+            401 => FaultClass::Unauthenticated,
+            404 | 410 => FaultClass::SessionLost,
+            409 => FaultClass::Conflict,
+            429 => FaultClass::Throttled,
+            503 if retry_at.is_some() => FaultClass::Throttled,
+            400..=499 if !matches!(status, 408 | 421 | 425) => FaultClass::Fatal,
+            _ => FaultClass::Transient,
+        },
+    })
+}
+
+/// Until when the server wants no calls, where that is what is at fault.
+fn throttle(class: FaultClass, retry_at: Option<Timestamp>) -> Option<Timestamp> {
+    retry_at.filter(|_| class == FaultClass::Throttled)
 }
 
 impl Row {

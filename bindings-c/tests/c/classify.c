@@ -26,6 +26,19 @@ static const char *retry_name(uint32_t retry) {
     return retry == STN_RETRY_ALWAYS ? "always" : retry == STN_RETRY_IDEMPOTENT ? "idempotent" : "never";
 }
 
+static const char *fault_name(uint32_t fault) {
+    switch (fault) {
+    case STN_FAULT_TRANSIENT: return "transient";
+    case STN_FAULT_THROTTLED: return "throttled";
+    case STN_FAULT_UNAUTHENTICATED: return "unauthenticated";
+    case STN_FAULT_SESSION_LOST: return "session_lost";
+    case STN_FAULT_CONFLICT: return "conflict";
+    case STN_FAULT_FATAL: return "fatal";
+    case STN_FAULT_CANCELLED: return "cancelled";
+    default: return NULL;
+    }
+}
+
 json_t *instant_or_null(uint64_t at_us) {
     return at_us == 0 ? json_null() : json_integer((json_int_t)at_us);
 }
@@ -47,9 +60,9 @@ json_t *classify(const json_t *vector, const char *id) {
     stn_classified classified = {.struct_size = sizeof classified};
     if (stn_classify(policy, &reply, now_us, &classified) != STN_OK) broken(id, "a reply that is none");
     stn_policy_free(policy);
-    return json_pack("{s:s,s:o,s:s,s:o}", "outcome", outcome_name(classified.outcome), "block_until_us",
+    return json_pack("{s:s,s:o,s:s,s:o,s:s?}", "outcome", outcome_name(classified.outcome), "block_until_us",
                      instant_or_null(classified.block_until_us), "retry", retry_name(classified.retry), "retry_at_us",
-                     instant_or_null(classified.retry_at_us));
+                     instant_or_null(classified.retry_at_us), "fault", fault_name(classified.fault));
 }
 
 json_t *retry_after(const json_t *vector, const char *id) {

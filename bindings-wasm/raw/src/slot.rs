@@ -10,7 +10,7 @@ use crate::status::Status;
 #[derive(Debug)]
 #[repr(C, align(8))]
 pub struct Slot {
-    /// Words 0 to 3: the permit; for `holder_hash` its two halves, the low one first.
+    /// Words 0 to 3: the permit; for `holder_hash` its two halves, the low one first; for `classify` the class of the fault.
     pub permit: [u32; 4],
     /// Word 4: the index of the gate that holds the call up longest; for `classify` the outcome.
     pub by: u32,
@@ -106,7 +106,8 @@ impl Slot {
     }
 
     /// Puts down what a reply means: its outcome (0 success, 1 failure, 2 ignored), whether it may be retried (1 never,
-    /// 2 if idempotent, 3 always), the block's end in `value` and the instant of Retry-After in `retry_after_us`, 0 for none.
+    /// 2 if idempotent, 3 always), the class of the fault, the block's end in `value` and the instant of Retry-After in
+    /// `retry_after_us`; 0 for none.
     pub fn classified(&mut self, classified: &Classified) {
         self.by = match classified.outcome {
             Outcome::Success => 0,
@@ -114,6 +115,7 @@ impl Slot {
             Outcome::Ignored => 2,
         };
         self.gates = classified.retry.code();
+        self.permit = [classified.fault.map_or(0, |fault| fault.class.code()), 0, 0, 0];
         self.instant(classified.block_until);
         self.retry_after_us = classified.retry_at.map_or(0.0, |at| exact(at.as_micros()));
     }

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use stanchion::{
-    BlockConfig, ClassifyConfig, ClassifyRule, NetworkError, On, Outcome, Policy, PolicyConfig, Reply, Retry,
-    RetryAfterHeader, Timestamp, parse_retry_after,
+    BlockConfig, ClassifyConfig, ClassifyRule, FaultClass, NetworkError, On, Outcome, Policy, PolicyConfig, Reply,
+    Retry, RetryAfterHeader, Timestamp, parse_retry_after,
 };
 
 use crate::oracle::runner::check;
@@ -82,6 +82,9 @@ fn what_a_rule_says_is_so_and_no_block_is_longer_than_the_gates() {
         prop_assert_eq!(ruled().find_map(|rule| rule.retry).unwrap_or(said.retry), said.retry);
         let retry_at = if error.is_some() { None } else { parse_retry_after(&header, now) };
         prop_assert_eq!(said.retry_at, retry_at);
+        // A throttle lasts for as long as the server asked for, and nothing else has an end.
+        let throttled = said.fault.filter(|fault| fault.class == FaultClass::Throttled);
+        prop_assert_eq!(said.fault.and_then(|fault| fault.until), throttled.and(retry_at));
         if let Some(until) = said.block_until {
             prop_assert!(until > now && until <= now.saturating_add(Duration::from_millis(max_block_ms.into())));
         }

@@ -149,6 +149,7 @@ fn classify(policy: &Policy, reply: &Value, now: Timestamp) -> Result<Value, Str
         "block_until_us": classified.block_until.map(Timestamp::as_micros),
         "retry": classified.retry.name(),
         "retry_at_us": classified.retry_at.map(Timestamp::as_micros),
+        "fault": classified.fault.map(|fault| fault.class.name()),
     }))
 }
 

@@ -86,7 +86,15 @@ func classify(vector, fields object) (object, error) {
 	return object{
 		"outcome": classified.Outcome.String(), "block_until_us": orNull(classified.BlockUntil),
 		"retry": string(classified.Retry), "retry_at_us": orNull(classified.RetryAt),
+		"fault": nameOrNull(string(classified.Fault)),
 	}, err
+}
+
+func nameOrNull(name string) any {
+	if name == "" {
+		return nil
+	}
+	return name
 }
 
 func orNull(instant time.Time) any {
