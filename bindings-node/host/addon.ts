@@ -6,6 +6,7 @@ export interface RawAddon extends RawEngine {
   slot(): Uint32Array;
   restart(): void;
   storeOpen(path: string, options: RawStoreOptions): RawStore | null;
+  spoolOpen(path: string, policy: number, options: RawStoreOptions): RawSpool | null;
 }
 
 /** As the addon takes them; what is left out is as the store has it. */
@@ -26,6 +27,22 @@ export interface RawStore {
   removeLater(key: string): Promise<RawDone>;
   tryBegin(key: string): RawTransaction | null;
   beginLater(key: string): Promise<RawDone>;
+}
+
+/** An open spool: all of it in the thread pool, the answers as JSON. */
+export interface RawSpool {
+  appendLater(id: string | null, payload: Uint8Array, nowUs: number): Promise<RawDone>;
+  leaseLater(nowUs: number): Promise<RawDone>;
+  settleLater(seq: number, lease: number, outcome: number, notBeforeUs: number, isDead: boolean, nowUs: number): Promise<RawDone>;
+  renewLater(seq: number, lease: number, nowUs: number): Promise<RawDone>;
+  requeueLater(seq: number, nowUs: number): Promise<RawDone>;
+  removeLater(seq: number, nowUs: number): Promise<RawDone>;
+  payloadLater(seq: number): Promise<RawDone>;
+  resumeLater(nowUs: number): Promise<RawDone>;
+  itemsLater(): Promise<RawDone>;
+  deadLettersLater(): Promise<RawDone>;
+  reportLater(nowUs: number): Promise<RawDone>;
+  compactLater(): Promise<RawDone>;
 }
 
 /** A policy on one key: each operation at once (or `LOCKED`), and in the thread pool. */

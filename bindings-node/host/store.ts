@@ -19,6 +19,8 @@ import { StoredKeyed, StoredPolicy } from './stored.js';
 
 export { Key } from './key.js';
 export type { Stored, StoredDecision, Unavailable } from './key.js';
+export type { Draining, KeepDrainingOptions } from './draining.js';
+export * from './spool.js';
 export { StoreError } from 'stanchion-wasm/host';
 
 /** How a state file is opened. Every setting has a default that is safe. */

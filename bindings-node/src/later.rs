@@ -8,8 +8,9 @@ use napi_derive::napi;
 use stanchion::{Acquire, Asked, Command, Permit, Settle, Timestamp, UnknownAnswer};
 use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, UNKNOWN, commanded, renewed, settled};
 use stanchion_raw::{Fault, Raw, Slot, number};
-use stanchion_store::{KeyHandle, Store, StoreError, Stored, Transaction, Turn, Verdict};
+use stanchion_store::{KeyHandle, Spool, Store, StoreError, Stored, Transaction, Turn, Verdict};
 
+use crate::spool::SpoolOp;
 use crate::store::{RawTransaction, fault_of};
 use crate::{call, guard};
 
@@ -58,6 +59,7 @@ pub struct Done {
     status: Status,
     slot: Slot,
     text: Option<String>,
+    bytes: Option<Vec<u8>>,
     fault: Option<Fault>,
     transaction: Option<Transaction>,
 }
@@ -107,6 +109,9 @@ impl Done {
         if let Some(text) = self.text {
             raw.say(text);
         }
+        if let Some(bytes) = self.bytes {
+            raw.put(&bytes);
+        }
         if let Some(fault) = self.fault {
             raw.fail(fault);
         }
@@ -119,6 +124,7 @@ pub(crate) enum Work {
     Key(Arc<KeyHandle>, Op),
     Begin(Store, String),
     Remove(Store, String),
+    Spool(Spool, SpoolOp, Option<Timestamp>),
     /// An argument was none: the answer stands already.
     Refused(Status),
     /// The same, with its fault.
@@ -144,6 +150,10 @@ impl Work {
                     done
                 }
                 Err(error) => Done::failed(fault_of(&error)),
+            },
+            Self::Spool(spool, op, now) => match op.run(&spool, now) {
+                Ok((answer, bytes)) => Done { text: Some(answer.to_string()), bytes: Some(bytes), ..Done::default() },
+                Err(fault) => Done::failed(*fault),
             },
             Self::Refused(status) => Done { status, ..Done::default() },
             Self::Failed(fault) => Done::failed(fault),

@@ -7,6 +7,7 @@
 
 pub mod key;
 pub mod later;
+pub mod spool;
 pub mod store;
 
 use std::cell::RefCell;

@@ -213,6 +213,6 @@ pub(crate) fn fault_of(error: &StoreError) -> Fault {
     Fault { path: Some(error.path().display().to_string()), ..Fault::new("store", error.code(), error) }
 }
 
-fn kept<T>(raw: &mut Raw, result: Result<T, StoreError>) -> Option<T> {
+pub(crate) fn kept<T>(raw: &mut Raw, result: Result<T, StoreError>) -> Option<T> {
     result.map_err(|error| raw.fail(fault_of(&error))).ok()
 }

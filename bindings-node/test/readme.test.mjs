@@ -23,6 +23,7 @@ Object.assign(globalThis, {
   sendPrompt: async () => ({ usage: { totalTokens: 120 } }),
   upstreamUrl: 'data:application/json,[1,2]',
   stateFile: join(states, 'stanchion.state'),
+  spoolFolder: join(states, 'spool'),
 });
 
 const blocks = [...readme.matchAll(/^### (.+)$|^```ts\n([\s\S]*?)^```$/gm)].reduce(

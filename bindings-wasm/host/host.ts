@@ -1,6 +1,7 @@
 /** What both engines share: the classes, the types and the errors. */
 export { type Answer, type AppliedStep, BasePolicy, type Soon } from './base.js';
 export type * from './beside-types.js';
+export { type Ended, conduct } from './conduct.js';
 export { Common } from './common.js';
 export { commonOf } from './define.js';
 export { Engine } from './engine.js';
@@ -18,4 +19,4 @@ export type * from './config.js';
 export * from './raw.js';
 export { Rejection } from './rejection.js';
 export { State, commandedAnswer, decisionAnswer, outcomeCode, peekAnswer, renewedAnswer, settledAnswer } from './state.js';
-export { dispose } from './symbols.js';
+export { asyncDispose, dispose } from './symbols.js';

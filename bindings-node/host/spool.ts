@@ -1,0 +1,293 @@
+import { type BasePolicy, type Ended, type Engine, type Outcome, type Policy, conduct, isStanchionError } from 'stanchion-wasm/host';
+
+import { type RawDone, type RawSpool, type RawStoreOptions, addon } from './addon.js';
+import { DrainLoop, type Draining, type KeepDrainingOptions } from './draining.js';
+import type {
+  Appended,
+  Deliver,
+  Delivery,
+  DrainOptions,
+  Drained,
+  Offer,
+  SpoolItem,
+  SpoolOptions,
+  SpoolReport,
+  SpoolSettled,
+} from './spool-types.js';
+
+export type * from './spool-types.js';
+
+const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
+
+/** The names of the core's JSON, as this layer has them: instants in ms, names in camelCase. */
+function shown(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(shown);
+  if (typeof json !== 'object' || json === null) return json;
+  return Object.fromEntries(
+    Object.entries(json).map(([name, value]) => {
+      if (name.endsWith('_us')) return [camel(`${name.slice(0, -'_us'.length)}_ms`), typeof value === 'number' ? value / 1000 : null];
+      return [camel(name), shown(value)];
+    }),
+  );
+}
+
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * Where what could not be sent waits, in a folder that processes of any language share: what was accepted leaves the disk only when it
+ * was acknowledged, or by an operator's hand. Items are delivered at least once, in their order.
+ *
+ * @example
+ * ```ts
+ * const sync = definePolicy({ name: 'sync', circuit: { consecutiveFailures: 10 }, spool: { order: 'strict' } });
+ * const spool = Spool.open('/var/lib/app/spool', sync);
+ * await spool.append(JSON.stringify(order), { id: order.id });
+ * await spool.drain(({ payload }, { signal }) => send(payload, signal));
+ * ```
+ */
+export class Spool {
+  /** Whose gates deliveries pass, and whose `spool` says the bounds. */
+  readonly policy: Policy;
+  readonly #base: BasePolicy;
+  readonly #engine: Engine;
+  readonly #raw: RawSpool;
+  readonly #loops = new Set<DrainLoop>();
+
+  /** @internal Made by `Spool.open`. */
+  private constructor(policy: Policy, engine: Engine, raw: RawSpool) {
+    this.policy = policy;
+    this.#base = policy as BasePolicy;
+    this.#engine = engine;
+    this.#raw = raw;
+  }
+
+  /**
+   * Opens a spool, or makes its folder where that is missing. The policy has a `spool`; its state may be in this process or in a store.
+   * @throws StoreError for a policy without one, and for anything but a folder of ours that is safe to use.
+   */
+  static open(path: string, policy: Policy, options: SpoolOptions = {}): Spool {
+    const { raw, engine } = addon();
+    const own = engine.policy((policy as BasePolicy).common.rules.toJson());
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const spool = engine.run(() => raw.spoolOpen(path, own.handle, given as RawStoreOptions));
+    if (spool === null) throw engine.lastFault();
+    own.free();
+    return new Spool(policy, engine, spool);
+  }
+
+  /** Takes an item in. `accepted` says that it is on the disk. */
+  append(payload: string | Uint8Array, { id }: { readonly id?: string | undefined } = {}): Promise<Appended> {
+    const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
+    const appended = this.#ask<Appended>((nowUs) => this.#raw.appendLater(id ?? null, bytes, nowUs));
+    if (this.#loops.size > 0) this.#base.watch(appended.then(() => this.#loops.forEach((loop) => loop.wake())));
+    return appended;
+  }
+
+  /** Leases the next item that is to be delivered, or says when to ask again. `drain` does so by itself, through the gates. */
+  async lease(): Promise<Offer> {
+    let payload: Uint8Array = new Uint8Array();
+    const offer = await this.#ask<Offer>(
+      (nowUs) => this.#raw.leaseLater(nowUs),
+      () => (payload = this.#engine.bytes()),
+    );
+    return offer.delivery === null ? offer : { ...offer, delivery: { ...offer.delivery, payload } };
+  }
+
+  /**
+   * A delivery ended: `success` acknowledges it, and it leaves the disk; `failure` and `ignored` bring it back into its place, not
+   * before `notBeforeMs`; `dead` makes it a dead letter.
+   */
+  settle(
+    { seq, lease }: Pick<Delivery, 'seq' | 'lease'>,
+    outcome: Outcome | 'dead',
+    { notBeforeMs = 0 }: { readonly notBeforeMs?: number | undefined } = {},
+  ): Promise<SpoolSettled> {
+    const code = outcome === 'dead' ? 1 : (OUTCOMES[outcome] ?? 3);
+    const notBeforeUs = Math.ceil(notBeforeMs * 1000);
+    return this.#ask((nowUs) => this.#raw.settleLater(seq, lease, code, notBeforeUs, outcome === 'dead', nowUs));
+  }
+
+  /** A delivery takes longer: its lease begins anew. `drain` does so by itself. */
+  renew({ seq, lease }: Pick<Delivery, 'seq' | 'lease'>): Promise<SpoolSettled> {
+    return this.#ask((nowUs) => this.#raw.renewLater(seq, lease, nowUs));
+  }
+
+  /** The circuit closed again: from now on items go out at the policy's `pace`. `drain` says so by itself. */
+  resume(): Promise<SpoolSettled> {
+    return this.#ask((nowUs) => this.#raw.resumeLater(nowUs));
+  }
+
+  /**
+   * Delivers one item after the other, as long as the gates admit and something may go out. Each delivery is a call of the policy, and
+   * only what was delivered leaves the disk; a lease that runs out meanwhile is renewed.
+   *
+   * @example
+   * ```ts
+   * const { delivered, why, nextAtMs } = await spool.drain(({ payload }, { signal }) => send(payload, signal));
+   * ```
+   * @throws StoreError where the folder cannot be used.
+   */
+  async drain(deliver: Deliver, options: DrainOptions = {}): Promise<Drained> {
+    const off = this.policy.on('close', () => this.#base.watch(this.resume()));
+    const counts = { delivered: 0, failed: 0 };
+    try {
+      for (;;) {
+        const next = await this.#next(options);
+        if ('why' in next) return { ...counts, ...next };
+        if (await this.#deliver(next.permit, next.delivery, deliver, options)) counts.delivered += 1;
+        else counts.failed += 1;
+        options.signal?.throwIfAborted();
+      }
+    } finally {
+      off();
+    }
+  }
+
+  /**
+   * Drains it whenever something may go out, until it is stopped: when something was handed in, when an item that came back may go out
+   * again, and when the gates admit again. What each delivery teaches is the policy's to tell, by its events.
+   *
+   * @example
+   * ```ts
+   * const draining = spool.keepDraining(({ payload }, { signal }) => send(payload, signal));
+   * await draining.stop();
+   * ```
+   */
+  keepDraining(deliver: Deliver, options: KeepDrainingOptions = {}): Draining {
+    const loop = new DrainLoop(this, deliver, options);
+    this.#loops.add(loop);
+    void loop.stopped.then(() => this.#loops.delete(loop));
+    return loop;
+  }
+
+  /** What waits and is under way, in its order, without payloads. */
+  items(): Promise<readonly SpoolItem[]> {
+    return this.#ask(() => this.#raw.itemsLater());
+  }
+
+  /** What nobody delivers any more, without payloads. */
+  deadLetters(): Promise<readonly SpoolItem[]> {
+    return this.#ask(() => this.#raw.deadLettersLater());
+  }
+
+  /** The payload of an item, wherever it stands; null where there is no such item. */
+  async payload(seq: number): Promise<Uint8Array | null> {
+    let payload: Uint8Array = new Uint8Array();
+    const isThere = await this.#ask<boolean>(
+      () => this.#raw.payloadLater(seq),
+      () => (payload = this.#engine.bytes()),
+    );
+    return isThere ? payload : null;
+  }
+
+  /** Brings a dead letter back into its place, with no attempt counted. */
+  requeue(seq: number): Promise<SpoolSettled> {
+    return this.#ask((nowUs) => this.#raw.requeueLater(seq, nowUs));
+  }
+
+  /** Takes an item out for good, delivered or not. */
+  remove(seq: number): Promise<SpoolSettled> {
+    return this.#ask((nowUs) => this.#raw.removeLater(seq, nowUs));
+  }
+
+  /** How much there is, and what was found wrong. */
+  report(): Promise<SpoolReport> {
+    return this.#ask((nowUs) => this.#raw.reportLater(nowUs));
+  }
+
+  /** Gives back the disk of what is gone, which else happens now and then. */
+  async compact(): Promise<void> {
+    await this.#ask(() => this.#raw.compactLater());
+  }
+
+  /** The gates first: an item that nobody may send keeps its attempt. */
+  async #next({ cost, waitMs, signal }: DrainOptions): Promise<Next> {
+    let permit;
+    try {
+      permit = await this.policy.acquire({ cost, waitMs, signal });
+    } catch (error) {
+      if (!isStanchionError(error, 'RejectedError')) throw error;
+      const { retryAfterMs } = error;
+      const isHopeless = retryAfterMs === null || retryAfterMs === Infinity;
+      return { why: 'rejected', nextAtMs: isHopeless ? null : this.#base.common.ticker.nowUs() / 1000 + retryAfterMs };
+    }
+    try {
+      const { delivery, wait } = await this.lease();
+      if (delivery !== null) return { permit, delivery };
+      await permit.cancel();
+      return { why: wait === null ? 'empty' : 'wait', nextAtMs: wait?.atMs ?? null };
+    } catch (error) {
+      if (!permit.isUsed) this.#base.watch(permit.cancel());
+      throw error;
+    }
+  }
+
+  /** Whether it was delivered. */
+  async #deliver(permit: Admitted['permit'], delivery: Delivery, deliver: Deliver, options: DrainOptions): Promise<boolean> {
+    const { signal, timeoutMs, classify, isDead } = options;
+    let ended: Ended<unknown> | undefined;
+    const seen = (how: Ended<unknown>): void => void (ended = how);
+    const stopKeeping = this.#keep(permit, delivery);
+    const limit = this.#base.limit(timeoutMs, undefined, 0);
+    const call = conduct(this.#base, permit, (call) => deliver(delivery, call), { signal, limit, classify, seen });
+    const isDeadly = await call.then(
+      () => false,
+      (error: unknown) => isDead?.(error) === true,
+    );
+    stopKeeping();
+    const { verdict, usual } = ended!;
+    const outcome = verdict.outcome ?? usual;
+    const end = isDeadly ? 'dead' : outcome;
+    const { settled } = await this.settle(delivery, end, { notBeforeMs: verdict.retryAtMs });
+    return settled === 'acknowledged';
+  }
+
+  /** Renews the lease of an item while it is delivered; where another has it by now, the delivery ends. */
+  #keep(permit: Admitted['permit'], delivery: Delivery): () => void {
+    const { ticker } = this.#base.common;
+    const everyMs = Math.max((delivery.untilMs - ticker.nowUs() / 1000) / 3, 1);
+    let timer: unknown;
+    let isOver = false;
+    const round = async (): Promise<void> => {
+      try {
+        const { settled } = await this.renew(delivery);
+        if (settled !== 'renewed') return permit.abort(new Error(`the lease of item ${delivery.seq} was lost`));
+      } catch {
+        // What goes wrong with the folder is tried again in the next round, of which a lease has two more.
+      }
+      if (!isOver) timer = ticker.afterIdly(everyMs, () => void round());
+    };
+    timer = ticker.afterIdly(everyMs, () => void round());
+    return () => {
+      isOver = true;
+      ticker.clear(timer);
+    };
+  }
+
+  /** Asks in the thread pool. What else the answer left is taken before anything else can run. */
+  async #ask<T>(begin: (nowUs: number) => Promise<RawDone>, take?: () => void): Promise<T> {
+    const { ticker } = this.#base.common;
+    const nowUs = ticker.isSystem ? 0 : ticker.nowUs();
+    this.#engine.raw();
+    let done: RawDone;
+    try {
+      done = await begin(nowUs);
+    } catch (error) {
+      throw this.#engine.caught(error);
+    }
+    this.#engine.check(
+      this.#engine.run(() => done.load()),
+      nowUs,
+    );
+    const json = this.#engine.text();
+    take?.();
+    return shown(JSON.parse(json)) as T;
+  }
+}
+
+interface Admitted {
+  readonly permit: Awaited<ReturnType<Policy['acquire']>>;
+  readonly delivery: Delivery;
+}
+
+type Next = Admitted | Pick<Drained, 'why' | 'nextAtMs'>;

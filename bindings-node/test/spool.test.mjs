@@ -1,0 +1,145 @@
+// The spool from Node: what waits, what goes out through the gates, what comes back, and what nobody delivers any more.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+
+import { definePolicy } from '../dist/index.js';
+import { Spool, StoreError } from '../dist/store.js';
+import { TestClock } from '../../bindings-wasm/dist/testing.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'stanchion-spool-'));
+after(() => rmSync(folder, { recursive: true }));
+let folders = 0;
+
+function build(config, path = join(folder, String((folders += 1)))) {
+  const clock = new TestClock();
+  const policy = definePolicy({ name: 'sync', circuit: { consecutiveFailures: 2, openMs: 60_000 }, spool: { baseDelayMs: 1000 }, ...config }, { clock });
+  return { clock, policy, path, spool: Spool.open(path, policy) };
+}
+const text = ({ payload }) => new TextDecoder().decode(payload);
+const down = () => Promise.reject(new Error('down'));
+
+test('what is handed in is delivered in its order, once it is acknowledged it is gone', async () => {
+  const { spool } = build();
+  assert.deepEqual(await spool.append('a', { id: 'one' }), { appended: 'accepted', seq: 1, why: null });
+  assert.deepEqual(await spool.append('a', { id: 'one' }), { appended: 'duplicate', seq: 1, why: null });
+  for (const payload of ['b', 'c']) await spool.append(new TextEncoder().encode(payload));
+  assert.deepEqual((await spool.items()).map(({ seq, id, bytes, status }) => [seq, id, bytes, status]), [
+    [1, 'one', 1, 'waiting'],
+    [2, null, 1, 'waiting'],
+    [3, null, 1, 'waiting'],
+  ]);
+  const got = [];
+  const drained = await spool.drain((delivery) => void got.push([delivery.seq, delivery.attempt, text(delivery)]));
+  assert.deepEqual(got, [[1, 1, 'a'], [2, 1, 'b'], [3, 1, 'c']]);
+  assert.deepEqual(drained, { delivered: 3, failed: 0, why: 'empty', nextAtMs: null });
+  const { items, bytes, dead } = await spool.report();
+  assert.deepEqual([items, bytes, dead], [0, 0, 0]);
+});
+
+test('while the server is down the circuit opens, and nothing is lost or spent', async () => {
+  const { spool, clock, policy } = build();
+  for (let i = 0; i < 5; i += 1) await spool.append(`${i}`);
+  const first = await spool.drain(down);
+  assert.deepEqual([first.delivered, first.failed, first.why, first.nextAtMs], [0, 2, 'rejected', clock.now() + 60_000]);
+  const attempts = (await spool.items()).map((item) => item.attempts);
+  assert.deepEqual(attempts, [1, 1, 0, 0, 0]);
+  await clock.advance(60_000);
+  const got = [];
+  assert.equal((await spool.drain((delivery) => void got.push(text(delivery)))).delivered, 5);
+  assert.deepEqual([got.join(''), policy.explain().circuit.phase], ['01234', 'closed']);
+});
+
+test('what failed waits, and those behind it go on unless the order is strict', async () => {
+  const fails = (seq) => (delivery) => (delivery.seq === seq ? down() : undefined);
+  const loose = build();
+  for (const payload of ['a', 'b']) await loose.spool.append(payload);
+  const { delivered, failed, why, nextAtMs } = await loose.spool.drain(fails(1));
+  assert.deepEqual([delivered, failed, why, nextAtMs], [1, 1, 'wait', loose.clock.now() + 1000]);
+  const strict = build({ spool: { order: 'strict' } });
+  for (const payload of ['a', 'b']) await strict.spool.append(payload);
+  assert.equal((await strict.spool.drain(fails(1))).delivered, 0);
+});
+
+test('a letter that nobody will ever take is a dead one, to be looked at, brought back or thrown away', async () => {
+  const { spool } = build();
+  await spool.append('bad');
+  await spool.append('good');
+  const isDead = (error) => error.message === 'bad';
+  const drained = await spool.drain((delivery) => {
+    if (text(delivery) === 'bad') throw new Error('bad');
+  }, { isDead });
+  assert.deepEqual([drained.delivered, drained.failed], [1, 1]);
+  const [{ seq, status, why }] = await spool.deadLetters();
+  assert.deepEqual([seq, status, why, new TextDecoder().decode(await spool.payload(seq))], [1, 'dead', 'refused', 'bad']);
+  assert.equal((await spool.requeue(1)).settled, 'requeued');
+  assert.equal((await spool.drain(() => {})).delivered, 1);
+  assert.deepEqual([(await spool.remove(1)).settled, await spool.payload(1)], ['not_found', null]);
+});
+
+test('what became of a delivery can be judged, and a caller who leaves counts as no attempt', async () => {
+  const { spool, clock } = build();
+  await spool.append('a');
+  const retryAtMs = clock.now() + 90_000;
+  const classify = () => ({ outcome: 'failure', retryAtMs });
+  assert.equal((await spool.drain(() => 'later', { classify })).nextAtMs, retryAtMs);
+  await clock.advance(90_000);
+  const controller = new AbortController();
+  await assert.rejects(spool.drain(() => controller.abort(new Error('left')), { signal: controller.signal }), /left/);
+  await spool.append('b');
+  const again = new AbortController();
+  const hangs = () => new Promise(() => again.abort(new Error('left')));
+  await assert.rejects(spool.drain(hangs, { signal: again.signal }), /left/);
+  assert.deepEqual((await spool.items()).map(({ attempts, status }) => [attempts, status]), [[1, 'waiting'], [0, 'waiting']]);
+});
+
+test('two that have it open share it: a lease holds until its end, and is renewed while a delivery runs', async () => {
+  const { spool, path, policy, clock } = build({ spool: { leaseMs: 3000 } });
+  const other = Spool.open(path, policy);
+  await spool.append('a');
+  let end;
+  const draining = spool.drain(() => new Promise((resolve) => (end = resolve)));
+  for (let i = 0; i < 200 && end === undefined; i += 1) await clock.advance(1);
+  for (let i = 0; i < 10; i += 1) {
+    await clock.advance(1000);
+    await spool.report(); // so that the thread pool has done what it was asked for
+  }
+  const { delivery, wait } = await other.lease();
+  assert.deepEqual([delivery, wait.by], [null, 'lease']);
+  end();
+  assert.equal((await draining).delivered, 1);
+});
+
+test('a lease of one\'s own is settled by its number', async () => {
+  const { spool } = build();
+  await spool.append('a');
+  const { delivery } = await spool.lease();
+  assert.equal((await spool.renew(delivery)).settled, 'renewed');
+  assert.equal((await spool.settle(delivery, 'ignored')).settled, 'returned');
+  assert.equal((await spool.settle(delivery, 'failure')).settled, 'lease_lost');
+  await assert.rejects(spool.settle(delivery, 'perhaps'), (error) => error.code === 'invalid_input');
+});
+
+test('it is drained again and again until it is stopped', async () => {
+  const policy = definePolicy({ name: 'sync', spool: { baseDelayMs: 1 } });
+  const spool = Spool.open(join(folder, 'again'), policy);
+  const got = [];
+  const draining = spool.keepDraining((delivery) => {
+    got.push(`${text(delivery)}${delivery.attempt}`);
+    if (delivery.attempt === 1) throw new Error('once more');
+  }, { pollMs: 60_000, keepsAlive: true });
+  const delivered = new Promise((resolve) => policy.on('settled', ({ outcome }) => outcome === 'success' && resolve()));
+  await spool.append('a');
+  await delivered;
+  await draining.stop();
+  assert.deepEqual(got, ['a1', 'a2']);
+  await spool.append('b');
+  assert.equal((await spool.report()).items, 1);
+});
+
+test('a policy without a spool, and a folder that is none, are errors', () => {
+  assert.throws(() => Spool.open(join(folder, 'none'), definePolicy({ name: 'p' })), (error) => error instanceof StoreError && error.code === 'no_spool');
+  assert.throws(() => Spool.open('/dev/null', build().policy), StoreError);
+});
