@@ -97,3 +97,21 @@ func (k *key) apply(step string, nowUS uint64) ([]byte, Report, error) {
 	o.report(&report, k.path)
 	return answer, report, err
 }
+
+func (c *cell) lend(use func(policy *C.stn_policy) error) error {
+	_, _, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return use(c.policy)
+}
+
+func (k *key) lend(use func(policy *C.stn_policy) error) error {
+	_, err := k.enter()
+	defer k.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	return use(k.policy)
+}

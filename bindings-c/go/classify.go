@@ -92,26 +92,12 @@ func (m Moment) Classify(reply Reply) (Classified, error) {
 	if us == 0 {
 		us = uint64(C.stn_now_us()) // a state file reads its clock when it decides, and this is no decision
 	}
-	return m.policy.backend.classify(reply, us)
-}
-
-// classify holds the lock only because the policy must not be freed meanwhile.
-func (c *cell) classify(reply Reply, nowUS uint64) (Classified, error) {
-	_, _, err := c.enter()
-	defer c.mu.Unlock()
-	if err != nil {
-		return Classified{}, err
-	}
-	return classify(c.policy, reply, nowUS)
-}
-
-func (k *key) classify(reply Reply, nowUS uint64) (Classified, error) {
-	_, err := k.enter()
-	defer k.mu.RUnlock()
-	if err != nil {
-		return Classified{}, err
-	}
-	return classify(k.policy, reply, nowUS)
+	var classified Classified
+	err := m.policy.backend.lend(func(policy *C.stn_policy) (err error) {
+		classified, err = classify(policy, reply, us)
+		return err
+	})
+	return classified, err
 }
 
 func classify(policy *C.stn_policy, reply Reply, nowUS uint64) (Classified, error) {

@@ -62,7 +62,7 @@ func (p *Policy) run(
 	v := Classified{Outcome: Failure} // of a function that does not return
 	defer func() {
 		going.end()
-		p.conclude(permit, v.Outcome, sinceUS, steady)
+		all.events = p.conclude(permit, v.Outcome, sinceUS, steady)
 		if !v.BlockUntil.IsZero() {
 			_, _ = p.Block(v.BlockUntil) // a file that is away is told by the policy's events
 		}
@@ -72,8 +72,8 @@ func (p *Policy) run(
 	return v, err
 }
 
-// conclude settles a call with its duration, by the policy's clock if that was read when the call began.
-func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, steady time.Time) {
+// conclude settles a call with its duration, by the policy's clock if that was read when the call began; it tells what happened.
+func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, steady time.Time) Events {
 	m := p.current()
 	var took time.Duration
 	if steady.IsZero() {
@@ -83,9 +83,11 @@ func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, ste
 	}
 	how := end{outcome: uint32(outcome)}
 	how.add(Took(took).end)
-	if _, err := m.settle(permit, how); err != nil {
+	answer, err := m.settle(permit, how)
+	if err != nil {
 		p.tell(Event{Name: EventNotSettled, Err: err})
 	}
+	return answer.Report.Events
 }
 
 // isRefusal tells whether no call was made, because a policy did not admit it.

@@ -8,6 +8,11 @@
 // [Policy.Do] makes a call and settles it by its error. Who has more to say takes a permit by [Policy.Acquire], and gives it
 // back by [Policy.Settle]. [Policy.Wait], or [WaitFor] with either, waits for the admission in a line.
 //
+// Under a policy with retry, Do makes calls again that failed; what other calls mean is told by [ReplyError] and [Idempotent]. A
+// [Schedule] runs a function by its slots, [Policy.Heal] climbs a ladder of steps when something broke, [Policy.Supervise] restarts
+// what fails. A [Spool] keeps on disk what could not be sent. [Policy.Health] says what is live and ready, and why not. What the
+// rules of all these are, the policy says, and what they remember lies in its state.
+//
 // The engine reads no clock: the methods of [Policy] hand it the policy's clock, those of a [Moment] the instant that you
 // give ([Policy.At]).
 //
@@ -17,7 +22,7 @@
 //
 // [WithEvents] and [WithLogger] tell what happens.
 //
-// The package stanchionhttp guards what an HTTP client sends and a server takes in, the module stanchiongrpc the same for gRPC.
+// The package stanchionhttp guards what an HTTP client sends and a server takes in, and answers probes, the module stanchiongrpc the same for gRPC.
 // Both count answers by [Policy.Classify]. [Policy.Begin] is for whatever else ends later than a function.
 //
 // The package needs cgo and the library libstanchion. By default it asks pkg-config for it; with the build tag

@@ -68,9 +68,9 @@ type backend interface {
 	command(json string, nowUS uint64) (answered, error)
 	apply(json string, nowUS uint64) ([]byte, Report, error)
 	retry(failed *C.stn_failed, nowUS uint64) (Retried, error)
-	classify(reply Reply, nowUS uint64) (Classified, error)
 	health(nowUS uint64) ([]byte, error)
-	spoolStep(state, step string, nowUS uint64) ([]byte, error)
+	// lend lends the policy, which must not be freed meanwhile.
+	lend(use func(policy *C.stn_policy) error) error
 	rateLimit(nowUS uint64) ([]byte, error)
 	explain(nowUS uint64) ([]byte, error)
 	snapshot() ([]byte, error)

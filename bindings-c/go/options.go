@@ -47,6 +47,8 @@ type plan struct {
 	classify func(err error, usual Outcome) Outcome
 	// Whether it does no harm to process the call twice.
 	isIdempotent bool
+	// What happened when the call was settled.
+	events Events
 }
 
 // What an option says: TryAcquire understands the first two, Acquire the first three, and Do all.

@@ -221,7 +221,10 @@ func (p *Policy) askRecovery(ctx context.Context, fault error) (Recovery, error)
 // take takes a step under its lease.
 func (p *Policy) take(ctx context.Context, r *Recovery, step func(context.Context) error) error {
 	inside, cancel := context.WithCancelCause(ctx)
-	stop := p.keepStep(r, cancel)
+	stop := keepLease(r.Until.Sub(p.current().now()), cancel, func() bool {
+		until, err := p.RenewRecovery(r.Lease)
+		return err != nil || !until.IsZero() // a file that is away is asked again
+	})
 	outcome := Failure // of a function that does not return
 	defer func() {
 		cancel(context.Canceled)
@@ -233,32 +236,6 @@ func (p *Policy) take(ctx context.Context, r *Recovery, step func(context.Contex
 	err := step(inside)
 	outcome = outcomeOf(ctx, err)
 	return err
-}
-
-// keepStep renews the lease of a step at each third of it, until it is stopped.
-func (p *Policy) keepStep(r *Recovery, abort context.CancelCauseFunc) (stop func()) {
-	every := max(r.Until.Sub(p.current().now())/3, time.Millisecond)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-			}
-			if until, err := p.RenewRecovery(r.Lease); err == nil && until.IsZero() {
-				abort(ErrLeaseLost)
-				return
-			}
-		}
-	}()
-	return func() {
-		close(done)
-		<-ended
-	}
 }
 
 // Supervise runs a function, such as one that runs a child process, and runs it again when it fails, as the policy's recovery says:

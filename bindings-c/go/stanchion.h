@@ -660,11 +660,11 @@ typedef struct stn_spool_totals {
     uint32_t struct_size;
     // 0.
     uint32_t reserved;
-    // All items, leased and dead ones too.
+    // Items that wait, leased ones too.
     uint64_t items;
     // Of these, those with a lease.
     uint64_t leased;
-    // Of these, the dead letters.
+    // Dead letters.
     uint64_t dead;
     // The bytes of all payloads.
     uint64_t bytes;

@@ -115,11 +115,11 @@ pub struct stn_spool_totals {
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
-    /// All items, leased and dead ones too.
+    /// Items that wait, leased ones too.
     pub items: u64,
     /// Of these, those with a lease.
     pub leased: u64,
-    /// Of these, the dead letters.
+    /// Dead letters.
     pub dead: u64,
     /// The bytes of all payloads.
     pub bytes: u64,
