@@ -135,6 +135,9 @@ macro_rules! annexes {
         impl View<'_> {
             /// From when all annexes say nothing; `None` for never.
             pub(crate) fn annexes_vacuous_at(self, policy: &Policy) -> Option<u64> {
+                if self.has_no_annex() {
+                    return Some(0);
+                }
                 let mut at = 0;
                 $(if let Some(annex) = self.annex::<$Annex>() {
                     at = annex.vacuous_at(policy)?.max(at);
@@ -144,6 +147,9 @@ macro_rules! annexes {
 
             /// Tells when each annex next says something else by time alone.
             pub(crate) fn each_annex_change(self, policy: &Policy, t: u64, mut tell: impl FnMut(u64)) {
+                if self.has_no_annex() {
+                    return;
+                }
                 $(if let Some(annex) = self.annex::<$Annex>() {
                     tell(annex.next_change_at(policy, t));
                 })+
@@ -152,6 +158,11 @@ macro_rules! annexes {
             fn heeds(self, policy: &Policy) -> bool {
                 false $(|| <$Annex>::is_heeded(policy, self.annex_words(<$Annex>::KIND).is_some()))+
             }
+        }
+
+        /// Whether neither the policy nor the snapshot has an annex: mostly so.
+        fn needs_none(policy: &Policy, snapshot: Option<&Snapshot>) -> bool {
+            true $(&& <$Annex>::room(policy) == 0 && snapshot.is_none_or(|snapshot| snapshot.$field.is_none()))+
         }
 
         /// The rooms of all annexes: kind and words, of those that have one.
@@ -175,6 +186,9 @@ annexes! {
 
 /// How many words all annexes need: the policy's own, and whatever a snapshot brings beyond them.
 pub(crate) fn annex_words(policy: &Policy, snapshot: Option<&Snapshot>) -> usize {
+    if needs_none(policy, snapshot) {
+        return 0;
+    }
     rooms(policy, snapshot).iter().map(|(_, room)| room.saturating_add(1)).sum()
 }
 
@@ -192,6 +206,11 @@ fn used(block: u64) -> usize {
 }
 
 impl View<'_> {
+    /// Whether there is no room for any.
+    fn has_no_annex(self) -> bool {
+        Shape::of(self.head).annexes == 0
+    }
+
     /// The words of an annex that is there.
     pub(crate) fn annex_words(&self, kind: u8) -> Option<&[u64]> {
         self.blocks().find(|(own, _)| *own == kind).map(|(_, words)| words)
@@ -227,6 +246,9 @@ impl View<'_> {
 impl Mem<'_> {
     /// Writes all annexes of a snapshot, and the blocks for those that may come.
     pub(crate) fn load_annexes(&mut self, policy: &Policy, snapshot: &Snapshot) {
+        if self.view().has_no_annex() {
+            return;
+        }
         let shape = Shape::of(self.head);
         let places = self.body.get_mut(shape.annexes_at()..shape.raw_at()).unwrap_or_default();
         let mut rest = places.iter_mut();
