@@ -119,23 +119,32 @@ type cell struct {
 	mu     sync.Mutex
 	policy *C.stn_policy
 	state  []uint64
+	// Whose policy it is; nil where it is this cell's own.
+	owner *cell
 	// Frees the policy of a cell that nobody closed.
 	forgotten runtime.Cleanup
-	_         [2*cacheLine - 64]byte
+	_         [2*cacheLine - 72]byte
 }
 
 func newCell(policy *C.stn_policy, nowUS uint64) (*cell, error) {
-	var size C.size_t
-	if status := C.stn_state_size(policy, &size); status != C.STN_OK {
-		return nil, statusError(status)
+	state, err := stateOf(policy, nil, nowUS)
+	if err != nil {
+		return nil, err
 	}
-	c := &cell{policy: policy, state: make([]uint64, size/8)}
-	status := C.stn_state_init(policy, unsafe.Pointer(&c.state[0]), size, C.uint64_t(nowUS))
-	if status != C.STN_OK {
-		return nil, statusError(status)
-	}
+	c := &cell{policy: policy, state: state}
 	c.forgotten = runtime.AddCleanup(c, freePolicy, policy)
 	return c, nil
+}
+
+// another is a new state under the same policy, which it keeps from being freed.
+func (c *cell) another(nowUS uint64) (*cell, error) {
+	_, _, err := c.enter()
+	defer c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	state, err := stateOf(c.policy, nil, nowUS)
+	return &cell{policy: c.policy, state: state, owner: c}, err
 }
 
 func freePolicy(policy *C.stn_policy) { C.stn_policy_free(policy) }
@@ -295,11 +304,11 @@ func (c *cell) vacuousAt() (uint64, error) {
 func (c *cell) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.policy != nil {
+	if c.policy != nil && c.owner == nil {
 		c.forgotten.Stop()
 		C.stn_policy_free(c.policy)
-		c.policy = nil
 	}
+	c.policy = nil
 }
 
 // The steps of nearly every call, written where they are wanted instead of being handed from function to function: a state in

@@ -17,7 +17,7 @@ type Policy struct {
 	backend backend
 	clock   func() uint64
 	random  func() uint32 // nil for math/rand's
-	gates   [C.STN_GATE_BULKHEAD + 1]Gate
+	gates   *[C.STN_GATE_BULKHEAD + 1]Gate
 	name    string
 	config  string
 	// The value of a header field.
@@ -100,6 +100,7 @@ func (p *Policy) readHandle(handle *C.stn_policy) error {
 	if p.bounds, err = boundsOf(config); err != nil {
 		return err
 	}
+	p.gates = new([C.STN_GATE_BULKHEAD + 1]Gate)
 	for i := range p.gates {
 		text, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
 			return okOr(C.stn_gate_name(handle, C.uint32_t(i), buffer, capacity, needed))

@@ -49,17 +49,25 @@ func (e *FaultError) Error() string {
 // Unwrap is what says more.
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// faultOf is what an error says is at fault: transient where it does not say.
-func faultOf(ctx context.Context, err error) *FaultError {
+// faultOf is what an error says is at fault: what the table says of a reply, and transient where nobody says more.
+func (p *Policy) faultOf(ctx context.Context, err error) *FaultError {
 	var fault *FaultError
+	var reply *ReplyError
 	switch {
 	case errors.As(err, &fault):
 		return fault
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &FaultError{Fault: FaultCancelled, Err: err}
-	default:
-		return &FaultError{Fault: FaultTransient, Err: err}
+	case errors.As(err, &reply):
+		switch c := p.classified(reply.Reply); c.Fault {
+		case "":
+		case FaultThrottled:
+			return &FaultError{Fault: c.Fault, Until: c.RetryAt, Err: err}
+		default:
+			return &FaultError{Fault: c.Fault, Err: err}
+		}
 	}
+	return &FaultError{Fault: FaultTransient, Err: err}
 }
 
 // Recovery is what is done about a fault.
@@ -171,8 +179,8 @@ func (e *UnrecoverableError) Unwrap() error { return e.Err }
 type Steps map[string]func(context.Context) error
 
 // Heal does what the policy's recovery says about an error, until a step worked: then it returns nil, and what failed may be tried
-// again. It does so, too, when another process that shares the state has had its turn. A [FaultError] says what is at fault, any
-// other error is transient; so does the error of a step.
+// again. It does so, too, when another process that shares the state has had its turn. A [FaultError] or a
+// [ReplyError] says what is at fault, any other error is transient; so does the error of a step.
 //
 // The context of a step ends when its lease does, which is renewed while it runs. What was given up is an [*UnrecoverableError], and
 // stays so for all until the command reset.
@@ -204,7 +212,7 @@ func (p *Policy) Heal(ctx context.Context, fault error, steps Steps) error {
 
 // askRecovery is a step, or a wait; anything else is an error.
 func (p *Policy) askRecovery(ctx context.Context, fault error) (Recovery, error) {
-	class := faultOf(ctx, fault)
+	class := p.faultOf(ctx, fault)
 	r, err := p.Recover(class.Fault, class.Until)
 	switch {
 	case err != nil:
@@ -280,8 +288,7 @@ func (p *Policy) restart(ctx context.Context, fault error) error {
 
 // leftAlone is a fault whose wait is over: a server that did not say until when it wants to be left alone was left alone.
 func leftAlone(fault error, r *Recovery) error {
-	var told *FaultError
-	if r.Why == "throttled" && errors.As(fault, &told) && told.Fault == FaultThrottled {
+	if r.Why == "throttled" {
 		return &FaultError{Fault: FaultThrottled, Until: r.Again, Err: fault}
 	}
 	return fault

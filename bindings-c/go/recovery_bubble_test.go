@@ -46,6 +46,8 @@ func TestALadderIsClimbed(t *testing.T) {
 	}{
 		"from its first step":      {errUpstream, "refresh", []string{"wait 0s", "wait 1s", "refresh 1s"}, ""},
 		"from that of the class":   {&FaultError{Fault: FaultSessionLost}, "recreate", []string{"recreate 0s"}, ""},
+		"from that of the reply":   {&ReplyError{Reply: Reply{Status: 401}}, "refresh", []string{"refresh 0s"}, ""},
+		"after the server's wait":  {&ReplyError{Reply: Reply{Status: 429, RetryAfter: "7"}}, "wait", []string{"wait 7s"}, ""},
 		"to its end":               {&FaultError{Fault: FaultUnauthenticated}, "", []string{"refresh 0s", "recreate 0s"}, "exhausted"},
 		"not for what is fatal":    {&FaultError{Fault: FaultFatal, Err: errUpstream}, "", nil, "fatal"},
 		"after what it waited for": {&FaultError{Fault: FaultThrottled}, "wait", []string{"wait 1m0s"}, ""},

@@ -13,7 +13,7 @@ shown() { nm "$@" --defined-only | awk 'NF == 3 { print $3 }' | sort; }
 
 # A function that takes a pointer is tried with null; so is one that is new.
 for name in $(grep -v '^//' include/stanchion.h | tr '\n' ' ' | grep -oE 'stn_[a-z0-9_]+\([^)]*\*[^)]*\);' | sed 's/(.*//'); do
-  grep -q "$name(" tests/c/nulls.c || fail "tests/c/nulls.c does not call $name"
+  grep -q "$name(" tests/c/nulls.c tests/c/annexes.c tests/c/items.c || fail "no program of tests/c calls $name with null"
 done
 
 soname=$(readelf -d build/libstanchion.so | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
@@ -21,5 +21,5 @@ soname=$(readelf -d build/libstanchion.so | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p'
 
 static=$(stat -c %s build/libstanchion.a) shared=$(stat -Lc %s build/libstanchion.so)
 [ "$static" -le 10485760 ] || fail "libstanchion.a has $static bytes, more than 10 MB"
-[ "$shared" -le 1048576 ] || fail "libstanchion.so has $shared bytes, more than 1 MB"
+[ "$shared" -le 1310720 ] || fail "libstanchion.so has $shared bytes, more than 1.25 MB"
 printf 'library: only stn_ names; %s kB static, %s kB shared\n' $((static / 1024)) $((shared / 1024))

@@ -22,7 +22,6 @@ func keysOf(t *testing.T, most int, json string) *Keys {
 	keys := NewKeys(most, func(string) (*stanchion.Policy, error) {
 		return stanchion.FromJSON([]byte(json), stanchion.WithClock(func() time.Time { return now }))
 	})
-	keys.now = func() time.Time { return now }
 	t.Cleanup(keys.Close)
 	return keys
 }
@@ -152,41 +151,6 @@ func TestAWriterCanStillFlushAndHaveDeadlines(t *testing.T) {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-}
-
-func TestAKeyIsForgottenOnlyWhenItSaysNothing(t *testing.T) {
-	keys := keysOf(t, 2, twoCalls)
-	use := func(key string) error {
-		policy, release, err := keys.Policy(key)
-		if err != nil {
-			return err
-		}
-		defer release()
-		_, err = policy.TryAcquire()
-		return err
-	}
-	if err := errors.Join(use("ann"), use("bob")); err != nil {
-		t.Fatal(err)
-	}
-	if err := use("cem"); !errors.Is(err, ErrTooManyKeys) {
-		t.Errorf("both still hold slots: %v", err)
-	}
-	_, release, err := keys.Policy("ann")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys.now = func() time.Time { return now.Add(time.Hour) }
-	if err := use("cem"); err != nil || keys.Len() != 2 {
-		t.Errorf("in an hour there is nothing to remember: %v, %d keys", err, keys.Len())
-	}
-	if _, isThere := keys.entries["ann"]; !isThere {
-		t.Error("a key in use was forgotten")
-	}
-	release()
-	release() // once more does nothing
-	if users := keys.entries["ann"].Value.(*entry).users; users != 0 {
-		t.Errorf("%d users", users)
-	}
 }
 
 func TestKeysCanBeInAFile(t *testing.T) {
