@@ -31,7 +31,7 @@
 //! attempts counted then. That end is stored when it is chosen. A wait is asked again at its end, and not before.
 //!
 //! Attempts **count** until they are as old as their step's `window_ms`, until nothing was at fault for `stable_ms` after a success,
-//! and until nothing was begun for `forget_ms`: an episode whose end nobody told is not remembered for ever.
+//! and until nothing was begun for `forget_ms` and no step backs off: an episode whose end nobody told is not remembered for ever.
 
 mod fault;
 mod state;

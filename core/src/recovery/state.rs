@@ -125,9 +125,13 @@ impl RecoverySnapshot {
         if self.unrecoverable.is_some() || self.touched_at == 0 {
             return NEVER_US;
         }
-        let quiet_us = if self.reached == 0 { rules.stable_us } else { rules.forget_us };
+        if self.reached == 0 {
+            return self.touched_at.saturating_add(rules.stable_us);
+        }
         let ends_at = self.lease.map_or(0, |lease| lease.until_at);
-        self.touched_at.max(ends_at).saturating_add(quiet_us)
+        // A wait that another policy chose may be longer than this one's `forget_ms`, and was told to somebody.
+        let again_at = self.steps.iter().map(|own| own.again_at).max().unwrap_or(0);
+        self.touched_at.max(ends_at).saturating_add(rules.forget_us).max(again_at)
     }
 }
 

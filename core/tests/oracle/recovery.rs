@@ -200,7 +200,10 @@ impl Diary {
             (None, Some(at)) => (at, ladder.stable_ms),
             (None, None) => return,
         };
-        if t >= from + quiet_ms * 1000 {
+        // Nobody forgets an episode while a step of it backs off, as another ladder may have said.
+        let steps = 0..if self.episode.is_some() { ladder.steps.len() } else { 0 };
+        let backs_off_until = steps.map(|step| self.backs_off_until(ladder, step, t)).max().unwrap_or(0);
+        if t >= from + quiet_ms * 1000 && t >= backs_off_until {
             self.tear_out();
             self.episode = None;
             self.recovered_at = None;
