@@ -1,5 +1,7 @@
 // Compiled by the tests, never run: moving a policy from the process into a store changes one line, and nothing that is wrong
 // compiles.
+import { spawn } from 'node:child_process';
+
 import {
   type Classify,
   type Guard,
@@ -12,12 +14,16 @@ import {
   RejectedError,
   defineKeyed,
   definePolicy,
+  health,
   isStanchionError,
   keyed,
   nest,
   policy,
+  recover,
+  schedule,
+  supervise,
 } from 'stanchion';
-import { Store } from 'stanchion/store';
+import { Spool, Store } from 'stanchion/store';
 
 const config: PolicyConfig = {
   name: 'billing',
@@ -38,6 +44,7 @@ async function serve(guard: Policy, users: Keyed<Policy>): Promise<string> {
     timeoutMs: 5,
     classify: ({ isOk }, usual) => (isOk ? { outcome: usual, actualCost: 5 } : 'failure'),
   });
+  void guard.execute(({ attempt }) => attempt.toFixed(), { isIdempotent: true, classify: () => ({ outcome: 'failure', retry: 'always' }) });
   return nest(users.of('me'), guard).execute(() => `${length}`);
 }
 
@@ -51,6 +58,31 @@ export const keyedByName: [Keyed<LocalPolicy>, Keyed<Policy>] = [
   keyed('users', { bulkhead: { maxConcurrent: 10 } }),
   keyed('users', { bulkhead: { maxConcurrent: 10 } }, { store }),
 ];
+/** What lies beside the gates, of both. */
+async function beside(guard: Policy): Promise<boolean> {
+  const runs = schedule(guard, ({ intent }) => intent === 'manual', { classify: ({ isOk }) => (isOk ? undefined : 'ignored') });
+  const woken = await runs.wake('event');
+  if (woken.run === 'wait') woken.by satisfies string;
+  await runs.stop();
+  const mended = await recover(guard, 'sessionLost', { recreate: ({ signal, attempt }) => [signal.aborted, attempt] });
+  if (mended.by === 'step') mended.step satisfies string;
+  await supervise(guard, ({ start }) => Promise.resolve(start)).done;
+  await supervise(guard, () => spawn('true')).stop();
+  const { ready, reasons } = await health({ guard }).read();
+  return ready && !reasons.includes('gave_up');
+}
+void beside(local);
+void beside(shared);
+
+/** What waits on disk goes out through the gates of either. */
+async function spooled(guard: Policy): Promise<number> {
+  const spool = Spool.open('/var/lib/app/spool', guard);
+  const { appended } = await spool.append('hello', { id: 'one' });
+  appended satisfies 'accepted' | 'duplicate' | 'refused';
+  return (await spool.drain(({ payload }, { signal }) => [payload.length, signal])).delivered;
+}
+void spooled(local);
+
 void serve(local, keyedHere);
 void serve(shared, keyedThere);
 void serve(named, store.keyed(config));
@@ -75,6 +107,10 @@ definePolicy({ name: 'p', onStoreError: 'panic' });
 policy({ circuit: { consecutiveFailures: 5 } });
 // @ts-expect-error an outcome that is none
 void local.acquire().then((permit) => permit.settle('fine'));
+// @ts-expect-error an intent that is none
+void local.run('sometimes');
+// @ts-expect-error a fault that is none
+void recover(local, 'broken', {});
 // @ts-expect-error an event that is none
 local.on('opened', () => {});
 
