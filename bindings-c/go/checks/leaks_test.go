@@ -90,3 +90,44 @@ func TestGuardedHTTPLeavesNothingBehind(t *testing.T) {
 		cancel()
 	}
 }
+
+// What runs, delivers, mends and supervises until its context ends, and what it was doing then.
+func TestWhatRunsOnLeavesNothingBehind(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	policy := policyOf(t, `{"name": "p", "schedule": {"interval_ms": 60000}, "recovery": {"steps": [{"name": "restart"}]}, "spool": {}}`)
+	spool, err := stanchion.OpenSpool(filepath.Join(t.TempDir(), "spool"), policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spool.Close()
+	if _, err := spool.Append("", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	schedule := policy.Schedule("", func(ctx context.Context, _ stanchion.Intent) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	schedule.Wake(stanchion.Manual)
+	untilEnded := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, run := range []func() error{
+		func() error { return schedule.Run(ctx) },
+		func() error {
+			return spool.Deliver(ctx, func(ctx context.Context, _ *stanchion.Delivery) error { return untilEnded(ctx) })
+		},
+		func() error { return policy.Supervise(ctx, untilEnded) },
+		func() error { return policy.Heal(ctx, errors.New("broken"), stanchion.Steps{"restart": untilEnded}) },
+	} {
+		all.Go(func() {
+			if err := run(); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("ended by %v", err)
+			}
+		})
+	}
+	all.Wait()
+}

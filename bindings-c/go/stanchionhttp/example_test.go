@@ -62,3 +62,24 @@ func ExampleLimiter() {
 	// 200 ["calls";r=0;t=60] []
 	// 429 ["calls";r=0;t=60] [60]
 }
+
+func ExampleHealthHandler() {
+	mail, err := stanchion.FromJSON([]byte(`{"name": "mail", "circuit": {"consecutive_failures": 1}}`))
+	if err != nil {
+		panic(err)
+	}
+	defer mail.Close()
+	http.Handle("/health/", stanchionhttp.HealthHandler(mail))
+
+	if _, err := mail.Command(`{"trip":{}}`); err != nil {
+		panic(err)
+	}
+	for _, probe := range []string{"/health/live", "/health/ready"} {
+		recorder := httptest.NewRecorder()
+		http.DefaultServeMux.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, probe, nil))
+		fmt.Println(recorder.Code, recorder.Body)
+	}
+	// Output:
+	// 200 {"status":"warn","reasons":["circuit_open"],"checks":{"mail":[{"status":"warn","reasons":["circuit_open"]}]}}
+	// 503 {"status":"fail","reasons":["circuit_open"],"checks":{"mail":[{"status":"fail","reasons":["circuit_open"]}]}}
+}
