@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 
-import { defineKeyed, definePolicy } from '../dist/index.js';
+import { defineKeyed, definePolicy, schedule } from '../dist/index.js';
 import { Store } from '../dist/store.js';
 import { TestClock } from '../../bindings-wasm/dist/testing.js';
 
@@ -66,6 +66,20 @@ test('the retries of all who open the file draw on one budget', async () => {
     await call;
   }
   assert.deepEqual([calls, given], [3, ['budget']]);
+});
+
+test('what runs by itself runs once for each slot, whoever of those who share the file comes first', async () => {
+  const clock = new TestClock();
+  const store = open();
+  const runs = [];
+  const loops = ['one', 'other'].map((name) => {
+    const policy = definePolicy({ name: 'beat', schedule: { intervalMs: 60_000 } }, { store, clock });
+    return schedule(policy, () => void runs.push([clock.now(), name]));
+  });
+  for (let i = 0; i < 240; i += 1) await clock.advance(1000);
+  await Promise.all(loops.map((loop) => loop.stop()));
+  const slots = runs.map(([at]) => at);
+  assert.deepEqual([slots.length, new Set(slots).size, new Set(slots.map((at) => at % 60_000)).size], [4, 4, 1]);
 });
 
 test('the same work says the same in the process and in a store', async () => {

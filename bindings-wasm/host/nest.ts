@@ -6,7 +6,8 @@ import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';
 
 /**
  * Several policies around one call: the limit of a user within the limit of all, for example. They are asked from the first to the
- * last; where one refuses, what the others gave is given back as if nothing had been asked. All are settled by how the call ended.
+ * last; where one refuses, what the others gave is given back as if nothing had been asked. All are settled by how the call ended. The
+ * call is made once: no `retry` of theirs is asked.
  *
  * @example
  * ```ts
