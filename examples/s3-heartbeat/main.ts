@@ -1,6 +1,6 @@
 /**
  * Lives through 17 hours of heartbeats, compares each beat with the formula, and prints what happened. It ends with an error where
- * anything is otherwise. `npm run build && node examples/s3-heartbeat/dist/main.js`
+ * anything is otherwise. `make -C examples s3-heartbeat`
  */
 import assert from 'node:assert/strict';
 

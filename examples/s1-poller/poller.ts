@@ -1,0 +1,91 @@
+/**
+ * A worker that polls a mailbox for each of its users. This is all that the worker needs; the other files are the server, the children and
+ * the hour that it is tried in.
+ */
+import {
+  type Clock,
+  type Fetch,
+  type Keyed,
+  type LocalPolicy,
+  type Schedule,
+  guardFetch,
+  isStanchionError,
+  keyed,
+  schedule,
+} from 'stanchion';
+
+/** What lies in a mailbox. */
+export interface Item {
+  readonly id: string;
+  readonly body: string;
+}
+
+export interface PollerOptions {
+  /** Where the mail server is. */
+  readonly url: string;
+  /** What is done with an item; one that throws stays in its mailbox. */
+  deliver(user: string, item: Item): void | Promise<void>;
+  /** For tests: in place of the runtime's. */
+  readonly clock?: Clock;
+  readonly fetch?: Fetch;
+}
+
+export class Poller {
+  /** Each user's mailbox fails, is blocked and recovers by itself: two that are broken hold up nobody else. */
+  readonly mailboxes: Keyed<LocalPolicy>;
+  /** An item that cannot be delivered is tried three times, then once an hour; what lies behind it is delivered all the same. */
+  readonly items: Keyed<LocalPolicy>;
+  /** When each mailbox is looked into: its own second of each minute. */
+  readonly polls: Keyed<LocalPolicy>;
+  readonly #options: PollerOptions;
+  readonly #fetch: Fetch;
+
+  constructor(options: PollerOptions) {
+    const { clock, fetch } = options;
+    this.#options = options;
+    this.mailboxes = keyed(
+      'mailboxes',
+      {
+        circuit: { consecutiveFailures: 3, openMs: 5 * 60_000, openMultiplier: 2, openMaxMs: 20 * 60_000, probeLeaseMs: 60_000 },
+        block: {},
+        retry: { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 5000 },
+        health: { maxSuccessAgeMs: 15 * 60_000, flapping: { openings: 3, windowMs: 60 * 60_000 } },
+        callTimeoutMs: 10_000,
+      },
+      { clock, maxKeys: 100 },
+    );
+    this.items = keyed('items', { circuit: { consecutiveFailures: 3, openMs: 3_600_000 } }, { clock });
+    this.polls = keyed('polls', { schedule: { intervalMs: 60_000 } }, { clock });
+    this.#fetch = guardFetch(({ pathname }) => this.mailboxes.of(pathname.split('/')[2]!), { fetch });
+  }
+
+  /** Looks into a user's mailbox each minute, until it is stopped. */
+  start(user: string): Schedule {
+    return schedule(this.polls.of(user), ({ signal }) => this.#poll(user, signal));
+  }
+
+  /** A refusal by the user's circuit or block is thrown, too, and counts as a poll that was skipped. */
+  async #poll(user: string, signal: AbortSignal): Promise<void> {
+    const mailbox = `${this.#options.url}/mailboxes/${user}`;
+    const response = await this.#fetch(mailbox, { signal });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`the mailbox of ${user} answered ${response.status}`);
+    }
+    for (const item of (await response.json()) as readonly Item[]) {
+      if (!(await this.#deliver(user, item))) continue;
+      await this.#fetch(`${mailbox}/items/${item.id}`, { method: 'DELETE', signal });
+    }
+  }
+
+  /** Whether it was delivered. Whatever is wrong with an item says nothing of its mailbox. */
+  async #deliver(user: string, item: Item): Promise<boolean> {
+    try {
+      await this.items.of(item.id).execute(() => this.#options.deliver(user, item));
+      return true;
+    } catch (error) {
+      if (!isStanchionError(error, 'RejectedError')) console.log(`  ${item.id}: ${String(error)}`);
+      return false;
+    }
+  }
+}
