@@ -1,4 +1,4 @@
-import type { Keyed, Policy } from 'stanchion-wasm/host';
+import type { GiveUp, Keyed, Policy } from 'stanchion-wasm/host';
 
 /** The phases of a circuit, as metrics name them. */
 export const PHASES = ['closed', 'half_open', 'open'] as const;
@@ -26,6 +26,11 @@ export function readGauges(policies: Policy | Keyed<Policy>): Gauges | undefined
 export function gateLabel(by: { readonly gate: string; readonly name?: string } | null): string {
   if (by === null) return 'store';
   return by.name === undefined ? by.gate : `${by.gate}:${by.name}`;
+}
+
+/** Why a call is not made again, as a label: `not_idempotent`. */
+export function giveUpLabel(why: GiveUp): string {
+  return why.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** The events that a counter of transitions counts, with the label of each. */

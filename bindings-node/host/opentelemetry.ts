@@ -2,7 +2,7 @@
 import { type Attributes, type Meter, type ObservableResult, metrics } from '@opentelemetry/api';
 import type { Keyed, Policy } from 'stanchion-wasm/host';
 
-import { PHASES, TRANSITIONS, gateLabel, readGauges } from './gauges.js';
+import { PHASES, TRANSITIONS, gateLabel, giveUpLabel, readGauges } from './gauges.js';
 
 /** How a policy is measured. */
 export interface MeasureOptions {
@@ -19,6 +19,8 @@ export interface MeasureOptions {
  * |---|---|---|
  * | `stanchion.calls` | `{call}` | `stanchion.result` (`admitted`, `rejected`), `stanchion.gate` of a refusal |
  * | `stanchion.call.duration` | `s` | `stanchion.outcome` |
+ * | `stanchion.retries` | `{call}` | `stanchion.retry.result`: `retried`, or why a call that failed was not made again |
+ * | `stanchion.runs` | `{run}` | `stanchion.run.intent`, `stanchion.outcome` |
  * | `stanchion.circuit.transitions` | `{transition}` | `stanchion.circuit.phase` |
  * | `stanchion.degraded` | `{answer}` | |
  * | `stanchion.store.duration` | `s` | `stanchion.store.operation` |
@@ -43,6 +45,8 @@ export function measure(policies: Policy | Keyed<Policy>, options: MeasureOption
 function countEvents(policies: Policy | Keyed<Policy>, meter: Meter, own: Attributes): (() => void)[] {
   const calls = meter.createCounter('stanchion.calls', { unit: '{call}', description: 'Calls that were admitted and refused' });
   const duration = meter.createHistogram('stanchion.call.duration', { unit: 's', description: 'How long admitted calls took' });
+  const retries = meter.createCounter('stanchion.retries', { unit: '{call}', description: 'Calls that failed, and were made again or not' });
+  const runs = meter.createCounter('stanchion.runs', { unit: '{run}', description: 'Runs by a schedule' });
   const degraded = meter.createCounter('stanchion.degraded', { unit: '{answer}', description: 'Answers without the shared state' });
   const stored = meter.createHistogram('stanchion.store.duration', { unit: 's', description: 'How long the store took to answer' });
   const transitions = meter.createCounter('stanchion.circuit.transitions', {
@@ -57,6 +61,9 @@ function countEvents(policies: Policy | Keyed<Policy>, meter: Meter, own: Attrib
     policies.on('settled', ({ outcome, durationMs }) => {
       if (durationMs !== undefined) duration.record(durationMs / 1000, { ...own, 'stanchion.outcome': outcome });
     }),
+    policies.on('retry', () => retries.add(1, { ...own, 'stanchion.retry.result': 'retried' })),
+    policies.on('giveUp', ({ why }) => retries.add(1, { ...own, 'stanchion.retry.result': giveUpLabel(why) })),
+    policies.on('ran', ({ intent, outcome }) => runs.add(1, { ...own, 'stanchion.run.intent': intent, 'stanchion.outcome': outcome })),
     policies.on('degraded', () => degraded.add(1, own)),
     policies.on('stored', ({ operation, durationMs }) =>
       stored.record(durationMs / 1000, { ...own, 'stanchion.store.operation': operation }),

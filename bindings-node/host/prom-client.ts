@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry, register } from 'prom-client';
 import type { Keyed, Policy } from 'stanchion-wasm/host';
 
-import { PHASES, TRANSITIONS, gateLabel, readGauges } from './gauges.js';
+import { PHASES, TRANSITIONS, gateLabel, giveUpLabel, readGauges } from './gauges.js';
 
 /** How policies are measured. */
 export interface MeasureOptions {
@@ -19,6 +19,8 @@ const STORE_BUCKETS: readonly number[] = [0.000_01, 0.000_1, 0.001, 0.01, 0.1, 1
 interface Metrics {
   readonly calls: Counter<'policy' | 'result' | 'gate'>;
   readonly duration: Histogram<'policy' | 'outcome'>;
+  readonly retries: Counter<'policy' | 'result'>;
+  readonly runs: Counter<'policy' | 'intent' | 'outcome'>;
   readonly degraded: Counter<'policy'>;
   readonly stored: Histogram<'policy' | 'operation'>;
   readonly transitions: Counter<'policy' | 'phase'>;
@@ -34,6 +36,8 @@ const byRegistry = new WeakMap<Registry, Metrics>();
  * |---|---|
  * | `stanchion_calls_total` | `result` (`admitted`, `rejected`), `gate` of a refusal, else empty |
  * | `stanchion_call_duration_seconds` | `outcome` |
+ * | `stanchion_retries_total` | `result`: `retried`, or why a call that failed was not made again |
+ * | `stanchion_runs_total` | `intent`, `outcome` |
  * | `stanchion_circuit_transitions_total` | `phase` |
  * | `stanchion_degraded_total` | |
  * | `stanchion_store_duration_seconds` | `operation` |
@@ -49,7 +53,7 @@ const byRegistry = new WeakMap<Registry, Metrics>();
  * ```
  */
 export function measure(policies: Policy | Keyed<Policy>, options: MeasureOptions = {}): () => void {
-  const { calls, duration, degraded, stored, transitions, measured } = metricsOf(options);
+  const { calls, duration, retries, runs, degraded, stored, transitions, measured } = metricsOf(options);
   const policy = policies.name;
   measured.add(policies);
   const stops = [
@@ -58,6 +62,9 @@ export function measure(policies: Policy | Keyed<Policy>, options: MeasureOption
     policies.on('settled', ({ outcome, durationMs }) => {
       if (durationMs !== undefined) duration.observe({ policy, outcome }, durationMs / 1000);
     }),
+    policies.on('retry', () => retries.inc({ policy, result: 'retried' })),
+    policies.on('giveUp', ({ why }) => retries.inc({ policy, result: giveUpLabel(why) })),
+    policies.on('ran', ({ intent, outcome }) => runs.inc({ policy, intent, outcome })),
     policies.on('degraded', () => degraded.inc({ policy })),
     policies.on('stored', ({ operation, durationMs }) => stored.observe({ policy, operation }, durationMs / 1000)),
     ...(['open', 'halfOpen', 'close'] as const).map((type) =>
@@ -91,6 +98,18 @@ function newMetrics(registry: Registry, buckets: readonly number[]): Metrics {
       help: 'How long admitted calls took',
       labelNames: ['policy', 'outcome'],
       buckets: [...buckets],
+      registers,
+    }),
+    retries: new Counter({
+      name: 'stanchion_retries_total',
+      help: 'Calls that failed, and were made again or not',
+      labelNames: ['policy', 'result'],
+      registers,
+    }),
+    runs: new Counter({
+      name: 'stanchion_runs_total',
+      help: 'Runs by a schedule',
+      labelNames: ['policy', 'intent', 'outcome'],
       registers,
     }),
     degraded: new Counter({

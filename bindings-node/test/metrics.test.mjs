@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
 
-import { defineKeyed, definePolicy } from '../dist/index.js';
+import { defineKeyed, definePolicy, schedule } from '../dist/index.js';
 import { measure as measureByOpenTelemetry } from '../dist/opentelemetry.js';
 import { measure as measureByProm } from '../dist/prom-client.js';
 import { Store } from '../dist/store.js';
@@ -95,6 +95,49 @@ test('OpenTelemetry: calls, durations, transitions, circuit, tokens and slots', 
     (await collect()).points.find((point) => point.startsWith('stanchion.calls api admitted')),
     'stanchion.calls api admitted 4',
   );
+});
+
+/** A call that is made again and then given up, and a run by hand. */
+function workBeside(clock) {
+  const config = { name: 'api', retry: { maxAttempts: 2, jitter: 'none' }, schedule: { intervalMs: 60_000 } };
+  const policy = definePolicy(config, { clock });
+  return {
+    policy,
+    async work() {
+      const call = policy.execute(() => Promise.reject(new Error('boom')), { isIdempotent: true }).catch(() => {});
+      await clock.advance(100);
+      await call;
+      await policy.execute(() => Promise.reject(new Error('boom'))).catch(() => {});
+      const runs = schedule(policy, () => {});
+      const woken = runs.wake('manual');
+      await clock.advance(0);
+      await woken;
+      await runs.stop();
+    },
+  };
+}
+
+test('OpenTelemetry and Prometheus: retries and runs', async (t) => {
+  const { provider, collect } = openTelemetry(t);
+  const registry = new Registry();
+  const { policy, work } = workBeside(new TestClock());
+  measureByOpenTelemetry(policy, { meter: provider.getMeter('test') });
+  measureByProm(policy, { registry });
+  await work();
+  const found = (await collect()).points.filter((point) => /retries|runs/.test(point));
+  assert.deepEqual(found, [
+    'stanchion.retries api attempts 1',
+    'stanchion.retries api not_idempotent 1',
+    'stanchion.retries api retried 1',
+    'stanchion.runs api manual success 1',
+  ]);
+  const lines = (await registry.metrics()).split('\n').filter((line) => /^stanchion_(retries|runs)/.test(line));
+  assert.deepEqual(lines, [
+    'stanchion_retries_total{policy="api",result="retried"} 1',
+    'stanchion_retries_total{policy="api",result="attempts"} 1',
+    'stanchion_retries_total{policy="api",result="not_idempotent"} 1',
+    'stanchion_runs_total{policy="api",intent="manual",outcome="success"} 1',
+  ]);
 });
 
 test("OpenTelemetry: the global meter, attributes of one's own, and all keys of a policy", async (t) => {

@@ -155,9 +155,8 @@ function retryOf<T>(
 ): { readonly retry: RetryClass; readonly retryAtMs?: number | undefined } | undefined {
   const { retry, retryAtMs, outcome = usual } = verdict;
   if (retry !== undefined) return retry === 'never' ? undefined : { retry, retryAtMs };
-  if (ending.isOk && outcome !== 'failure') return undefined;
   // Who gave up, or was refused within, wants no answer any more.
-  const error = usual === 'ignored' ? 'aborted' : ending.isOk ? 'other' : networkErrorOf(ending.error);
-  const classified: EngineClassified = policy.common.classifyReply({ error });
+  if (usual === 'ignored' || (ending.isOk && outcome !== 'failure')) return undefined;
+  const classified: EngineClassified = policy.common.classifyReply({ error: ending.isOk ? 'other' : networkErrorOf(ending.error) });
   return { retry: classified.retry, retryAtMs };
 }
