@@ -54,9 +54,11 @@ export async function live(): Promise<Hour> {
   poller.mailboxes.on('settled', ({ key, outcome }) => ended.push({ user: key!, atMs: clock.now(), outcome }));
 
   const polls = new Map<string, Schedule>(USERS.map((user) => [user, poller.start(user)]));
-  await simulation.advance(31 * MINUTE);
+  await simulation.advance(30 * MINUTE);
+  const isWaiting = (): boolean => server.asked.some(({ user, answer }) => user === CANCELLED && answer === 'hangs');
+  while (!isWaiting()) await simulation.advance(5000);
   await polls.get(CANCELLED)!.stop();
-  await simulation.advance(14 * MINUTE);
+  await simulation.advance(startMs + 45 * MINUTE - clock.now());
   await passBy(poller, 2000);
   const phaseOf = Object.fromEntries(USERS.map((user) => [user, poller.mailboxes.of(user).explain().circuit?.phase]));
   await simulation.advance(15 * MINUTE);
