@@ -1,6 +1,7 @@
-//go:build cgo
-
 package stanchion
+
+// #include "stanchion.h"
+import "C"
 
 import (
 	"sync/atomic"
@@ -30,3 +31,9 @@ func (c *steadyClock) nowUS() uint64 {
 // newClock is the clock of a policy that has none of its own: one for each, so that no two share a cache line, and so that a
 // policy that was made in a bubble of testing/synctest keeps to the bubble's time. It is first read by the first call.
 func newClock() *steadyClock { return &steadyClock{base: time.Now()} }
+
+// isBubble tells whether this is a bubble of testing/synctest, whose time stands apart from the system's.
+func isBubble() bool {
+	apart := time.Duration(time.Now().UnixMicro()-int64(C.stn_now_us())) * time.Microsecond
+	return apart.Abs() > time.Hour
+}

@@ -1,6 +1,7 @@
-//go:build cgo
-
 package stanchion
+
+// #include "stanchion.h"
+import "C"
 
 import (
 	"context"
@@ -9,137 +10,183 @@ import (
 	"time"
 )
 
-// ErrUndeliverable is the error of a delivery that will never be taken: its item becomes a dead letter at once.
+// ErrUndeliverable is what a delivery's error is, for errors.Is, that says that the item will never be taken: it becomes a dead
+// letter at once.
 var ErrUndeliverable = errors.New("stanchion: undeliverable")
+
+// EventDeadLetter is an item of a spool that became a dead letter; Err is the error of its last delivery, nil where there was none.
+const EventDeadLetter = "dead_letter"
 
 // Drain delivers what waits, item by item in its order, until there is nothing to be delivered now or the gates refuse; it tells how
 // many were acknowledged. A refusal is a [*RejectedError]; that an item waits for its turn is none.
 //
-// Each delivery is a call under the policy, as [Policy.Do] makes it but for its retries: the gates are asked before an item is leased,
-// so that only probes use up attempts while the receiver is down. An item is gone when deliver returned nil. An error means that it
-// waits again: longer with each attempt, not before the instant of a [ReplyError]; [ErrUndeliverable] makes it a dead letter.
-func (s *Spool) Drain(ctx context.Context, deliver func(context.Context, *Delivery) error) (delivered int, err error) {
+// Each delivery is a call under the policy, as [Policy.Do] makes it but for its retries: where something is to be delivered the gates
+// are asked, and only then an item is leased, so that only probes use up attempts while the receiver is down. An item is gone when
+// deliver returned nil. An error means that it waits again: longer with each attempt, and not before the instant of a [ReplyError] or
+// of a refusal within; [ErrUndeliverable] makes it a dead letter. What says nothing about the receiver, such as that the context was
+// cancelled, counts as no attempt. While deliver runs, leases are renewed; its context ends when one is lost.
+func (s *Spool) Drain(
+	ctx context.Context, deliver func(context.Context, *Delivery) error, opts ...AcquireOption,
+) (delivered int, err error) {
+	all, err := planOf(opts, saysClassify, 0)
+	if err != nil {
+		return 0, err
+	}
 	for {
-		one, err := s.deliverOne(ctx, deliver)
-		if err != nil || !one.isLeased {
-			return delivered, err
-		}
+		one, err := s.turn(ctx, deliver, &all)
 		if one.isGone {
 			delivered++
+		}
+		if err != nil || !one.isDone {
+			return delivered, err
 		}
 	}
 }
 
 // Deliver delivers what waits and what comes, until the context ends, and tells why it did, or until spool or policy is closed. What
-// else goes wrong is an [Event], and tried again.
-func (s *Spool) Deliver(ctx context.Context, deliver func(context.Context, *Delivery) error) error {
-	for {
+// else goes wrong is an [Event], and tried again. Several may run at once, also in other processes; under order: strict one item is
+// delivered at a time. What is appended in this process is delivered at once, what others append is noticed by looking.
+func (s *Spool) Deliver(ctx context.Context, deliver func(context.Context, *Delivery) error, opts ...AcquireOption) error {
+	all, err := planOf(opts, saysClassify, forever)
+	if err != nil {
+		return err
+	}
+	for looks := 0; ; looks++ {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		one, err := s.deliverOne(ctx, deliver)
-		var rejected *RejectedError
+		news := s.news.wait()
+		one, err := s.turn(ctx, deliver, &all)
 		switch {
 		case errors.Is(err, ErrClosed):
 			return err
-		case errors.As(err, &rejected) && !rejected.Never:
-			one.wait = rejected.RetryAfter
-		case err != nil:
-			s.policy.tell(Event{Name: EventDegraded, Err: err})
-			one.wait = looksEvery
-		case one.isLeased:
+		case err == nil && one.isDone:
+			looks = -1
 			continue
+		case err != nil && !isBusy(err) && ctx.Err() == nil:
+			s.policy.tell(Event{Name: EventDegraded, Err: err})
+			looks = mostPolls
 		}
-		if err := s.rest(ctx, one.wait); err != nil {
-			return err
-		}
+		s.rest(ctx, news, one.again, looks)
 	}
 }
 
-// Other processes append, give back and let go without a word here, so somebody looks.
-const looksEvery = time.Second
-
-func (s *Spool) rest(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(min(wait, looksEvery))
+// rest waits until it is worth to look again. Other processes append, give back and let go without a word here.
+func (s *Spool) rest(ctx context.Context, news <-chan struct{}, again time.Time, looks int) {
+	pause := firstPoll << min(looks, mostPolls)
+	if !again.IsZero() {
+		pause = min(pause, again.Sub(s.now()))
+	}
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.appended:
+	case <-news:
 	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// oneDelivery is what became of one turn.
-type oneDelivery struct {
-	isLeased, isGone bool
-	// How long there is nothing to do, where nothing was leased.
-	wait time.Duration
-}
-
-func (s *Spool) deliverOne(ctx context.Context, deliver func(context.Context, *Delivery) error) (oneDelivery, error) {
-	var all plan
-	d, sinceUS, err := s.policy.admit(ctx, &all)
-	if err != nil {
-		return oneDelivery{}, err
-	}
-	offer, err := s.Lease()
-	if err != nil || offer.Delivery == nil {
-		m := s.policy.current()
-		_, problem := m.policy.backend.cancel(d.permit, m.us)
-		m.policy.line.nudge()
-		return oneDelivery{wait: s.untilNext(&offer)}, errors.Join(err, problem)
-	}
-	item, isTold := offer.Delivery, false
-	defer func() {
-		if !isTold {
-			_, _ = item.Settle(Failure, time.Time{}) // of a function that does not return
-		}
-	}()
-	v, err := s.policy.run(ctx, func(ctx context.Context) error { return s.hand(ctx, item, deliver) }, &all, d.permit, sinceUS)
-	isTold = true
-	answer, problem := item.end(v, err)
-	if problem == nil && slices.Contains(all.events.Names(), "closed") {
-		_, problem = s.Resume()
-	}
-	return oneDelivery{isLeased: true, isGone: answer.Result == "acknowledged"}, problem
-}
-
-// untilNext is how long there is nothing to be leased.
-func (s *Spool) untilNext(offer *Offer) time.Duration {
-	if offer.Again.IsZero() {
-		return forever
-	}
-	return max(offer.Again.Sub(s.policy.current().now()), 0)
-}
-
-// end tells the spool what the end of a call means for the item.
-func (d *Delivery) end(v Classified, err error) (SpoolAnswer, error) {
-	switch {
-	case err == nil:
-		return d.Settle(Success, time.Time{})
-	case errors.Is(err, ErrUndeliverable):
-		return d.Refuse()
-	case v.Outcome == Ignored && v.Retry != RetryAlways:
-		return d.Settle(Ignored, time.Time{}) // nothing was tried, or nobody waited for the end
-	default:
-		return d.Settle(Failure, v.RetryAt)
 	}
 }
 
-// hand hands an item over, and renews its lease meanwhile.
-func (s *Spool) hand(ctx context.Context, item *Delivery, deliver func(context.Context, *Delivery) error) error {
-	inside, cancel := context.WithCancelCause(ctx)
-	stop := keepLease(item.Until.Sub(s.policy.current().now()), cancel, func() bool {
-		answer, err := item.Renew()
-		return err != nil || answer.Result == "renewed" // a folder that is away is asked again
+// peek tells what a lease would find, and whether that is something to do.
+func (s *Spool) peek() (Offer, bool, error) {
+	var out C.stn_spool_offer
+	out.struct_size = C.sizeof_stn_spool_offer
+	err := s.with(func(handle *C.stn_spool, nowUS C.uint64_t, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_peek(handle, nowUS, &out, why)
 	})
-	defer func() {
-		cancel(context.Canceled)
-		stop()
-	}()
-	return deliver(inside, item)
+	return offerOf(&out), out.is_leased != 0 || out.died != 0, err
+}
+
+// oneTurn is what became of one turn.
+type oneTurn struct {
+	// Whether there was something to do, and whether an item was delivered and is gone.
+	isDone, isGone bool
+	// When there is something to do, where nothing was done; the zero time where that cannot be told.
+	again time.Time
+}
+
+// turn delivers the next item, if there is one, if the gates admit it, and if nobody else took it meanwhile.
+func (s *Spool) turn(ctx context.Context, deliver func(context.Context, *Delivery) error, all *plan) (oneTurn, error) {
+	next, isThere, err := s.peek()
+	if err != nil || !isThere {
+		return oneTurn{again: next.Again}, err
+	}
+	admitted, sinceUS, err := s.policy.admit(ctx, all)
+	if err != nil {
+		return oneTurn{}, err
+	}
+	offer, err := s.Lease(ctx)
+	for range offer.Died {
+		s.policy.tell(Event{Name: EventDeadLetter})
+	}
+	if err != nil || offer.Delivery == nil {
+		_, cancelling := s.policy.Cancel(&Permit{words: admitted.permit})
+		return oneTurn{isDone: offer.Died > 0, again: offer.Again}, errors.Join(err, cancelling)
+	}
+	answer, err := s.hand(ctx, offer.Delivery, deliver, all, &admitted, sinceUS)
+	return oneTurn{isDone: true, isGone: answer.Result == "acknowledged"}, err
+}
+
+// hand hands an item over, and settles it whatever happens.
+func (s *Spool) hand(
+	ctx context.Context, d *Delivery, deliver func(context.Context, *Delivery) error, all *plan, admitted *decided, sinceUS uint64,
+) (answer SpoolAnswer, err error) {
+	end, failed := spoolEnd{outcome: Failure}, error(nil) // of a function that does not return
+	defer func() { answer, err = s.conclude(d, end, failed) }()
+	v, failed := s.policy.run(ctx, func(ctx context.Context) error {
+		inside, cancel := context.WithCancelCause(ctx)
+		stop := keepLease(d.Until.Sub(s.now()), cancel, func() bool {
+			answer, err := d.Renew()
+			return err != nil || answer.Result == "renewed" // a folder that is away is asked again
+		})
+		defer func() {
+			cancel(context.Canceled)
+			stop()
+		}()
+		return deliver(inside, d)
+	}, all, admitted.permit, sinceUS)
+	end = s.endOf(ctx, v, failed)
+	if slices.Contains(all.events.Names(), "closed") {
+		_, _ = s.Resume() // where the folder is busy, items go out unpaced
+	}
+	return answer, nil
+}
+
+// endOf is how a delivery ended that ended with this error.
+func (s *Spool) endOf(ctx context.Context, v Classified, err error) spoolEnd {
+	if err == nil {
+		return spoolEnd{outcome: Success}
+	}
+	if errors.Is(err, ErrUndeliverable) {
+		return spoolEnd{outcome: Failure, isRefused: true}
+	}
+	end := spoolEnd{outcome: Failure, notBefore: v.RetryAt}
+	if v.BlockUntil.After(end.notBefore) {
+		end.notBefore = v.BlockUntil
+	}
+	var rejected *RejectedError
+	if errors.As(err, &rejected) && rejected.RetryAfter > 0 {
+		end.notBefore = s.now().Add(rejected.RetryAfter)
+	}
+	// What waits for nothing would be tried again at once, for ever.
+	if v.Outcome == Ignored && (!end.notBefore.IsZero() || ctx.Err() != nil) {
+		end.outcome = Ignored
+	}
+	return end
+}
+
+// conclude settles a delivery. While the folder is busy it is tried again, as long as the lease lasts.
+func (s *Spool) conclude(d *Delivery, end spoolEnd, failed error) (SpoolAnswer, error) {
+	for looks := 0; ; looks++ {
+		answer, err := d.settle(end)
+		if isBusy(err) && s.now().Before(d.Until) {
+			time.Sleep(firstPoll << min(looks, mostPolls))
+			continue
+		}
+		if answer.Result == "dead" {
+			s.policy.tell(Event{Name: EventDeadLetter, Err: failed})
+		}
+		return answer, err
+	}
 }
 
 // keepLease renews a lease at each third of it, until it is stopped; when it is lost, the context is ended.

@@ -71,7 +71,7 @@ func WithLogger(logger *slog.Logger) Option {
 
 func (e *Event) level() slog.Level {
 	switch e.Name {
-	case "opened", "clock_stepped", "limit_dropped", EventUnavailable, EventNotSettled, EventDegraded:
+	case "opened", "clock_stepped", "limit_dropped", EventUnavailable, EventNotSettled, EventDegraded, EventDeadLetter:
 		return slog.LevelWarn
 	case EventAdmitted, EventRejected, EventWouldReject, EventSettled, EventRetry:
 		return slog.LevelDebug

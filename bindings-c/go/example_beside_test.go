@@ -112,13 +112,14 @@ func ExampleSpool() {
 	}
 	defer spool.Close()
 	for _, text := range []string{"one", "two"} {
-		if _, err := spool.Append("", []byte(text)); err != nil { // now it is on disk
+		if _, err := spool.Append(context.Background(), "", []byte(text)); err != nil { // now it is on disk
 			panic(err)
 		}
 	}
 	delivered, err := spool.Drain(context.Background(), func(_ context.Context, item *stanchion.Delivery) error {
-		fmt.Printf("%d: %s\n", item.Seq, item.Payload)
-		return nil
+		payload, err := item.Payload()
+		fmt.Printf("%d: %s\n", item.Seq, payload)
+		return err
 	})
 	fmt.Println(delivered, "delivered:", err)
 	// Output:

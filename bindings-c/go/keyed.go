@@ -149,6 +149,7 @@ func (p *Policy) another() (*Policy, error) {
 	}
 	return &Policy{
 		backend: state, clock: p.clock, random: p.random, gates: p.gates, name: p.name, config: p.config,
-		rateLimitPolicy: p.rateLimitPolicy, fingerprint: p.fingerprint, bounds: p.bounds, listeners: p.listeners,
+		rateLimitPolicy: p.rateLimitPolicy, fingerprint: p.fingerprint, hasOwnClock: p.hasOwnClock, bounds: p.bounds,
+		listeners: p.listeners,
 	}, nil
 }

@@ -23,10 +23,12 @@ type Policy struct {
 	// The value of a header field.
 	rateLimitPolicy string
 	fingerprint     uint32
-	bounds          bounds
-	keeper          keeper
-	line            line
-	listeners       []func(Event)
+	// Whether its clock is not the system's.
+	hasOwnClock bool
+	bounds      bounds
+	keeper      keeper
+	line        line
+	listeners   []func(Event)
 }
 
 // FromJSON builds a policy from its JSON form, which policy.schema.json describes. What is no policy is a [*ConfigError].
@@ -53,7 +55,7 @@ func FromJSON(json []byte, opts ...Option) (*Policy, error) {
 
 // newPolicy owns the handle once it succeeds.
 func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
-	p := &Policy{clock: o.clock, random: o.draw, listeners: o.listeners}
+	p := &Policy{clock: o.clock, hasOwnClock: o.clock != nil || isBubble(), random: o.draw, listeners: o.listeners}
 	if err := p.readHandle(handle); err != nil {
 		return nil, err
 	}

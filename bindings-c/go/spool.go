@@ -3,36 +3,63 @@ package stanchion
 /*
 #include "stanchion.h"
 
-// Values go in, so that no Go pointer leads to another.
-static inline uint32_t go_spool_settle(const stn_spool *spool, uint64_t seq, uint32_t lease, uint32_t outcome, uint32_t is_refused,
-                                       uint64_t not_before_us, uint64_t now_us, stn_spool_answer *out, stn_error *error) {
-	const stn_spool_end end = {sizeof end, outcome, is_refused, 0, not_before_us};
-	return stn_spool_settle(spool, seq, lease, &end, now_us, out, error);
-}
+#cgo noescape stn_spool_append
+#cgo nocallback stn_spool_append
+#cgo noescape stn_spool_count
+#cgo nocallback stn_spool_count
 */
 import "C"
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
 )
 
-// Spool is a folder that processes of any language share, in which items wait that could not be sent. They leave it when they were
-// delivered, and not before; what was accepted is delivered at least once. It is safe for many goroutines.
+// Spool is a folder in which what could not be sent waits, by the rules of a policy's spool. Any number of goroutines and of
+// processes of any language may use one folder at once. What was accepted stays on the disk until it was acknowledged, or taken
+// out by an operator: so it is delivered at least once. [Spool.Drain] and [Spool.Deliver] deliver it.
 type Spool struct {
-	policy *Policy
-	path   string
 	mu     sync.RWMutex
 	handle *C.stn_spool
-	// Told when something was appended here.
-	appended chan struct{}
+	policy *Policy
+	path   string
+	// Nil for the system's, which is read under the folder's lock: who waited for that has an old instant.
+	clock func() uint64
+	// Told of what this process did here.
+	news news
 	// Closes a spool that nobody closed.
 	forgotten runtime.Cleanup
 }
 
-// OpenSpool opens a spool with the rules of the policy's spool, or makes it where it is missing. The policy's gates are asked before
-// an item is delivered: see [Spool.Deliver]. What is no spool that is safe to use is a [*StoreError].
+// ErrSpoolFull is what every [*SpoolFullError] is, for errors.Is.
+var ErrSpoolFull = errors.New("stanchion: the spool is full")
+
+// SpoolFullError is an item that was not taken in. Nothing is dropped to make room: the caller still has it.
+type SpoolFullError struct {
+	// By is what there is too much of: item (this one is too long), items or bytes.
+	By string
+}
+
+func (e *SpoolFullError) Error() string {
+	return "stanchion: the spool is full: " + spoolFullText[e.By]
+}
+
+var spoolFullText = map[string]string{
+	"item":  "the item is longer than `max_item_bytes`",
+	"items": "it holds `max_items`",
+	"bytes": "it would hold more than `max_bytes`",
+}
+
+// Is makes it ErrSpoolFull.
+func (e *SpoolFullError) Is(target error) bool { return target == ErrSpoolFull }
+
+// OpenSpool opens a spool, or makes its folder (0700). The policy must have a spool, and lasts longer than this. The
+// spool keeps to the clock of [WithClock], and to a bubble's of testing/synctest; else the system's is read under the folder's lock. [MaxKeys] says nothing here. What is
+// no folder that is safe to use is a [*StoreError].
 func OpenSpool(path string, policy *Policy, opts ...FileOption) (*Spool, error) {
 	var options C.stn_store_options
 	var why C.stn_error
@@ -40,13 +67,13 @@ func OpenSpool(path string, policy *Policy, opts ...FileOption) (*Spool, error) 
 	for _, opt := range opts {
 		opt(&options)
 	}
-	s := &Spool{policy: policy, path: path, appended: make(chan struct{}, 1)}
+	s := &Spool{policy: policy, path: path, clock: policy.ownClock()}
 	text, size := chars(path)
-	err := policy.backend.lend(func(rules *C.stn_policy) error {
-		return atPath(orError(C.stn_spool_open(text, size, rules, &options, &s.handle, &why), &why), path)
+	err := policy.backend.lend(func(policy *C.stn_policy) error {
+		return orError(C.stn_spool_open(text, size, policy, &options, &s.handle, &why), &why)
 	})
 	if err != nil {
-		return nil, err
+		return nil, atPath(err, path)
 	}
 	s.forgotten = runtime.AddCleanup(s, freeSpool, s.handle)
 	return s, nil
@@ -54,22 +81,34 @@ func OpenSpool(path string, policy *Policy, opts ...FileOption) (*Spool, error) 
 
 func freeSpool(handle *C.stn_spool) { C.stn_spool_close(handle) }
 
-// Close closes the spool. What waits in it goes on waiting.
+// Close closes the spool. What was leased here can still be read; it is leased until the leases end.
 func (s *Spool) Close() {
+	defer s.news.tell()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.handle != nil {
 		s.forgotten.Stop()
-		freeSpool(s.handle)
+		C.stn_spool_close(s.handle)
 		s.handle = nil
 	}
+}
+
+// ownClock is the policy's clock where that is not the system's.
+func (p *Policy) ownClock() func() uint64 {
+	if !p.hasOwnClock {
+		return nil
+	}
+	if p.clock == nil {
+		return newClock().nowUS // a state file's, in a bubble
+	}
+	return p.clock
 }
 
 // Path is the path as it was given.
 func (s *Spool) Path() string { return s.path }
 
-// with calls while the spool is open.
-func (s *Spool) with(call func(handle *C.stn_spool, why *C.stn_error) C.uint32_t) error {
+// with asks the engine, at an instant; 0 lets it read the system's clock when it has the lock.
+func (s *Spool) with(ask func(handle *C.stn_spool, nowUS C.uint64_t, why *C.stn_error) C.uint32_t) error {
 	var why C.stn_error
 	why.struct_size = C.sizeof_stn_error
 	s.mu.RLock()
@@ -77,145 +116,69 @@ func (s *Spool) with(call func(handle *C.stn_spool, why *C.stn_error) C.uint32_t
 	if s.handle == nil {
 		return ErrClosed
 	}
-	return atPath(orError(call(s.handle, &why), &why), s.path)
+	var nowUS uint64
+	if s.clock != nil {
+		nowUS = s.clock()
+	}
+	return atPath(orError(ask(s.handle, C.uint64_t(nowUS), &why), &why), s.path)
 }
 
-func (s *Spool) nowUS() C.uint64_t { return C.uint64_t(s.policy.current().us) }
+// now is what the spool's clock says.
+func (s *Spool) now() time.Time {
+	if s.clock != nil {
+		return instant(s.clock())
+	}
+	return time.Now()
+}
 
-// Appended is an item that waits now.
+// Appended is what became of an item that was appended.
 type Appended struct {
-	// Seq is its number; 0 of a duplicate that is gone.
+	// Seq is the item's number; of a duplicate, that of the item that is there, 0 where that is gone.
 	Seq uint64
-	// IsDuplicate tells that its id was known, and nothing was kept.
+	// IsDuplicate tells that an item of this id was taken in before, so that nothing had to be kept.
 	IsDuplicate bool
 }
 
-// SpoolFullError is an item for which there is no room: the caller still has it.
-type SpoolFullError struct {
-	// By is the bound: item, items or bytes.
-	By string
-}
-
-func (e *SpoolFullError) Error() string {
-	return "stanchion: the spool is full: `max_" + e.bound() + "`"
-}
-
-func (e *SpoolFullError) bound() string {
-	if e.By == "item" {
-		return "item_bytes"
+// Append takes an item in, unless the context has ended. When it returns, the item is on the disk, behind all that were appended
+// before; [Sync] makes it survive a power loss. By its id, of at most 255 bytes, the same item is known if it comes again; it may
+// be empty. An item for which there is no room is a [*SpoolFullError]; on any error, it is not in.
+func (s *Spool) Append(ctx context.Context, id string, payload []byte) (Appended, error) {
+	if err := context.Cause(ctx); err != nil {
+		return Appended{}, err
 	}
-	return e.By
-}
-
-var spoolBounds = map[C.uint32_t]string{
-	C.STN_SPOOL_FULL_ITEM: "item", C.STN_SPOOL_FULL_ITEMS: "items", C.STN_SPOOL_FULL_BYTES: "bytes",
-}
-
-// Append adds an item behind all others; when it returns, the item is on disk. By its id, of up to 255 bytes, the same item is known
-// if it comes again; an empty one is none. Where there is no room, that is a [*SpoolFullError].
-func (s *Spool) Append(id string, payload []byte) (Appended, error) {
 	var out C.stn_spool_answer
 	out.struct_size = C.sizeof_stn_spool_answer
-	name, nameSize := chars(id)
-	if id == "" {
-		name = nil
+	var name *C.char
+	text, size := chars(id)
+	if size != 0 {
+		name = text
 	}
-	bytes, size := octets(payload)
-	err := s.with(func(handle *C.stn_spool, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_append(handle, name, nameSize, bytes, size, s.nowUS(), &out, why)
+	bytes, length := octets(payload)
+	err := s.with(func(handle *C.stn_spool, nowUS C.uint64_t, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_append(handle, name, size, bytes, length, nowUS, &out, why)
 	})
 	if err != nil {
 		return Appended{}, err
 	}
-	if by, isFull := spoolBounds[out.answer]; isFull {
-		return Appended{}, &SpoolFullError{By: by}
+	switch out.answer {
+	case C.STN_SPOOL_FULL_ITEM:
+		return Appended{}, &SpoolFullError{By: "item"}
+	case C.STN_SPOOL_FULL_ITEMS:
+		return Appended{}, &SpoolFullError{By: "items"}
+	case C.STN_SPOOL_FULL_BYTES:
+		return Appended{}, &SpoolFullError{By: "bytes"}
 	}
-	select {
-	case s.appended <- struct{}{}:
-	default:
-	}
+	s.news.tell()
 	return Appended{Seq: uint64(out.seq), IsDuplicate: out.answer == C.STN_SPOOL_DUPLICATE}, nil
 }
 
-// Delivery is an item that was leased, to be settled.
-type Delivery struct {
-	// Seq is the item's number.
-	Seq uint64
-	// ID is what it was appended with; empty for none.
-	ID string
-	// Payload is all of it.
-	Payload []byte
-	// Attempt is which attempt it is: 1 for the first.
-	Attempt int
-	// Since is when it was appended.
-	Since time.Time
-	// Until is when the lease ends.
-	Until time.Time
-	spool *Spool
-	lease C.uint32_t
-}
-
-// Offer is what there is to be delivered.
-type Offer struct {
-	// Delivery is the item that was leased; nil where there is none now.
-	Delivery *Delivery
-	// Again is when to ask again, without a delivery; the zero time where only an Append makes it worth while.
-	Again time.Time
-	// By is what is waited for: lease, backoff or pace; else empty.
-	By string
-	// Died is how many items became dead letters on the way.
-	Died int
-}
-
-var spoolWaits = map[C.uint32_t]string{
-	C.STN_SPOOL_WAIT_LEASE: "lease", C.STN_SPOOL_WAIT_BACKOFF: "backoff", C.STN_SPOOL_WAIT_PACE: "pace",
-}
-
-// Lease leases the next item that is to be delivered. Ask the gates before, as [Spool.Deliver] does: an attempt counts when it is
-// leased.
-func (s *Spool) Lease() (Offer, error) {
-	var out C.stn_spool_offer
-	out.struct_size = C.sizeof_stn_spool_offer
-	var leased *C.stn_delivery
-	err := s.with(func(handle *C.stn_spool, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_lease(handle, s.nowUS(), &out, &leased, why)
-	})
-	if err != nil {
-		return Offer{}, err
-	}
-	defer C.stn_delivery_close(leased)
-	offer := Offer{Again: instant(uint64(out.wait_at_us)), By: spoolWaits[out.wait_by], Died: int(out.died)}
-	if out.is_leased == 0 {
-		return offer, nil
-	}
-	offer.Delivery = &Delivery{
-		Seq: uint64(out.seq), Attempt: int(out.attempt), Since: instant(uint64(out.since_us)),
-		Until: instant(uint64(out.until_us)), spool: s, lease: out.lease,
-	}
-	return offer, offer.Delivery.read(leased)
-}
-
-func (d *Delivery) read(leased *C.stn_delivery) error {
-	id, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
-		return okOr(C.stn_delivery_id(leased, buffer, capacity, needed))
-	})
-	if err != nil {
-		return err
-	}
-	d.ID = string(id)
-	d.Payload, err = readBytes(func(buffer *C.uint8_t, capacity C.size_t, needed *C.size_t) error {
-		return okOr(C.stn_delivery_payload(leased, buffer, capacity, needed))
-	})
-	return err
-}
-
-// SpoolAnswer is what became of an item.
+// SpoolAnswer is the answer to what was done to a spool.
 type SpoolAnswer struct {
 	// Result is acknowledged, returned, dead, renewed, requeued, removed, paced, unchanged, lease_lost or not_found.
 	Result string
-	// At is until when: of returned, renewed and paced; else the zero time.
+	// At is until when, for returned, renewed and paced; else the zero time.
 	At time.Time
-	// Why is why of dead: attempts, age, refused or damaged; else empty.
+	// Why is that of dead: attempts, age, refused or damaged; else empty.
 	Why string
 }
 
@@ -232,91 +195,167 @@ func nameOf(names []string, code C.uint32_t) string {
 	return ""
 }
 
-func (s *Spool) answer(
-	call func(handle *C.stn_spool, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t,
-) (SpoolAnswer, error) {
+// step is what all that is done to a spool has in common.
+func (s *Spool) step(ask func(*C.stn_spool, C.uint64_t, *C.stn_spool_answer, *C.stn_error) C.uint32_t) (SpoolAnswer, error) {
 	var out C.stn_spool_answer
 	out.struct_size = C.sizeof_stn_spool_answer
-	err := s.with(func(handle *C.stn_spool, why *C.stn_error) C.uint32_t { return call(handle, &out, why) })
+	err := s.with(func(handle *C.stn_spool, nowUS C.uint64_t, why *C.stn_error) C.uint32_t {
+		return ask(handle, nowUS, &out, why)
+	})
 	if err != nil {
 		return SpoolAnswer{}, err
 	}
+	s.news.tell()
 	return SpoolAnswer{
 		Result: nameOf(spoolResults[:], out.answer), At: instant(uint64(out.at_us)), Why: nameOf(spoolDeaths[:], out.why),
 	}, nil
 }
 
-// Settle tells how the delivery ended. After Success the item is gone; after Failure it waits again, not before an instant that the
-// receiver named, or the zero time; after Ignored nothing was tried, and the attempt does not count.
-func (d *Delivery) Settle(outcome Outcome, notBefore time.Time) (SpoolAnswer, error) {
-	return d.settle(outcome, 0, notBefore)
-}
-
-// Refuse makes the item a dead letter: it will never be taken.
-func (d *Delivery) Refuse() (SpoolAnswer, error) { return d.settle(Failure, 1, time.Time{}) }
-
-func (d *Delivery) settle(outcome Outcome, isRefused C.uint32_t, notBefore time.Time) (SpoolAnswer, error) {
-	var notBeforeUS uint64
-	if !notBefore.IsZero() {
-		notBeforeUS = micros(notBefore)
-	}
-	return d.spool.answer(func(handle *C.stn_spool, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
-		return C.go_spool_settle(handle, C.uint64_t(d.Seq), d.lease, C.uint32_t(outcome), isRefused, C.uint64_t(notBeforeUS),
-			d.spool.nowUS(), out, why)
-	})
-}
-
-// Renew extends the lease of a delivery that goes on.
-func (d *Delivery) Renew() (SpoolAnswer, error) {
-	return d.spool.answer(func(handle *C.stn_spool, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_renew(handle, C.uint64_t(d.Seq), d.lease, d.spool.nowUS(), out, why)
-	})
-}
-
-// Resume says that the receiver works again, so that what waits is delivered at the policy's pace. [Spool.Deliver] says so itself.
+// Resume says that the receiver works again, so that what waits goes out at the pace that the policy has for that time. Where a
+// delivery closes the circuit, Drain and Deliver say so themselves.
 func (s *Spool) Resume() (SpoolAnswer, error) {
-	return s.answer(func(handle *C.stn_spool, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_resume(handle, s.nowUS(), out, why)
+	return s.step(func(handle *C.stn_spool, nowUS C.uint64_t, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_resume(handle, nowUS, out, why)
 	})
 }
 
 // Requeue lets a dead letter be tried again, in its old place.
 func (s *Spool) Requeue(seq uint64) (SpoolAnswer, error) {
-	return s.answer(func(handle *C.stn_spool, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_requeue(handle, C.uint64_t(seq), s.nowUS(), out, why)
+	return s.step(func(handle *C.stn_spool, nowUS C.uint64_t, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_requeue(handle, C.uint64_t(seq), nowUS, out, why)
 	})
 }
 
-// Remove takes an item out for good, wherever it stands.
+// Remove takes an item out for good, wherever it stands. It is not delivered any more.
 func (s *Spool) Remove(seq uint64) (SpoolAnswer, error) {
-	return s.answer(func(handle *C.stn_spool, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_remove(handle, C.uint64_t(seq), s.nowUS(), out, why)
+	return s.step(func(handle *C.stn_spool, nowUS C.uint64_t, out *C.stn_spool_answer, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_remove(handle, C.uint64_t(seq), nowUS, out, why)
 	})
 }
 
-// SpoolTotals is how much a spool holds.
-type SpoolTotals struct {
-	// Items are those that wait, leased ones too.
+// SpoolReport is how much a spool holds.
+type SpoolReport struct {
+	// Items is how many wait or are being delivered.
 	Items uint64
-	// Leased are those of them that are being delivered.
+	// Leased is how many of these are being delivered.
 	Leased uint64
-	// Dead are the dead letters.
+	// Dead is how many dead letters there are beside them.
 	Dead uint64
-	// Bytes are those of all payloads.
+	// Bytes are those of all payloads, of dead letters too.
 	Bytes uint64
-	// Oldest is when the oldest was appended; the zero time where there is none.
+	// Oldest is when the first of the items was accepted; the zero time where there is none.
 	Oldest time.Time
+	// Cuts are how many torn tails were cut since the spool was made: a process that dies while it writes leaves one, and nobody
+	// was told that it was in.
+	Cuts uint64
+	// CutBytes are how many bytes these had.
+	CutBytes uint64
+	// DiskBytes are how many bytes all files have.
+	DiskBytes uint64
 }
 
-// Totals is how much waits.
-func (s *Spool) Totals() (SpoolTotals, error) {
+// Report is how much the spool holds. It takes no lock.
+func (s *Spool) Report() (SpoolReport, error) {
 	var out C.stn_spool_totals
 	out.struct_size = C.sizeof_stn_spool_totals
-	err := s.with(func(handle *C.stn_spool, why *C.stn_error) C.uint32_t {
-		return C.stn_spool_count(handle, s.nowUS(), &out, why)
+	err := s.with(func(handle *C.stn_spool, nowUS C.uint64_t, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_count(handle, nowUS, &out, why)
 	})
-	return SpoolTotals{
+	return SpoolReport{
 		Items: uint64(out.items), Leased: uint64(out.leased), Dead: uint64(out.dead), Bytes: uint64(out.bytes),
-		Oldest: instant(uint64(out.oldest_us)),
+		Oldest: instant(uint64(out.oldest_us)), Cuts: uint64(out.cuts), CutBytes: uint64(out.cut_bytes),
+		DiskBytes: uint64(out.disk_bytes),
 	}, err
+}
+
+// SpoolItem is what is known of an item.
+type SpoolItem struct {
+	// Seq is its number: items are delivered in the order of their numbers.
+	Seq uint64
+	// ID is by what it is known as a duplicate; empty for nothing.
+	ID string
+	// Bytes is the length of its payload.
+	Bytes uint64
+	// Since is when it was accepted, or requeued.
+	Since time.Time
+	// Attempts are how often it was tried.
+	Attempts int
+	// Status is waiting, leased or dead.
+	Status string
+	// Why is that of a dead letter: attempts, age, refused or damaged; else empty.
+	Why string
+	// At is until when it waits or is leased, or since when it is dead.
+	At time.Time
+}
+
+// UnmarshalJSON reads an item as the engine writes it.
+func (i *SpoolItem) UnmarshalJSON(text []byte) error {
+	var said struct {
+		Seq      uint64
+		ID       string
+		Bytes    uint64
+		SinceUS  uint64 `json:"since_us"`
+		Attempts int
+		Status   string
+		Why      string
+		AtUS     uint64 `json:"at_us"`
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		return err
+	}
+	*i = SpoolItem{said.Seq, said.ID, said.Bytes, instant(said.SinceUS), said.Attempts, said.Status, said.Why, instant(said.AtUS)}
+	return nil
+}
+
+// Items are those that wait or are being delivered, in their order. It takes no lock.
+func (s *Spool) Items() ([]SpoolItem, error) {
+	return s.list(func(handle *C.stn_spool, buffer *C.char, size C.size_t, needed *C.size_t, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_items(handle, buffer, size, needed, why)
+	})
+}
+
+// DeadLetters are the items that are not tried any more, in the order of their acceptance. It takes no lock.
+func (s *Spool) DeadLetters() ([]SpoolItem, error) {
+	return s.list(func(handle *C.stn_spool, buffer *C.char, size C.size_t, needed *C.size_t, why *C.stn_error) C.uint32_t {
+		return C.stn_spool_dead_letters(handle, buffer, size, needed, why)
+	})
+}
+
+func (s *Spool) list(ask func(*C.stn_spool, *C.char, C.size_t, *C.size_t, *C.stn_error) C.uint32_t) ([]SpoolItem, error) {
+	text, err := readText(func(buffer *C.char, capacity C.size_t, needed *C.size_t) error {
+		return s.with(func(handle *C.stn_spool, _ C.uint64_t, why *C.stn_error) C.uint32_t {
+			return ask(handle, buffer, capacity, needed, why)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var items []SpoolItem
+	err = json.Unmarshal(text, &items)
+	return items, err
+}
+
+// news wakes who waits for something to happen in this process.
+type news struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// wait is closed when something happened after this call.
+func (n *news) wait() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next == nil {
+		n.next = make(chan struct{})
+	}
+	return n.next
+}
+
+func (n *news) tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next != nil {
+		close(n.next)
+		n.next = nil
+	}
 }

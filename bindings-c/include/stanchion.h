@@ -381,7 +381,7 @@
 // In `wait_by` of `stn_spool_offer`: deliveries are paced.
 #define STN_SPOOL_WAIT_PACE 3
 
-// An item that was leased, with its payload.
+// An item that was leased or looked at, with its payload.
 typedef struct stn_delivery stn_delivery;
 
 // A checked, immutable policy. Any number of threads and states may use it at once.
@@ -631,6 +631,8 @@ typedef struct stn_spool_offer {
     uint64_t since_us;
     // When the lease ends.
     uint64_t until_us;
+    // The length of its payload.
+    uint64_t bytes;
     // Where none was leased: when it is worth to ask again; 0 where only an append makes it so.
     uint64_t wait_at_us;
     // What is waited for: `STN_SPOOL_WAIT_…`; else 0.
@@ -660,16 +662,22 @@ typedef struct stn_spool_totals {
     uint32_t struct_size;
     // 0.
     uint32_t reserved;
-    // Items that wait, leased ones too.
+    // How many items wait or are being delivered.
     uint64_t items;
     // Of these, those with a lease.
     uint64_t leased;
-    // Dead letters.
+    // How many dead letters there are beside them.
     uint64_t dead;
-    // The bytes of all payloads.
+    // The bytes of all payloads, those of dead letters too.
     uint64_t bytes;
     // When the oldest was appended; 0 where there is none.
     uint64_t oldest_us;
+    // How many torn tails were cut since the spool was made: what processes that died were writing, and nobody was told is in.
+    uint64_t cuts;
+    // The bytes of these.
+    uint64_t cut_bytes;
+    // How many bytes all files have.
+    uint64_t disk_bytes;
 } stn_spool_totals;
 
 #ifdef __cplusplus
@@ -1419,6 +1427,28 @@ uint32_t stn_spool_lease(const struct stn_spool *spool,
                          struct stn_delivery **delivery,
                          struct stn_error *error);
 
+// Writes to `*out` what a lease would be answered now, with nothing taken: `lease` is 0, and `died` is 1 where an item would become
+// a dead letter first. Takes no lock. Who has a gate to ask can so ask it only where something is to be delivered.
+//
+// - Null: `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_spool_peek(const struct stn_spool *spool,
+                        uint64_t now_us,
+                        struct stn_spool_offer *out,
+                        struct stn_error *error);
+
+// Looks at an item, wherever it stands, dead letters too. It is not leased by that.
+//
+// - Owner: `*delivery` is yours, to be closed by `stn_delivery_close`; null where this fails, and where there is no such item.
+// - Null: `error`.
+// - Fails with: `STN_STORE`.
+// - Threads: any.
+uint32_t stn_spool_look(const struct stn_spool *spool,
+                        uint64_t seq,
+                        struct stn_delivery **delivery,
+                        struct stn_error *error);
+
 // Writes the id of an item as text; empty where it has none.
 //
 // - Null: `buffer`, to ask for the size.
@@ -1435,6 +1465,18 @@ uint32_t stn_delivery_payload(const struct stn_delivery *delivery,
                               uint8_t *buffer,
                               size_t capacity,
                               size_t *needed);
+
+// Writes what stands at an offset of the payload, as much of it as there is and the buffer takes, so that it need not fit into
+// memory. `*read` is how many bytes that is: 0 at its end.
+//
+// - Null: `buffer`, where its capacity is 0.
+// - Fails with: `STN_STORE` where it cannot be read.
+// - Threads: any.
+uint32_t stn_delivery_read(const struct stn_delivery *delivery,
+                           uint64_t offset,
+                           uint8_t *buffer,
+                           size_t capacity,
+                           size_t *read);
 
 // Closes a delivery. The item is settled by its numbers, and not by this.
 //
@@ -1509,7 +1551,7 @@ uint32_t stn_spool_remove(const struct stn_spool *spool,
                           struct stn_spool_answer *out,
                           struct stn_error *error);
 
-// Writes to `*out` how much waits.
+// Writes to `*out` how much waits. Takes no lock.
 //
 // - Null: `error`.
 // - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
@@ -1518,6 +1560,30 @@ uint32_t stn_spool_count(const struct stn_spool *spool,
                          uint64_t now_us,
                          struct stn_spool_totals *out,
                          struct stn_error *error);
+
+// Writes the items that wait or are being delivered, in their order, as a JSON list: `seq`, `id` (null for none), `bytes`,
+// `since_us`, `attempts`, `lease`, `status` (waiting, leased), `why` (null), `at_us` (until when). Takes no lock.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_STORE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_spool_items(const struct stn_spool *spool,
+                         char *buffer,
+                         size_t capacity,
+                         size_t *needed,
+                         struct stn_error *error);
+
+// Writes the dead letters, in the order of their acceptance, as `stn_spool_items` writes items: `status` is dead, `why` is
+// attempts, age, refused or damaged, `at_us` is since when. Takes no lock.
+//
+// - Null: `buffer`, to ask for the size; `error`.
+// - Fails with: `STN_STORE`, `STN_BUFFER_TOO_SMALL`.
+// - Threads: any.
+uint32_t stn_spool_dead_letters(const struct stn_spool *spool,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *needed,
+                                struct stn_error *error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -182,6 +182,24 @@ pub(crate) unsafe fn bytes<'a>(bytes: *const u8, len: usize) -> Result<&'a [u8],
     Ok(unsafe { std::slice::from_raw_parts(bytes, len) })
 }
 
+/// The caller's buffer, which is initialised; null is allowed where it has no room.
+///
+/// # Safety
+/// `buffer` is `capacity` bytes of the caller, that nobody else uses meanwhile.
+pub(crate) unsafe fn bytes_mut<'a>(buffer: *mut u8, capacity: usize) -> Result<&'a mut [u8], Status> {
+    if capacity == 0 {
+        return Ok(&mut []);
+    }
+    if buffer.is_null() {
+        return Err(NULL_POINTER);
+    }
+    if capacity > isize::MAX as usize {
+        return Err(OUT_OF_RANGE);
+    }
+    // SAFETY: not null, and the caller vouches for so many bytes.
+    Ok(unsafe { std::slice::from_raw_parts_mut(buffer, capacity) })
+}
+
 /// The caller's text.
 ///
 /// # Safety

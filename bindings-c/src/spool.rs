@@ -3,15 +3,15 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use engine::{Outcome, SpoolAppended, SpoolEnd, SpoolSettled, SpoolWait, Timestamp};
-use stanchion_store::{Delivery, Offer, Spool};
+use engine::{Outcome, SpoolAppended, SpoolEnd, SpoolItem, SpoolNext, SpoolSettled, SpoolWait, Timestamp};
+use stanchion_store::{Offer, Payload, Spool};
 
 use crate::abi::spool::{stn_spool_answer, stn_spool_end, stn_spool_offer, stn_spool_totals};
 use crate::abi::{STN_FAILURE, STN_IGNORED, STN_SUCCESS, stn_error, stn_store_options};
 use crate::convert::instant_or_zero;
-use crate::guard::{Fault, OUT_OF_RANGE, Status, UNREADABLE, guard, guard_telling};
+use crate::guard::{BUFFER_TOO_SMALL, Fault, OUT_OF_RANGE, Status, UNREADABLE, guard, guard_telling};
 use crate::hand::{
-    Handle, bytes, give, give_handle, give_text, given, handle, maybe_taken, put, take_handle, taken, text,
+    Handle, bytes, bytes_mut, give, give_handle, give_text, given, handle, maybe_taken, put, take_handle, taken, text,
 };
 use crate::key::maybe_instant;
 use crate::policy::stn_policy;
@@ -26,9 +26,10 @@ impl Handle for stn_spool {
     const MAGIC: u64 = u64::from_le_bytes(*b"stn\0spol");
 }
 
-/// An item that was leased, with its payload.
+/// An item that was leased or looked at, with its payload.
 pub struct stn_delivery {
-    delivery: Delivery,
+    id: Option<Arc<str>>,
+    payload: Payload,
 }
 
 impl Handle for stn_delivery {
@@ -130,8 +131,57 @@ pub unsafe extern "C" fn stn_spool_lease(
             let offer = spool.lease(maybe_instant(now_us)?)?;
             out.set(&offer);
             match offer.delivery {
-                Some(leased) => give_handle(delivery, || Ok(stn_delivery { delivery: leased })),
+                Some(leased) => give_handle(delivery, || Ok(stn_delivery { id: leased.id, payload: leased.payload })),
                 None => Ok(()),
+            }
+        })
+    }
+}
+
+/// Writes to `*out` what a lease would be answered now, with nothing taken: `lease` is 0, and `died` is 1 where an item would become
+/// a dead letter first. Takes no lock. Who has a gate to ask can so ask it only where something is to be delivered.
+///
+/// - Null: `error`.
+/// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_spool_peek(
+    spool: *const stn_spool,
+    now_us: u64,
+    out: *mut stn_spool_offer,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            let (spool, out) = (&handle(spool)?.spool, taken(out)?);
+            out.next(spool.peek(maybe_instant(now_us)?)?);
+            Ok(())
+        })
+    }
+}
+
+/// Looks at an item, wherever it stands, dead letters too. It is not leased by that.
+///
+/// - Owner: `*delivery` is yours, to be closed by `stn_delivery_close`; null where this fails, and where there is no such item.
+/// - Null: `error`.
+/// - Fails with: `STN_STORE`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_spool_look(
+    spool: *const stn_spool,
+    seq: u64,
+    delivery: *mut *mut stn_delivery,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            put(delivery, std::ptr::null_mut())?;
+            let spool = &handle(spool)?.spool;
+            match (spool.item(seq)?, spool.payload(seq)?) {
+                (Some(item), Some(payload)) => give_handle(delivery, || Ok(stn_delivery { id: item.id, payload })),
+                _ => Ok(()), // gone, or going
             }
         })
     }
@@ -151,7 +201,7 @@ pub unsafe extern "C" fn stn_delivery_id(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let id = handle(delivery)?.delivery.id.as_deref().unwrap_or_default();
+        let id = handle(delivery)?.id.as_deref().unwrap_or_default();
         give_text(id.to_owned(), buffer, capacity, needed)
     })
 }
@@ -170,8 +220,36 @@ pub unsafe extern "C" fn stn_delivery_payload(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     guard(|| unsafe {
-        let payload = handle(delivery)?.delivery.payload.to_vec().map_err(|_| UNREADABLE)?;
-        give(&payload, buffer, capacity, needed)
+        let payload = &handle(delivery)?.payload;
+        let size = usize::try_from(payload.len()).unwrap_or(usize::MAX);
+        if size > capacity {
+            put(needed, size)?;
+            return Err(BUFFER_TOO_SMALL); // before anything is read
+        }
+        give(&payload.to_vec().map_err(|_| UNREADABLE)?, buffer, capacity, needed)
+    })
+}
+
+/// Writes what stands at an offset of the payload, as much of it as there is and the buffer takes, so that it need not fit into
+/// memory. `*read` is how many bytes that is: 0 at its end.
+///
+/// - Null: `buffer`, where its capacity is 0.
+/// - Fails with: `STN_STORE` where it cannot be read.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_delivery_read(
+    delivery: *const stn_delivery,
+    offset: u64,
+    buffer: *mut u8,
+    capacity: usize,
+    read: *mut usize,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    guard(|| unsafe {
+        put(read, 0)?;
+        let payload = &handle(delivery)?.payload;
+        let done = payload.read_at(bytes_mut(buffer, capacity)?, offset).map_err(|_| UNREADABLE)?;
+        put(read, done)
     })
 }
 
@@ -309,7 +387,7 @@ pub unsafe extern "C" fn stn_spool_remove(
     unsafe { settled(spool, now_us, out, error, |spool, now| Ok(spool.remove(seq, now)?)) }
 }
 
-/// Writes to `*out` how much waits.
+/// Writes to `*out` how much waits. Takes no lock.
 ///
 /// - Null: `error`.
 /// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
@@ -325,13 +403,58 @@ pub unsafe extern "C" fn stn_spool_count(
     unsafe {
         guard_telling(error, || {
             let (spool, out) = (&handle(spool)?.spool, taken(out)?);
-            let totals = spool.report(maybe_instant(now_us)?)?.totals;
+            let report = spool.report(maybe_instant(now_us)?)?;
+            let totals = report.totals;
             out.reserved = 0;
             (out.items, out.leased, out.dead) = (totals.items, totals.leased, totals.dead);
             (out.bytes, out.oldest_us) = (totals.bytes, instant_or_zero(totals.oldest));
+            (out.cuts, out.cut_bytes, out.disk_bytes) = (report.cuts, report.cut_bytes, report.disk_bytes);
             Ok(())
         })
     }
+}
+
+/// Writes the items that wait or are being delivered, in their order, as a JSON list: `seq`, `id` (null for none), `bytes`,
+/// `since_us`, `attempts`, `lease`, `status` (waiting, leased), `why` (null), `at_us` (until when). Takes no lock.
+///
+/// - Null: `buffer`, to ask for the size; `error`.
+/// - Fails with: `STN_STORE`, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_spool_items(
+    spool: *const stn_spool,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe { guard_telling(error, || Ok(give_text(list(&handle(spool)?.spool.items()?), buffer, capacity, needed)?)) }
+}
+
+/// Writes the dead letters, in the order of their acceptance, as `stn_spool_items` writes items: `status` is dead, `why` is
+/// attempts, age, refused or damaged, `at_us` is since when. Takes no lock.
+///
+/// - Null: `buffer`, to ask for the size; `error`.
+/// - Fails with: `STN_STORE`, `STN_BUFFER_TOO_SMALL`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_spool_dead_letters(
+    spool: *const stn_spool,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || Ok(give_text(list(&handle(spool)?.spool.dead_letters()?), buffer, capacity, needed)?))
+    }
+}
+
+fn list(items: &[SpoolItem]) -> String {
+    let items: Vec<String> = items.iter().map(SpoolItem::to_json).collect();
+    format!("[{}]", items.join(","))
 }
 
 /// # Safety
@@ -366,11 +489,26 @@ impl stn_spool_answer {
 }
 
 impl stn_spool_offer {
+    fn next(&mut self, next: SpoolNext) {
+        (self.is_leased, self.lease, self.attempt, self.seq, self.since_us) = (0, 0, 0, 0, 0);
+        (self.until_us, self.bytes, self.wait_at_us, self.wait_by, self.died) = (0, 0, 0, 0, 0);
+        match next {
+            SpoolNext::Leased { seq, attempt, until, bytes, .. } => {
+                (self.is_leased, self.attempt, self.seq) = (1, attempt, seq);
+                (self.until_us, self.bytes) = (until.as_micros(), bytes);
+            }
+            SpoolNext::Wait { at, by } => (self.wait_at_us, self.wait_by) = (at.as_micros(), by.code()),
+            SpoolNext::Dead { .. } => self.died = 1,
+            _ => {}
+        }
+    }
+
     fn set(&mut self, offer: &Offer) {
         self.is_leased = offer.delivery.is_some().into();
-        (self.lease, self.attempt, self.seq, self.since_us, self.until_us) =
-            offer.delivery.as_ref().map_or((0, 0, 0, 0, 0), |leased| {
-                (leased.lease, leased.attempt, leased.seq, leased.since.as_micros(), leased.until.as_micros())
+        (self.lease, self.attempt, self.seq, self.since_us, self.until_us, self.bytes) =
+            offer.delivery.as_ref().map_or((0, 0, 0, 0, 0, 0), |leased| {
+                let (since_us, until_us) = (leased.since.as_micros(), leased.until.as_micros());
+                (leased.lease, leased.attempt, leased.seq, since_us, until_us, leased.payload.len())
             });
         self.wait_at_us = instant_or_zero(offer.wait.map(|(at, _)| at));
         self.wait_by = offer.wait.map_or(0, |(_, by)| SpoolWait::code(by));

@@ -19,7 +19,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use stanchion::{Policy, SpoolAppend, SpoolAppended, SpoolEnd, SpoolSettled, Timestamp};
+use stanchion::{Policy, SpoolAppend, SpoolAppended, SpoolEnd, SpoolNext, SpoolSettled, Timestamp};
 
 use crate::error::{ErrorKind, StoreError};
 use crate::options::Options;
@@ -240,6 +240,29 @@ impl Spool {
             let step = self.inner.rules().settle(&mut mirror.picture.state, seq, lease, end, now);
             mirror.keep(step)
         })
+    }
+
+    /// What a lease would be answered now, with nothing taken; the lease's number is 0. Takes no lock. Who has gates to ask
+    /// before a lease need not ask them where nothing is to be delivered.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or is damaged and not open for reading only.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Spool, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "sync", "spool": {}}"#).unwrap();
+    /// # let spool = Spool::open(dir.path().join("spool"), policy, Options::new())?;
+    /// use stanchion::SpoolNext;
+    ///
+    /// assert_eq!(spool.peek(None)?, SpoolNext::Empty);
+    /// spool.append(None, b"hello", None)?;
+    /// assert!(matches!(spool.peek(None)?, SpoolNext::Leased { seq: 1, lease: 0, .. }));
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn peek(&self, now: Option<Timestamp>) -> Result<SpoolNext, StoreError> {
+        let now = self.inner.now(now);
+        self.inner.looked(|mirror| Ok(self.inner.rules().peek(&mirror.picture.state, now)))
     }
 
     /// A delivery takes longer: its lease begins anew.

@@ -100,7 +100,7 @@ func TestWhatRunsOnLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer spool.Close()
-	if _, err := spool.Append("", []byte("hello")); err != nil {
+	if _, err := spool.Append(context.Background(), "", []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	schedule := policy.Schedule("", func(ctx context.Context, _ stanchion.Intent) error {

@@ -100,6 +100,8 @@ pub struct stn_spool_offer {
     pub since_us: u64,
     /// When the lease ends.
     pub until_us: u64,
+    /// The length of its payload.
+    pub bytes: u64,
     /// Where none was leased: when it is worth to ask again; 0 where only an append makes it so.
     pub wait_at_us: u64,
     /// What is waited for: `STN_SPOOL_WAIT_…`; else 0.
@@ -115,16 +117,22 @@ pub struct stn_spool_totals {
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
-    /// Items that wait, leased ones too.
+    /// How many items wait or are being delivered.
     pub items: u64,
     /// Of these, those with a lease.
     pub leased: u64,
-    /// Dead letters.
+    /// How many dead letters there are beside them.
     pub dead: u64,
-    /// The bytes of all payloads.
+    /// The bytes of all payloads, those of dead letters too.
     pub bytes: u64,
     /// When the oldest was appended; 0 where there is none.
     pub oldest_us: u64,
+    /// How many torn tails were cut since the spool was made: what processes that died were writing, and nobody was told is in.
+    pub cuts: u64,
+    /// The bytes of these.
+    pub cut_bytes: u64,
+    /// How many bytes all files have.
+    pub disk_bytes: u64,
 }
 
 // SAFETY: all are `repr(C)`, begin with `struct_size: u32` and hold integers only.

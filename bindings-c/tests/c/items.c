@@ -68,6 +68,41 @@ static void a_life_of_items(void) {
     CHECK(lease(NOW + 2 * SECOND) == 0 && offer.wait_at_us == 0 && offer.wait_by == 0);
 }
 
+/* What is there is shown, and nothing is taken by that. */
+static void looks(void) {
+    char list[512];
+    uint8_t part[4];
+    size_t needed = 0, read = 7;
+    stn_delivery *delivery;
+    CHECK(stn_spool_peek(spool, NOW, &offer, &error) == STN_OK && offer.is_leased == 0 && offer.wait_at_us == 0);
+    CHECK(append("id", "payload") == STN_SPOOL_APPENDED);
+    const uint64_t seq = answer.seq;
+    CHECK(stn_spool_peek(spool, NOW + 3 * SECOND, &offer, &error) == STN_OK && offer.is_leased == 1 && offer.lease == 0);
+    CHECK(offer.seq == seq && offer.bytes == 7 && offer.attempt == 1 && offer.died == 0);
+    CHECK(stn_spool_items(spool, NULL, 0, &needed, &error) == STN_BUFFER_TOO_SMALL && needed > 9);
+    CHECK(stn_spool_items(spool, list, sizeof list, &needed, &error) == STN_OK);
+    CHECK(strstr(list, "\"id\":\"id\",\"bytes\":7") != NULL && strstr(list, "\"status\":\"waiting\"") != NULL);
+    CHECK(stn_spool_dead_letters(spool, list, sizeof list, &needed, &error) == STN_OK && strcmp(list, "[]") == 0);
+    CHECK(stn_spool_look(spool, seq + 1, &delivery, &error) == STN_OK && delivery == NULL);
+    CHECK(stn_spool_look(spool, seq, &delivery, &error) == STN_OK && delivery != NULL);
+    CHECK(stn_delivery_read(delivery, 5, part, sizeof part, &read) == STN_OK && read == 2 && memcmp(part, "ad", 2) == 0);
+    CHECK(stn_delivery_read(delivery, 7, part, sizeof part, &read) == STN_OK && read == 0);
+    CHECK(stn_delivery_read(delivery, 0, NULL, 0, &read) == STN_OK && read == 0);
+    TELLS(stn_delivery_read(NULL, 0, part, sizeof part, &read));
+    TELLS(stn_delivery_read(delivery, 0, NULL, 1, &read));
+    TELLS(stn_delivery_read(delivery, 0, part, sizeof part, NULL));
+    stn_delivery_close(delivery);
+    TELLS(stn_spool_peek(NULL, NOW, &offer, &error));
+    TELLS(stn_spool_peek(spool, NOW, NULL, &error));
+    TELLS(stn_spool_look(NULL, seq, &delivery, &error));
+    TELLS(stn_spool_look(spool, seq, NULL, &error));
+    TELLS(stn_spool_items(NULL, list, sizeof list, &needed, &error));
+    TELLS(stn_spool_items(spool, list, sizeof list, NULL, &error));
+    TELLS(stn_spool_dead_letters(NULL, list, sizeof list, &needed, &error));
+    TELLS(stn_spool_dead_letters(spool, list, sizeof list, NULL, &error));
+    CHECK(stn_spool_remove(spool, seq, NOW + 3 * SECOND, NULL, NULL) == STN_OK);
+}
+
 static void payloads(void) {
     uint8_t payload[8];
     char id[8];
@@ -173,6 +208,7 @@ int main(void) {
     (void)snprintf(path, sizeof path, "%s/spool", folder);
     CHECK(stn_spool_open(path, strlen(path), policy, NULL, &spool, &error) == STN_OK);
     a_life_of_items();
+    looks();
     payloads();
     misuse(path);
     probes();

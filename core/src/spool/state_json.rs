@@ -90,6 +90,21 @@ impl SpoolState {
     }
 }
 
+impl SpoolItem {
+    /// The item as JSON: `seq`, `id`, `bytes`, `since_us`, `attempts`, `lease`, `status`, `why`, `at_us`.
+    ///
+    /// ```
+    /// use stanchion::{SpoolItem, Timestamp};
+    ///
+    /// let json = SpoolItem::new(7, 4_096, Timestamp::MIN).to_json();
+    /// assert!(json.starts_with(r#"{"seq":7,"id":null,"bytes":4096,"since_us":"#));
+    /// assert!(json.contains(r#""status":"waiting","why":null"#));
+    /// ```
+    pub fn to_json(&self) -> String {
+        item(self).to_string()
+    }
+}
+
 fn item(item: &SpoolItem) -> Json {
     Json::object([
         ("seq", Json::number(item.seq)),

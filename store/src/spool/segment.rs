@@ -226,6 +226,40 @@ impl Payload {
     pub fn reader(&self) -> impl Read + use<> {
         Reader { payload: self.clone(), done: 0 }
     }
+
+    /// What stands at an offset, as much of it as there is and the buffer takes; 0 bytes at its end.
+    ///
+    /// # Errors
+    /// The system cannot read it any more.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Spool, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "sync", "spool": {}}"#).unwrap();
+    /// let spool = Spool::open(dir.path().join("spool"), policy, Options::new())?;
+    /// spool.append(None, b"hello", None)?;
+    /// let (payload, mut part) = (spool.payload(1)?.unwrap(), [0; 4]);
+    /// assert_eq!((payload.read_at(&mut part, 3).unwrap(), &part[..2]), (2, b"lo".as_slice()));
+    /// assert_eq!(payload.read_at(&mut part, 5).unwrap(), 0);
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = buffer.len().min(left);
+        let part = &mut buffer[..len];
+        if len == 0 {
+            return Ok(0);
+        }
+        if let Some(kept) = &self.kept {
+            let from = usize::try_from(offset).unwrap_or(usize::MAX);
+            part.copy_from_slice(&kept[from..from + len]);
+            return Ok(len);
+        }
+        match self.file.read_at(part, self.at + offset)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
 }
 
 struct Reader {
@@ -235,19 +269,7 @@ struct Reader {
 
 impl Read for Reader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.payload.len - self.done).unwrap_or(usize::MAX);
-        let len = buf.len().min(left);
-        let part = &mut buf[..len];
-        let read = if let Some(kept) = &self.payload.kept {
-            let from = usize::try_from(self.done).unwrap_or(usize::MAX);
-            part.copy_from_slice(&kept[from..from + len]);
-            len
-        } else {
-            self.payload.file.read_at(part, self.payload.at + self.done)?
-        };
-        if read == 0 && len > 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let read = self.payload.read_at(buf, self.done)?;
         self.done += read as u64;
         Ok(read)
     }
