@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -47,7 +46,8 @@ type run struct {
 	// Where the scene began: when, and in what each listener told.
 	sceneBegan time.Time
 	toldSince  map[*process]int
-	watch      watch
+	// Each ends the watch over the liveness of a listener: how often it was asked, and was not live.
+	watches []func() (asked, notLive int)
 }
 
 func runMain(ctx context.Context) int {
@@ -164,7 +164,11 @@ func (r *run) start(channel string) error {
 		return err
 	}
 	r.listeners[channel] = p
-	return r.await("its probes", func() bool { return p.healthURL() != "" })
+	if err := r.await("its probes", func() bool { return p.healthURL() != "" }); err != nil {
+		return err
+	}
+	r.watches = append(r.watches, watchLiveness(r.ctx, p))
+	return nil
 }
 
 // await waits until something has come about. A listener that ended by itself ends the run.
@@ -259,7 +263,7 @@ func polls(status int) func(entry) bool {
 	return func(e entry) bool { return e.what == asksPoll && e.status == status }
 }
 
-// took is which steps the listeners took since the scene began.
+// took is how often the listeners took a step since the scene began.
 func (r *run) took(step string) (count int) {
 	for _, p := range r.listeners {
 		for _, l := range p.told(r.toldSince[p]) {
@@ -273,34 +277,35 @@ func (r *run) took(step string) (count int) {
 
 // --- Liveness -------------------------------------------------------------------------------------------------------------
 
-// watch asks all listeners all the time whether they are live.
-type watch struct {
-	stop func() (asked, notLive int)
-}
-
-func watchLiveness(ctx context.Context, all []*process) watch {
+// watchLiveness asks a listener all the time whether it is live.
+func watchLiveness(ctx context.Context, p *process) (stop func() (asked, notLive int)) {
 	ctx, cancel := context.WithCancel(ctx)
-	var done sync.WaitGroup
+	done := make(chan struct{})
 	asked, notLive := 0, 0
-	done.Add(1)
 	go func() {
-		defer done.Done()
-		for ctx.Err() == nil {
-			for _, p := range all {
-				switch status, _ := p.probe(ctx, "live"); status {
-				case 0: // it is not there
-				case http.StatusOK:
-					asked++
-				default:
-					asked, notLive = asked+1, notLive+1
-				}
+		defer close(done)
+		for ; ctx.Err() == nil && !p.hasEnded(); pause(ctx, 20*time.Millisecond) {
+			switch status, _ := p.probe(ctx, "live"); status {
+			case 0: // it is not there any more
+			case http.StatusOK:
+				asked++
+			default:
+				asked, notLive = asked+1, notLive+1
 			}
-			pause(ctx, 20*time.Millisecond)
 		}
 	}()
-	return watch{func() (int, int) {
+	return func() (int, int) {
 		cancel()
-		done.Wait()
+		<-done
 		return asked, notLive
-	}}
+	}
+}
+
+// wasLive is how often all listeners together were asked, and how often one was not live.
+func (r *run) wasLive() (asked, notLive int) {
+	for _, stop := range r.watches {
+		more, bad := stop()
+		asked, notLive = asked+more, notLive+bad
+	}
+	return asked, notLive
 }

@@ -30,8 +30,6 @@ func (r *run) theyStart() error {
 			return err
 		}
 	}
-	both := []*process{r.listeners[channels[0]], r.listeners[channels[1]]}
-	r.watch = watchLiveness(r.ctx, both)
 	if err := r.awaitAll(); err != nil {
 		return err
 	}
@@ -308,7 +306,7 @@ func (r *run) stop(channel string) *os.ProcessState {
 // theEnd is what no step mends.
 func (r *run) theEnd() error {
 	r.begin("11 The account is closed")
-	asked, notLive := r.watch.stop()
+	asked, notLive := r.wasLive()
 	r.claim(asked > 0 && notLive == 0, "until now /health/live said 200 to each of %d probes", asked)
 	r.server.change(func(s *server) { s.script.isClosed = true })
 	for _, channel := range channels {
