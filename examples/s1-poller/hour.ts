@@ -1,6 +1,8 @@
 /** An hour of fifty users' mail, in some seconds. */
 import type { Outcome, Schedule } from 'stanchion';
+import type { Spool } from 'stanchion/store';
 
+import { openInbox } from './inbox.js';
 import { MINUTE, MailServer, USERS } from './mail-server.js';
 import { type Item, Poller } from './poller.js';
 import { Simulation } from './simulation.js';
@@ -8,13 +10,13 @@ import { Simulation } from './simulation.js';
 /** Whose poll is cancelled while the server lets it wait. */
 export const CANCELLED = 'user-40';
 
-/** What was done with the items. */
+/** Where the items are delivered. */
 export class Desk {
   readonly delivered: string[] = [];
-  readonly tries = new Map<string, number>();
+  readonly tried: string[] = [];
 
   deliver({ id, body }: Item): void {
-    this.tries.set(id, (this.tries.get(id) ?? 0) + 1);
+    this.tried.push(id);
     // Of the bad one this is a TypeError: a fault of this program, and not of the network.
     if (body.length > 0) this.delivered.push(id);
   }
@@ -34,6 +36,9 @@ export interface Hour {
   readonly server: MailServer;
   readonly poller: Poller;
   readonly desk: Desk;
+  readonly inbox: Spool;
+  /** The ids of items that were handed in again. */
+  readonly duplicates: readonly string[];
   /** Whose circuit opened, in order. */
   readonly opened: readonly string[];
   readonly ended: readonly Ended[];
@@ -41,15 +46,24 @@ export interface Hour {
   readonly phaseOf: Readonly<Record<string, string | undefined>>;
 }
 
-export async function live(): Promise<Hour> {
+/** Lives through it; the inbox lies in that folder. */
+export async function live(folder: string): Promise<Hour> {
   const simulation = new Simulation();
   const { clock, fetch } = simulation;
   const startMs = clock.now();
   const server = new MailServer(clock, simulation.hangs);
   const desk = new Desk();
-  const poller = new Poller({ url: await server.listen(), deliver: (_, item) => desk.deliver(item), clock, fetch });
+  const inbox = openInbox(folder, clock);
+  const [opened, ended, duplicates]: [string[], Ended[], string[]] = [[], [], []];
+  const append: Spool['append'] = async (payload, options) => {
+    const answer = await simulation.during(() => inbox.append(payload, options));
+    if (answer.appended === 'duplicate') duplicates.push(options!.id!);
+    return answer;
+  };
+  const poller = new Poller({ url: await server.listen(), inbox: { append }, clock, fetch });
+  const read = (payload: Uint8Array): Item => JSON.parse(new TextDecoder().decode(payload)) as Item;
+  const draining = inbox.keepDraining(({ payload }) => desk.deliver(read(payload)), { pollMs: MINUTE });
 
-  const [opened, ended]: [string[], Ended[]] = [[], []];
   poller.mailboxes.on('open', ({ key }) => opened.push(key!));
   poller.mailboxes.on('settled', ({ key, outcome }) => ended.push({ user: key!, atMs: clock.now(), outcome }));
 
@@ -65,7 +79,10 @@ export async function live(): Promise<Hour> {
   const stopped = [...polls.values()].map((each) => each.stop());
   await simulation.quiet();
   await Promise.all(stopped);
-  return { simulation, startMs, server, poller, desk, opened, ended, phaseOf };
+  // What the last minute brought.
+  while ((await inbox.report()).items > 0) await simulation.advance(MINUTE);
+  await draining.stop();
+  return { simulation, startMs, server, poller, desk, inbox, opened, ended, duplicates, phaseOf };
 }
 
 /** Users who come once: at most 100 are remembered, and nobody whose circuit is open is forgotten for them. */

@@ -24,8 +24,10 @@ const TROUBLES: Readonly<Record<string, (minute: number, isFirst: (sinceMinute: 
   'user-40': (minute) => (minute >= 30 ? 'hangs' : undefined),
 };
 
-/** Whose second item cannot be read. */
+/** An item that cannot be read. */
 export const BAD_ITEM = 'user-31-item-2';
+/** Whose mailbox forgets, once for each item, that it was taken. */
+export const FORGETFUL = 'user-33';
 
 /** A request for the items of a mailbox, and what it was answered. */
 export interface Asked {
@@ -38,6 +40,7 @@ export class MailServer {
   readonly asked: Asked[] = [];
   /** The items that were acknowledged, in order. */
   readonly taken: string[] = [];
+  readonly #forgotten = new Set<string>();
   readonly #clock: TestClock;
   readonly #startMs: number;
   readonly #hangs: (request: IncomingMessage) => void;
@@ -67,7 +70,7 @@ export class MailServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const [, , user = '', , id] = request.url!.split('/');
     if (request.method === 'DELETE') {
-      this.taken.push(id!);
+      this.#take(user, id!);
       return void response.writeHead(204).end();
     }
     const answer = this.#troubleOf(user) ?? { status: 200 };
@@ -77,6 +80,12 @@ export class MailServer {
     const { status, retryAfter } = answer;
     const headers = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
     response.writeHead(status, headers).end(status === 200 ? JSON.stringify(this.#itemsOf(user)) : '');
+  }
+
+  #take(user: string, id: string): void {
+    const isForgotten = user === FORGETFUL && !this.#forgotten.has(id);
+    if (isForgotten) this.#forgotten.add(id);
+    else this.taken.push(id);
   }
 
   #troubleOf(user: string): Answer | undefined {

@@ -9,10 +9,10 @@ import {
   type LocalPolicy,
   type Schedule,
   guardFetch,
-  isStanchionError,
   keyed,
   schedule,
 } from 'stanchion';
+import type { Spool } from 'stanchion/store';
 
 /** What lies in a mailbox. */
 export interface Item {
@@ -23,8 +23,8 @@ export interface Item {
 export interface PollerOptions {
   /** Where the mail server is. */
   readonly url: string;
-  /** What is done with an item; one that throws stays in its mailbox. */
-  deliver(user: string, item: Item): void | Promise<void>;
+  /** Where the items go; see inbox.ts. */
+  readonly inbox: Pick<Spool, 'append'>;
   /** For tests: in place of the runtime's. */
   readonly clock?: Clock;
   readonly fetch?: Fetch;
@@ -33,8 +33,6 @@ export interface PollerOptions {
 export class Poller {
   /** Each user's mailbox fails, is blocked and recovers by itself: two that are broken hold up nobody else. */
   readonly mailboxes: Keyed<LocalPolicy>;
-  /** An item that cannot be delivered is tried three times, then once an hour; what lies behind it is delivered all the same. */
-  readonly items: Keyed<LocalPolicy>;
   /** When each mailbox is looked into: its own second of each minute. */
   readonly polls: Keyed<LocalPolicy>;
   readonly #options: PollerOptions;
@@ -54,7 +52,6 @@ export class Poller {
       },
       { clock, maxKeys: 100 },
     );
-    this.items = keyed('items', { circuit: { consecutiveFailures: 3, openMs: 3_600_000 } }, { clock });
     this.polls = keyed('polls', { schedule: { intervalMs: 60_000 } }, { clock });
     this.#fetch = guardFetch(({ pathname }) => this.mailboxes.of(pathname.split('/')[2]!), { fetch });
   }
@@ -73,19 +70,9 @@ export class Poller {
       throw new Error(`the mailbox of ${user} answered ${response.status}`);
     }
     for (const item of (await response.json()) as readonly Item[]) {
-      if (!(await this.#deliver(user, item))) continue;
-      await this.#fetch(`${mailbox}/items/${item.id}`, { method: 'DELETE', signal });
-    }
-  }
-
-  /** Whether it was delivered. Whatever is wrong with an item says nothing of its mailbox. */
-  async #deliver(user: string, item: Item): Promise<boolean> {
-    try {
-      await this.items.of(item.id).execute(() => this.#options.deliver(user, item));
-      return true;
-    } catch (error) {
-      if (!isStanchionError(error, 'RejectedError')) console.log(`  ${item.id}: ${String(error)}`);
-      return false;
+      const { appended } = await this.#options.inbox.append(JSON.stringify(item), { id: item.id });
+      // Only what is on the disk, now or since before, leaves the mailbox.
+      if (appended !== 'refused') await this.#fetch(`${mailbox}/items/${item.id}`, { method: 'DELETE', signal });
     }
   }
 }

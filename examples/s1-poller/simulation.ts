@@ -12,18 +12,23 @@ export class Simulation {
   #count = 0;
 
   /** The runtime's `fetch`; a request is under way until its whole answer is here. */
-  readonly fetch: Fetch = async (input, init) => {
+  readonly fetch: Fetch = (input, init) =>
+    this.during(async (id) => {
+      const response = await fetch(input, { ...init, headers: { ...init?.headers, [ID]: id } });
+      const body = await response.arrayBuffer();
+      return new Response(body.byteLength === 0 ? null : body, response);
+    });
+
+  /** Lets the clock stand still for whatever else takes real time, as a write to the disk does. */
+  async during<T>(work: (id: string) => Promise<T>): Promise<T> {
     const id = String((this.#count += 1));
     this.#underWay.add(id);
     try {
-      const headers = { ...init?.headers, [ID]: id };
-      const response = await fetch(input, { ...init, headers });
-      const body = await response.arrayBuffer();
-      return new Response(body.byteLength === 0 ? null : body, response);
+      return await work(id);
     } finally {
       this.#underWay.delete(id);
     }
-  };
+  }
 
   /** Nobody waits for a request that is never answered, but who made it. */
   readonly hangs = (request: IncomingMessage): void => void this.#underWay.delete(String(request.headers[ID]));
