@@ -15,7 +15,8 @@ let folders = 0;
 
 function build(config, path = join(folder, String((folders += 1)))) {
   const clock = new TestClock();
-  const policy = definePolicy({ name: 'sync', circuit: { consecutiveFailures: 2, openMs: 60_000 }, spool: { baseDelayMs: 1000 }, ...config }, { clock });
+  const usual = { name: 'sync', circuit: { consecutiveFailures: 2, openMs: 60_000 }, spool: { baseDelayMs: 1000 } };
+  const policy = definePolicy({ ...usual, ...config }, { clock });
   return { clock, policy, path, spool: Spool.open(path, policy) };
 }
 const text = ({ payload }) => new TextDecoder().decode(payload);
@@ -140,6 +141,7 @@ test('it is drained again and again until it is stopped', async () => {
 });
 
 test('a policy without a spool, and a folder that is none, are errors', () => {
-  assert.throws(() => Spool.open(join(folder, 'none'), definePolicy({ name: 'p' })), (error) => error instanceof StoreError && error.code === 'no_spool');
+  const isNoSpool = (error) => error instanceof StoreError && error.code === 'no_spool';
+  assert.throws(() => Spool.open(join(folder, 'none'), definePolicy({ name: 'p' })), isNoSpool);
   assert.throws(() => Spool.open('/dev/null', build().policy), StoreError);
 });

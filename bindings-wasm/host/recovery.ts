@@ -27,7 +27,10 @@ export interface RecoverOptions {
   readonly faultOf?: ((error: unknown) => Fault | FaultClass | undefined) | undefined;
 }
 
-/** Who mended it: this caller, by a step; another one of this process or of another, so that it is worth a try; nobody, as nothing is wanted. */
+/**
+ * Who mended it: this caller, by a step; another one, of this process or of another, so that it is worth a try; nobody, as nothing is
+ * wanted any more.
+ */
 export type Recovered =
   | { readonly by: 'step'; readonly step: string }
   | { readonly by: 'another' }
@@ -135,7 +138,7 @@ async function step(
   signal?.addEventListener('abort', onAbort);
   const stopKeeping = keep(policy, doing, controller);
   try {
-    if (run === undefined) throw new EngineError({ code: 'no_step', message: `\`${policy.name}\` has no function for its step \`${name}\`` });
+    if (run === undefined) throw noStep(policy, name);
     await run({ signal: controller.signal, step: name, attempt, fault });
   } catch (error) {
     stopKeeping();
@@ -180,6 +183,10 @@ function keep(policy: BasePolicy, { leaseId, untilMs }: Recovery & { readonly re
     isOver = true;
     ticker.clear(timer);
   };
+}
+
+function noStep({ name }: BasePolicy, step: string): EngineError {
+  return new EngineError({ code: 'no_step', message: `\`${name}\` has no function for its step \`${step}\`` });
 }
 
 function leaseLost(): EngineError {

@@ -30,7 +30,8 @@ export async function askRetry(policy: BasePolicy, failed: FailedCall): Promise<
     },
   })) as Answer;
   if ('give_up' in answer) return { retried: 'giveUp', why: camel(answer.give_up) as GiveUp };
-  const [retried, { at_us }] = 'retry' in answer ? (['retry', answer.retry] as const) : (['waitForCircuit', answer.wait_for_circuit] as const);
+  const { at_us } = 'retry' in answer ? answer.retry : answer.wait_for_circuit;
+  const retried = 'retry' in answer ? 'retry' : 'waitForCircuit';
   return { retried, atMs: at_us / 1000, waitMs: policy.common.untilMs(at_us) };
 }
 

@@ -161,7 +161,8 @@ async function endOf(child: ChildLike, signal: AbortSignal): Promise<void> {
       child.once('error', reject);
       child.once('exit', (code, by) => {
         if (code === 0) return resolve();
-        reject(new EngineError({ code: 'exited', message: by === null ? `the process ended with status ${code}` : `the process was ended by ${by}` }));
+        const message = by === null ? `the process ended with status ${code}` : `the process was ended by ${by}`;
+        reject(new EngineError({ code: 'exited', message }));
       });
     });
   } finally {

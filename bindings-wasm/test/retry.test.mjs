@@ -113,7 +113,8 @@ test('a refusal is no attempt: the first is thrown, and so is a later one', asyn
 });
 
 test('all callers together make no more retries than the budget has', async () => {
-  const { clock, policy, heard } = build({ retry: { ...RETRY, budget: { capacity: 2, percent: 0, refillTokens: 1, refillIntervalMs: 4_000_000_000 } } });
+  const budget = { capacity: 2, percent: 0, refillTokens: 1, refillIntervalMs: 4_000_000_000 };
+  const { clock, policy, heard } = build({ retry: { ...RETRY, budget } });
   for (let i = 0; i < 5; i += 1) await within(clock, policy.execute(failing(1), { isIdempotent: true }), 100);
   assert.equal(heard.filter(([type]) => type === 'retry').length, 2);
   assert.deepEqual(heard.at(-1), ['giveUp', 'budget']);
