@@ -63,6 +63,8 @@ func (s *Spool) Deliver(ctx context.Context, deliver func(context.Context, *Deli
 		case err == nil && one.isDone:
 			looks = -1
 			continue
+		case errors.Is(err, ErrRejected):
+			looks = mostPolls // waiting cannot help until an operator does
 		case err != nil && !isBusy(err) && ctx.Err() == nil:
 			s.policy.tell(Event{Name: EventDegraded, Err: err})
 			looks = mostPolls

@@ -344,3 +344,29 @@ func TestDrainGivesBackWhatPanicked(t *testing.T) {
 		t.Errorf("%+v, %v", items, err)
 	}
 }
+
+// A circuit that is forced open has no end: Deliver goes on when an operator lifts it, and is not told as a fault meanwhile.
+func TestDeliverOutlastsAForcedCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openBubbleSpool(t, guarded, WithEvents(func(event Event) {
+			if event.Name == EventDegraded {
+				t.Errorf("told %+v", event)
+			}
+		}))
+		mustAppend(t, s, "", "")
+		command := func(json string) {
+			if _, err := s.policy.Command(json); err != nil {
+				t.Error(err)
+			}
+		}
+		command(`{"force_open":{"until_us":null}}`)
+		time.AfterFunc(time.Hour, func() { command(`{"lift_mode":{}}`) })
+		began := time.Now()
+		deliverAll(t, s, func(context.Context, *Delivery) error {
+			if waited := time.Since(began); waited < time.Hour || waited > time.Hour+time.Second {
+				t.Errorf("delivered after %v", waited)
+			}
+			return nil
+		})
+	})
+}

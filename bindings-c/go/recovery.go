@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -191,11 +192,11 @@ func (p *Policy) Heal(ctx context.Context, fault error, steps Steps) error {
 			return err
 		}
 		if r.Step == "" {
+			if r.Why == "in_progress" {
+				return p.waitForAnother(ctx, r.Again, fault) // who may have mended it
+			}
 			if err := pause(ctx, r.Again.Sub(p.current().now())); err != nil {
 				return joined(fault, err)
-			}
-			if r.Why == "in_progress" {
-				return nil // whoever took it may have mended it
 			}
 			fault = leftAlone(fault, &r)
 			continue
@@ -209,6 +210,22 @@ func (p *Policy) Heal(ctx context.Context, fault error, steps Steps) error {
 		}
 	}
 }
+
+// waitForAnother waits until another's step has ended, at the latest with its lease. Nobody tells another process of it, so we look.
+func (p *Policy) waitForAnother(ctx context.Context, until time.Time, fault error) error {
+	for {
+		left := until.Sub(p.current().now())
+		if health, err := p.Health(); left <= 0 || err == nil && !slices.Contains(health.Reasons, "recovering") {
+			return nil
+		}
+		if err := pause(ctx, min(left, looksEvery)); err != nil {
+			return joined(fault, err)
+		}
+	}
+}
+
+// How often it is looked.
+const looksEvery = time.Second
 
 // askRecovery is a step, or a wait; anything else is an error.
 func (p *Policy) askRecovery(ctx context.Context, fault error) (Recovery, error) {

@@ -176,5 +176,6 @@ int main(void) {
     the_file_keeps_what_was_spent();
     free(state);
     stn_policy_free(policy);
+    puts("annexes: a step is made when its answer fits, and a file keeps it");
     return 0;
 }

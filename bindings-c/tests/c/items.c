@@ -218,5 +218,6 @@ int main(void) {
     stn_policy_free(policy);
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
     CHECK(system(command) == 0);
+    puts("items: kept until they were delivered, and probes answered");
     return 0;
 }
