@@ -12,8 +12,9 @@ import (
 // fn is not called; else Do returns what fn returned.
 //
 // The call is a Success if fn returned nil. It is Ignored if the caller's context was cancelled, or if the error is a
-// refusal by a policy within: neither says anything about the system. Any other error is a Failure, but for a [ReplyError], and so are a deadline, a
-// panic, which goes on, and an end of the goroutine. [Classify] lets the caller decide. How long it took counts for slow calls.
+// refusal by a policy within: neither says anything about the system. A [ReplyError] is what the policy's table makes of it. Any
+// other error is a Failure, and so are a deadline, a panic, which goes on, and an end of the goroutine. [Classify] lets the caller
+// decide. How long it took counts for slow calls.
 //
 // The context of fn is the caller's, which ends besides by [Timeout] and the policy's call_timeout_ms, and when the lease is
 // lost: leases are renewed while fn runs. [context.Cause] tells which. It ends when fn returns. What goes wrong when a call

@@ -22,8 +22,8 @@
 //
 // [WithEvents] and [WithLogger] tell what happens.
 //
-// The package stanchionhttp guards what an HTTP client sends and a server takes in, and answers probes, the module stanchiongrpc the same for gRPC.
-// Both count answers by [Policy.Classify]. [Policy.Begin] is for whatever else ends later than a function.
+// The package stanchionhttp guards what an HTTP client sends and a server takes in, and answers probes; the module stanchiongrpc
+// guards the same of gRPC. Both count answers by [Policy.Classify]. [Policy.Begin] is for whatever else ends later than a function.
 //
 // The package needs cgo and the library libstanchion. By default it asks pkg-config for it; with the build tag
 // stanchion_repo it links what make built in the repository.

@@ -47,7 +47,7 @@ impl KeyHandle {
         })
     }
 
-    /// Whether a call that failed is made again, and when ([`Policy::retry`]). Never fails: without the store,
+    /// Whether a call that failed is made again, and when ([`Policy::retry`](stanchion::Policy::retry)). Never fails: without the store,
     /// `on_store_error` decides. `admit` knows nothing of what others spent, and lets the budget be; `reject` spends nothing that
     /// may not be there, and gives up; `local` has a budget of its own.
     ///
@@ -73,7 +73,7 @@ impl KeyHandle {
         })
     }
 
-    /// How well what the policy protects is ([`Policy::health`]). Takes no lock, so it answers while a process that holds it
+    /// How well what the policy protects is ([`Policy::health`](stanchion::Policy::health)). Takes no lock, so it answers while a process that holds it
     /// hangs; where the file cannot be read either, that is what it says.
     ///
     /// ```
