@@ -31,6 +31,7 @@ class Play {
   /** Ends the child that runs, and waits until its supervisor did what it does about that. */
   async tell(word: 'crash' | 'end'): Promise<void> {
     const child = this.#children.at(-1)!;
+    assert.equal(child.exitCode, null, `given up after ${this.starts} starts`);
     const exit = once(child, 'exit');
     child.send(word);
     await exit;
@@ -60,9 +61,9 @@ export async function crashing(store: Store): Promise<{ readonly said: string; r
     await play.tell('crash');
   }
   assert.deepEqual(starts, [1, 2, 3, 4, 5, 6]);
+  assert.equal(play.starts, 6, 'the first start and five restarts');
   const error = await play.end();
   assert.ok(isStanchionError(error, 'RecoveryError') && error.code === 'exhausted', String(error));
-  assert.equal(play.starts, 6, 'the first start and five restarts');
   const said = 'A child that crashes each time is started once and restarted 5 times, not 4, and then given up.';
   return { said, restarts: play.restarts };
 }
