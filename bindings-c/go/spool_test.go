@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -244,6 +245,31 @@ func TestDeliveryIsReadInPieces(t *testing.T) {
 	}
 	if _, err := d.ReadAt(piece, -1); err == nil {
 		t.Error("read before the beginning")
+	}
+}
+
+// What a program kept as JSON lines is taken over, but for what was torn; twice does no harm.
+func TestJSONLinesAreTakenOver(t *testing.T) {
+	s := openSpool(t, `{"max_items": 3, "max_item_bytes": 100000}`)
+	path := filepath.Join(t.TempDir(), "pending.jsonl")
+	long := `{"order": "` + strings.Repeat("7", 70<<10) + `"}`
+	text := "{\"order\": 1}\n\n" + long + "\n{\"order\": {\"or\n[" + strings.Repeat("1,", 50_000) + "1]\n{}\n{\"order\": 9}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := Imported{Accepted: 3, Blank: 1, Torn: 1, FirstTornLine: 4, TooLong: 1, FirstTooLongLine: 5, FullAtLine: 7}
+	if imported, err := s.Import(path); err != nil || imported != want {
+		t.Errorf("%+v, %v", imported, err)
+	}
+	want.Accepted, want.Duplicates = 0, 3
+	if imported, err := s.Import(path); err != nil || imported != want {
+		t.Errorf("again: %+v, %v", imported, err)
+	}
+	if payload, err := s.Payload(2); err != nil || string(payload) != long {
+		t.Errorf("%.20q, %v", payload, err)
+	}
+	if _, err := s.Import(path + "?"); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
 	}
 }
 

@@ -615,6 +615,30 @@ typedef struct stn_spool_answer {
     uint64_t at_us;
 } stn_spool_answer;
 
+// What became of the lines of a file. The caller sets `struct_size`; the library writes the rest.
+typedef struct stn_spool_imported {
+    // `sizeof(stn_spool_imported)`, set by the caller.
+    uint32_t struct_size;
+    // 0.
+    uint32_t reserved;
+    // How many lines are in the spool now.
+    uint64_t accepted;
+    // How many were there already, from an import before.
+    uint64_t duplicates;
+    // How many were blank.
+    uint64_t blank;
+    // How many are no JSON: two writers tore them, or one died. They are not taken in.
+    uint64_t torn;
+    // The first of these, from 1; 0 for none.
+    uint64_t first_torn_line;
+    // How many are longer than `max_item_bytes`. They are not taken in.
+    uint64_t too_long;
+    // The first of these, from 1; 0 for none.
+    uint64_t first_too_long_line;
+    // The line at which the spool was full; it and those behind it were not looked at. 0 where it was not.
+    uint64_t full_at_line;
+} stn_spool_imported;
+
 // What there is to be delivered. The caller sets `struct_size`; the library writes the rest.
 typedef struct stn_spool_offer {
     // `sizeof(stn_spool_offer)`, set by the caller.
@@ -1412,6 +1436,20 @@ uint32_t stn_spool_append(const struct stn_spool *spool,
                           size_t len,
                           uint64_t now_us,
                           struct stn_spool_answer *out,
+                          struct stn_error *error);
+
+// Takes in every line of a file of JSON lines as an item, in their order: `path` is
+// `path_len` bytes. The file stays as it is. An import that was broken off can be made again without a line twice.
+//
+// - Null: `error`.
+// - Fails with: `STN_STORE`, also where the file cannot be read, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`. What was taken in until then
+//   is in.
+// - Threads: any.
+uint32_t stn_spool_import(const struct stn_spool *spool,
+                          const char *path,
+                          size_t path_len,
+                          uint64_t now_us,
+                          struct stn_spool_imported *out,
                           struct stn_error *error);
 
 // Leases the next item that is to be delivered. It stays on disk until it is acknowledged; an item whose lease ends is offered

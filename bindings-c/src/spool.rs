@@ -1,12 +1,14 @@
 //! The spool: a folder in which items wait that could not be sent.
 
 use std::ffi::c_char;
+use std::fs::File;
+use std::io::BufReader;
 use std::sync::Arc;
 
 use engine::{Outcome, SpoolAppended, SpoolEnd, SpoolItem, SpoolNext, SpoolSettled, SpoolWait, Timestamp};
-use stanchion_store::{Offer, Payload, Spool};
+use stanchion_store::{Imported, Offer, Payload, Spool};
 
-use crate::abi::spool::{stn_spool_answer, stn_spool_end, stn_spool_offer, stn_spool_totals};
+use crate::abi::spool::{stn_spool_answer, stn_spool_end, stn_spool_imported, stn_spool_offer, stn_spool_totals};
 use crate::abi::{STN_FAILURE, STN_IGNORED, STN_SUCCESS, stn_error, stn_store_options};
 use crate::convert::instant_or_zero;
 use crate::guard::{BUFFER_TOO_SMALL, Fault, OUT_OF_RANGE, Status, UNREADABLE, guard, guard_telling};
@@ -103,6 +105,34 @@ pub unsafe extern "C" fn stn_spool_append(
             let id = if id.is_null() { None } else { Some(text(id, id_len)?) };
             let appended = spool.append(id, bytes(payload, len)?, maybe_instant(now_us)?)?;
             out.appended(appended);
+            Ok(())
+        })
+    }
+}
+
+/// Takes in every line of a file of JSON lines as an item, in their order: `path` is
+/// `path_len` bytes. The file stays as it is. An import that was broken off can be made again without a line twice.
+///
+/// - Null: `error`.
+/// - Fails with: `STN_STORE`, also where the file cannot be read, `STN_NOT_UTF8`, `STN_OUT_OF_RANGE`. What was taken in until then
+///   is in.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_spool_import(
+    spool: *const stn_spool,
+    path: *const c_char,
+    path_len: usize,
+    now_us: u64,
+    out: *mut stn_spool_imported,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe {
+        guard_telling(error, || {
+            let (spool, out) = (&handle(spool)?.spool, taken(out)?);
+            let (path, now) = (text(path, path_len)?, maybe_instant(now_us)?);
+            let mut lines = BufReader::new(File::open(path).map_err(|_| UNREADABLE)?);
+            out.set(&spool.import(&mut lines, now)?);
             Ok(())
         })
     }
@@ -485,6 +515,17 @@ impl stn_spool_answer {
         let why = if let SpoolSettled::Dead { why } = settled { why.code() } else { 0 };
         (self.answer, self.why, self.reserved) = (settled.code(), why, 0);
         (self.seq, self.at_us) = (0, instant_or_zero(settled.at()));
+    }
+}
+
+impl stn_spool_imported {
+    fn set(&mut self, imported: &Imported) {
+        let first = |lines: &[u64]| lines.first().copied().unwrap_or(0);
+        self.reserved = 0;
+        (self.accepted, self.duplicates, self.blank) = (imported.accepted, imported.duplicates, imported.blank);
+        (self.torn, self.first_torn_line) = (imported.torn, first(&imported.torn_lines));
+        (self.too_long, self.first_too_long_line) = (imported.too_long, first(&imported.too_long_lines));
+        self.full_at_line = imported.full_at_line.unwrap_or(0);
     }
 }
 

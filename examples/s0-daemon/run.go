@@ -67,7 +67,7 @@ func play(ctx context.Context, folder string, out io.Writer) error {
 	}
 	defer func() { r.stop() }()
 	for _, scene := range []func(*run) error{
-		(*run).failTen, (*run).keepHundred, (*run).drainInVain, (*run).startAnew, (*run).deliverAll, (*run).saveAtOnce,
+		(*run).failTen, (*run).keepHundred, (*run).drainInVain, (*run).startAnew, (*run).deliverAll, (*run).takeOver, (*run).saveAtOnce,
 	} {
 		if err := scene(r); err != nil {
 			return err

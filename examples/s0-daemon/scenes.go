@@ -142,6 +142,40 @@ func (r *run) deliverAll() error {
 	return nil
 }
 
+// The file of the daemon of old is taken over: one JSON line for each message, some torn, one of them longer than 64 KiB.
+func (r *run) takeOver() error {
+	r.scene("The pending file of the daemon of old is taken over.")
+	path := r.spoolFolder("pending.jsonl")
+	long := bytes.TrimSuffix(bytes.ReplaceAll(payloadOf("old-50"), []byte("\n"), []byte(",")), []byte(","))
+	lines := slices.Concat([]byte("{\"message\": 1}\n\n["), long, []byte("]\n{\"message\": {\"mess\n{\"message\": 2}\n"))
+	if err := os.WriteFile(path, lines, 0o600); err != nil {
+		return err
+	}
+	policy, err := stanchion.FromJSON(runPolicy)
+	if err != nil {
+		return err
+	}
+	defer policy.Close()
+	spool, err := stanchion.OpenSpool(r.spoolFolder("taken-over"), policy)
+	if err != nil {
+		return err
+	}
+	defer spool.Close()
+	imported, err := spool.Import(path)
+	if err != nil {
+		return err
+	}
+	var sizes []int64
+	_, err = spool.Drain(r.ctx, func(_ context.Context, item *stanchion.Delivery) error {
+		sizes = append(sizes, item.Size)
+		return nil
+	})
+	isRight := imported.Accepted == 3 && imported.Blank == 1 && imported.FirstTornLine == 4 && len(sizes) == 3
+	r.check(err == nil && isRight, "%d messages wait and go out, one of %d kB; line %d is torn, which is told",
+		imported.Accepted, slices.Max(append(sizes, 0))/1000, imported.FirstTornLine)
+	return nil
+}
+
 // Sixteen processes save five hundred messages each, all at the same time.
 func (r *run) saveAtOnce() error {
 	const writers, each = 16, 500

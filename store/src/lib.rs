@@ -57,7 +57,7 @@ pub use handle::{KeyHandle, Turn};
 pub use identity::ProcessIdentity;
 pub use options::{Durability, Options};
 pub use repair::{Repaired, repair};
-#[cfg(feature = "import")]
+#[cfg(feature = "lines")]
 pub use spool::Imported;
 pub use spool::{Delivery, Offer, Payload, Salvaged, Spool, SpoolCut, SpoolReport};
 pub use store::{KeyInfo, Record, Store, Survey};

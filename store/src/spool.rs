@@ -6,7 +6,7 @@
 mod compact;
 mod folder;
 mod header;
-#[cfg(feature = "import")]
+#[cfg(feature = "lines")]
 mod import;
 mod inner;
 mod journal;
@@ -25,7 +25,7 @@ use crate::error::{ErrorKind, StoreError};
 use crate::options::Options;
 use inner::Inner;
 
-#[cfg(feature = "import")]
+#[cfg(feature = "lines")]
 pub use import::Imported;
 pub use offer::{Delivery, Offer, Salvaged, SpoolCut, SpoolReport};
 pub use segment::Payload;

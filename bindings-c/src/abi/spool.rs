@@ -135,6 +135,31 @@ pub struct stn_spool_totals {
     pub disk_bytes: u64,
 }
 
+/// What became of the lines of a file. The caller sets `struct_size`; the library writes the rest.
+#[repr(C)]
+pub struct stn_spool_imported {
+    /// `sizeof(stn_spool_imported)`, set by the caller.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// How many lines are in the spool now.
+    pub accepted: u64,
+    /// How many were there already, from an import before.
+    pub duplicates: u64,
+    /// How many were blank.
+    pub blank: u64,
+    /// How many are no JSON: two writers tore them, or one died. They are not taken in.
+    pub torn: u64,
+    /// The first of these, from 1; 0 for none.
+    pub first_torn_line: u64,
+    /// How many are longer than `max_item_bytes`. They are not taken in.
+    pub too_long: u64,
+    /// The first of these, from 1; 0 for none.
+    pub first_too_long_line: u64,
+    /// The line at which the spool was full; it and those behind it were not looked at. 0 where it was not.
+    pub full_at_line: u64,
+}
+
 // SAFETY: all are `repr(C)`, begin with `struct_size: u32` and hold integers only.
 unsafe impl Sized32 for stn_spool_end {}
 // SAFETY: as above.
@@ -143,3 +168,5 @@ unsafe impl Sized32 for stn_spool_answer {}
 unsafe impl Sized32 for stn_spool_offer {}
 // SAFETY: as above.
 unsafe impl Sized32 for stn_spool_totals {}
+// SAFETY: as above.
+unsafe impl Sized32 for stn_spool_imported {}

@@ -124,6 +124,23 @@ static void payloads(void) {
     CHECK(settle(STN_SUCCESS, 0, NOW + 9 * SECOND) == STN_SPOOL_ACKNOWLEDGED);
 }
 
+static void lines(const char *path) {
+    stn_spool_imported imported = {.struct_size = sizeof imported};
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL && fputs("{\"a\":1}\n\n{\"a\":\n[1,2,3,4,5]\n{}\n", file) >= 0 && fclose(file) == 0);
+    CHECK(stn_spool_import(spool, path, strlen(path), NOW + 9 * SECOND, &imported, &error) == STN_OK);
+    CHECK(imported.accepted == 2 && imported.blank == 1 && imported.torn == 1 && imported.first_torn_line == 3);
+    CHECK(imported.too_long == 1 && imported.first_too_long_line == 4 && imported.full_at_line == 0);
+    CHECK(stn_spool_import(spool, path, strlen(path), NOW + 9 * SECOND, &imported, &error) == STN_OK);
+    CHECK(imported.accepted == 0 && imported.duplicates == 2);
+    CHECK(stn_spool_import(spool, "/nowhere", 8, NOW, &imported, &error) == STN_STORE);
+    TELLS(stn_spool_import(NULL, path, strlen(path), NOW, &imported, &error));
+    TELLS(stn_spool_import(spool, NULL, 1, NOW, &imported, &error));
+    TELLS(stn_spool_import(spool, path, strlen(path), NOW, NULL, &error));
+    while (lease(NOW + 9 * SECOND) == 1)
+        CHECK(settle(STN_SUCCESS, 0, NOW + 9 * SECOND) == STN_SPOOL_ACKNOWLEDGED);
+}
+
 static void misuse(const char *path) {
     stn_spool *none;
     stn_delivery *delivery;
@@ -211,6 +228,8 @@ int main(void) {
     looks();
     payloads();
     misuse(path);
+    (void)snprintf(path, sizeof path, "%s/lines", folder);
+    lines(path);
     probes();
     stn_spool_close(spool);
     (void)snprintf(path, sizeof path, "%s/state", folder);
