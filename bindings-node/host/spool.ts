@@ -230,14 +230,11 @@ export class Spool {
     const stopKeeping = this.#keep(permit, delivery);
     const limit = this.#base.limit(timeoutMs, undefined, 0);
     const call = conduct(this.#base, permit, (call) => deliver(delivery, call), { signal, limit, classify, seen });
-    const isDeadly = await call.then(
-      () => false,
-      (error: unknown) => isDead?.(error) === true,
-    );
+    let failed: { readonly error: unknown } | undefined;
+    await call.catch((error: unknown) => void (failed = { error }));
     stopKeeping();
     const { verdict, usual } = ended!;
-    const outcome = verdict.outcome ?? usual;
-    const end = isDeadly ? 'dead' : outcome;
+    const end = failed !== undefined && isDead?.(failed.error) === true ? 'dead' : endOf(verdict.outcome ?? usual, failed !== undefined);
     const { settled } = await this.settle(delivery, end, { notBeforeMs: verdict.retryAtMs });
     return settled === 'acknowledged';
   }
@@ -291,3 +288,9 @@ interface Admitted {
 }
 
 type Next = Admitted | Pick<Drained, 'why' | 'nextAtMs'>;
+
+/**
+ * What a delivery makes of its item. The upstream may have worked (a 404 is an answer) where the item was not delivered: only what
+ * returned is acknowledged, and what threw goes back.
+ */
+const endOf = (outcome: Outcome, hasThrown: boolean): Outcome => (hasThrown && outcome === 'success' ? 'failure' : outcome);

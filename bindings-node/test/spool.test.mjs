@@ -96,6 +96,14 @@ test('what became of a delivery can be judged, and a caller who leaves counts as
   assert.deepEqual((await spool.items()).map(({ attempts, status }) => [attempts, status]), [[1, 'waiting'], [0, 'waiting']]);
 });
 
+test('what threw is not delivered, whatever it says of the server', async () => {
+  const { spool } = build();
+  await spool.append('a');
+  const gone = () => Promise.reject(Object.assign(new Error('the mailbox is gone'), { status: 404 }));
+  const { delivered, failed } = await spool.drain(gone, { classify: () => 'success' });
+  assert.deepEqual([delivered, failed, (await spool.items()).length], [0, 1, 1]);
+});
+
 test('two that have it open share it: a lease holds until its end, and is renewed while a delivery runs', async () => {
   const { spool, path, policy, clock } = build({ spool: { leaseMs: 3000 } });
   const other = Spool.open(path, policy);
