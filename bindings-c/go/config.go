@@ -270,7 +270,8 @@ type FloodConfig struct {
 }
 
 // ScheduleBackoffConfig: how runs that fail come later: after `after_failures` in a row the next one waits
-// `base_ms × multiplier`, after one more `multiplier` times as long, up to `max_ms`, and then for its slot.
+// `base_ms × multiplier`, after one more `multiplier` times as long, up to `max_ms`, and then for its slot. A
+// scheduled run's wait counts from its slot, however late its timer was; that of any other from the run.
 type ScheduleBackoffConfig struct {
 	// From so many failures in a row on. Default: 1.
 	AfterFailures *uint32 `json:"after_failures,omitempty"`

@@ -482,7 +482,7 @@ export interface FloodConfig {
   readonly windowMs: number;
 }
 
-/** How runs that fail come later: after `afterFailures` in a row the next one waits `baseMs × multiplier`, after one more `multiplier` times as long, up to `maxMs`, and then for its slot. */
+/** How runs that fail come later: after `afterFailures` in a row the next one waits `baseMs × multiplier`, after one more `multiplier` times as long, up to `maxMs`, and then for its slot. A scheduled run's wait counts from its slot, however late its timer was; that of any other from the run. */
 export interface ScheduleBackoffConfig {
   /**
    * From so many failures in a row on.

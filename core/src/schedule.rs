@@ -7,7 +7,7 @@
 //! | interval | holds | – | – | the first slot after the last scheduled run, or after the first ask where there was none |
 //! | spacing | holds | holds | holds | the last run + `min_spacing_ms` |
 //! | flood | holds | holds | holds | the run before which `count − 1` others came, + `window_ms` |
-//! | backoff | holds, then for its slot | holds | – | the last run + the wait of the failures in a row |
+//! | backoff | holds, then for its slot | holds | – | the last run (of a scheduled one its slot) + the wait of the failures in a row |
 //! | block | holds | holds | holds | the server's block of the same state |
 //!
 //! What happens to the state:
@@ -246,7 +246,12 @@ impl ScheduleRules {
         let backoff_end = self.backoff_end(state);
         let (interval, backoff) = match run.intent {
             Intent::Scheduled if backoff_end == 0 => (slots.after(anchor_at), 0),
-            Intent::Scheduled => (slots.after(anchor_at), slots.after(backoff_end.saturating_sub(1))),
+            Intent::Scheduled => {
+                // No timer is early: counted from the run itself, each wait would miss the slot that it ends at by a moment, and
+                // take another interval.
+                let late_us = if state.last_run_at == anchor_at { slots.late_us(anchor_at) } else { 0 };
+                (slots.after(anchor_at), slots.after(backoff_end.saturating_sub(late_us).saturating_sub(1)))
+            }
             Intent::Event => (0, backoff_end),
             Intent::Manual => (0, 0),
         };

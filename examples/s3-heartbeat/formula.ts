@@ -70,11 +70,16 @@ export function beatsOf(life: Life): Beat[] {
   let slots = slotsOf(life.key, rules, life.fromMs, life.toMs);
 
   /** The wait after failures in a row: base × 2 to the n, counted from the last beat. */
-  const backoffToMs = (): number => {
-    const last = beats.at(-1);
-    if (last === undefined || failures < rules.failuresBeforeBackoff) return 0;
-    const times = failures - rules.failuresBeforeBackoff + 1;
-    return last.atMs + Math.min(rules.intervalMs * 2 ** times, rules.longestWaitMs);
+  const backoffMs = (): number => {
+    if (beats.length === 0 || failures < rules.failuresBeforeBackoff) return 0;
+    return Math.min(rules.intervalMs * 2 ** (failures - rules.failuresBeforeBackoff + 1), rules.longestWaitMs);
+  };
+  const backoffToMs = (): number => (backoffMs() === 0 ? 0 : beats.at(-1)!.atMs + backoffMs());
+  /** In µs: a scheduled beat counts from the slot that it was for, however late its timer was. */
+  const slotsHeldTo = (): number => {
+    const { atMs = 0, intent = 'scheduled' } = beats.at(-1) ?? {};
+    const from = intent === 'scheduled' ? slots.findLast((slot) => slot <= atMs * 1000) : undefined;
+    return backoffMs() === 0 ? 0 : (from ?? atMs * 1000) + backoffMs() * 1000;
   };
   /** What holds every beat: the last one, too many, the server. */
   const heldToMs = (): number => {
@@ -85,7 +90,7 @@ export function beatsOf(life: Life): Beat[] {
   /** The first slot after the last scheduled beat; and the first when the backoff is over. */
   const dueMs = (): number => {
     const afterLast = slots.find((slot) => slot > anchorMs * 1000)!;
-    const afterBackoff = slots.find((slot) => slot >= backoffToMs() * 1000)!;
+    const afterBackoff = slots.find((slot) => slot >= slotsHeldTo())!;
     return Math.max(Math.ceil(Math.max(afterLast, afterBackoff) / 1000), heldToMs(), nowMs);
   };
   const beat = (intent: Beat['intent']): void => {

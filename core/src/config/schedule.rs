@@ -71,7 +71,8 @@ config! {
 
 config! {
     /// How runs that fail come later: after `after_failures` in a row the next one waits `base_ms × multiplier`, after one
-    /// more `multiplier` times as long, up to `max_ms`, and then for its slot.
+    /// more `multiplier` times as long, up to `max_ms`, and then for its slot. A scheduled run's wait counts from its slot, however
+    /// late its timer was; that of any other from the run.
     ///
     /// ```
     /// use stanchion::{Policy, ScheduleBackoffConfig, ScheduleConfig};

@@ -28,9 +28,21 @@ impl Slots {
         }
     }
 
+    /// The number of the slot that lies at or before `at` but for its jitter.
+    fn number(&self, at: u64) -> u64 {
+        at.saturating_sub(self.phase_us).checked_div(self.interval_us).unwrap_or(0)
+    }
+
+    /// How long after the last slot that is not after it an instant is; 0 before the first.
+    pub(crate) fn late_us(&self, at: u64) -> u64 {
+        let number = self.number(at);
+        let slot = Some(self.slot(number)).filter(|slot| *slot <= at);
+        at.saturating_sub(slot.unwrap_or_else(|| self.slot(number.saturating_sub(1)).min(at)))
+    }
+
     /// The first slot after `at`, strictly.
     pub(crate) fn after(&self, at: u64) -> u64 {
-        let number = at.saturating_sub(self.phase_us).checked_div(self.interval_us).unwrap_or(0);
+        let number = self.number(at);
         // Jitter is less than an interval: slots ascend, and the one before this one does not come after `at`.
         let slot = self.slot(number);
         if slot > at { slot } else { self.slot(number.saturating_add(1)) }

@@ -128,7 +128,7 @@ fn failures_put_runs_off_to_a_slot() {
          125    scheduled  go
          126    failure    done
          126    event      245 backoff
-         126    scheduled  300 backoff
+         126    scheduled  240 backoff
          126    manual     go
          127    ignored    unchanged
          127    event      246 backoff

@@ -130,6 +130,12 @@ impl Memory {
         scheduled.or(self.asked_at).unwrap_or(t)
     }
 
+    /// From when a scheduled run waits after failures: the slot that the last run was for, where that was a scheduled one.
+    fn backs_off_from(&self, spec: &ScheduleSpec, key: Key, last: i128) -> i128 {
+        let slot = || spec.slots_around(key, last).into_iter().filter(|slot| *slot <= last).max();
+        if self.anchor(last) == last { slot().unwrap_or(last) } else { last }
+    }
+
     /// What holds a run at `x`, the first of them, where it was asked for at `t`.
     fn holds(&self, spec: &ScheduleSpec, ask: &Ask, t: i128, x: i128) -> Option<&'static str> {
         let is_scheduled = ask.intent == Intent::Scheduled;
@@ -147,8 +153,13 @@ impl Memory {
             && backoff.wait_us(self.failures) > 0
             && ask.intent != Intent::Manual
         {
-            let end = last + backoff.wait_us(self.failures);
-            if if is_scheduled { !spec.has_slot(ask.key, end - 1, x) } else { x < end } {
+            let wait = backoff.wait_us(self.failures);
+            let is_held = if is_scheduled {
+                !spec.has_slot(ask.key, self.backs_off_from(spec, ask.key, last) + wait - 1, x)
+            } else {
+                x < last + wait
+            };
+            if is_held {
                 return Some("backoff");
             }
         }
@@ -164,6 +175,7 @@ impl Memory {
         tried.extend(self.guarded.iter().map(|at| at + spec.flood.map_or(0, |(_, ms)| us(ms))));
         tried.extend(spec.slots_around(ask.key, self.anchor(t)));
         tried.extend(spec.slots_around(ask.key, last + backoff));
+        tried.extend(spec.slots_around(ask.key, self.backs_off_from(spec, ask.key, last) + backoff));
         tried.retain(|x| *x > t);
         tried.sort_unstable();
         let at = tried.into_iter().find(|x| self.holds(spec, ask, t, *x).is_none()).expect("nothing holds for ever");
