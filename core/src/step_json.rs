@@ -130,6 +130,39 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// The call that failed, where that is what was asked about.
+    ///
+    /// ```
+    /// let failed = r#"{"retry": {"attempt": 2, "began_at_us": 1, "retry": "always"}}"#;
+    /// assert_eq!(stanchion::Asked::from_json(failed).unwrap().failed().unwrap().attempt, 2);
+    /// ```
+    pub fn failed(&self) -> Option<&Failed> {
+        match &self.0 {
+            What::Input(input) => match &**input {
+                Input::Retry(failed) => Some(failed),
+                _ => None,
+            },
+            What::Query(_) => None,
+        }
+    }
+}
+
+impl Retried {
+    /// A step that changed nothing, with this answer, as [`Policy::apply_json`] writes it: for a host that decides aside of the
+    /// state that is shared.
+    ///
+    /// ```
+    /// use stanchion::{GiveUp, Retried};
+    ///
+    /// let step = Retried::GiveUp(GiveUp::Budget).to_step_json();
+    /// assert_eq!(step, r#"{"answer":{"give_up":"budget"},"changed":false,"events":[]}"#);
+    /// ```
+    pub fn to_step_json(self) -> String {
+        written(Step::new(retried_json(self), false)).to_string()
+    }
+}
+
 /// What was asked: a step that may change the state, or a query that does not.
 #[derive(Debug)]
 enum What {

@@ -248,7 +248,7 @@ impl KeyHandle {
     /// A step or query of a policy beside the gates, and its answer as JSON ([`Policy::apply_json`]). A query takes no lock.
     ///
     /// # Errors
-    /// The store is away: nothing was done.
+    /// The store is away: nothing was done. A retry is answered all the same, as by [`KeyHandle::retry`].
     ///
     /// ```
     /// # use stanchion_store::{Options, Store, StoreError};

@@ -101,12 +101,12 @@ impl KeyHandle {
 mod tests {
     use std::time::Duration;
 
-    use stanchion::{Facts, Failed, HealthReason, Policy, Retry, Timestamp};
+    use stanchion::{Asked, Facts, Failed, HealthReason, Policy, Retry, Timestamp};
 
     use crate::{Options, Store};
 
     /// With the lock held elsewhere: what becomes of two calls that failed, under a budget of one retry.
-    fn without_the_file(on_store_error: &str) -> [&'static str; 2] {
+    fn without_the_file(on_store_error: &str, as_json: bool) -> [&'static str; 2] {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path().join("state"), Options::new().wait(Duration::ZERO)).unwrap();
         let policy = format!(
@@ -115,7 +115,14 @@ mod tests {
         let gate = store.gate(Policy::from_json(&policy).unwrap(), "k").unwrap();
         let _held = store.begin("another").unwrap();
         let failed = Failed::new(1, Timestamp::MIN).retry(Retry::Always);
+        let asked = || Asked::from_json(r#"{"retry": {"attempt": 1, "began_at_us": 1, "retry": "always"}}"#).unwrap();
         [(), ()].map(|()| {
+            if as_json {
+                let stored = gate.apply(asked(), Some(Timestamp::MIN)).unwrap();
+                assert_eq!(stored.degraded.map(|error| error.code()), Some("busy"));
+                let is_retried = stored.answer.starts_with(r#"{"answer":{"retry":{"#);
+                return if is_retried { "retry" } else { "give_up" };
+            }
             let stored = gate.retry(&failed, Some(Timestamp::MIN));
             assert_eq!(stored.degraded.map(|error| error.code()), Some("busy"));
             stored.answer.name()
@@ -124,9 +131,11 @@ mod tests {
 
     #[test]
     fn retries_without_the_file_are_as_the_policy_says() {
-        assert_eq!(without_the_file("admit"), ["retry", "retry"]);
-        assert_eq!(without_the_file("reject"), ["give_up", "give_up"]);
-        assert_eq!(without_the_file("local"), ["retry", "give_up"]);
+        for as_json in [false, true] {
+            assert_eq!(without_the_file("admit", as_json), ["retry", "retry"]);
+            assert_eq!(without_the_file("reject", as_json), ["give_up", "give_up"]);
+            assert_eq!(without_the_file("local", as_json), ["retry", "give_up"]);
+        }
     }
 
     #[test]

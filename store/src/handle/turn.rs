@@ -173,7 +173,15 @@ impl Turn<'_> {
     /// # Ok::<(), StoreError>(())
     /// ```
     pub fn apply(self, asked: Asked, now: Option<Timestamp>) -> Result<Stored<String>, StoreError> {
-        self.step(now, |policy, state, now| policy.apply_asked(state, asked, now))
+        let (handle, failed) = (self.handle, asked.failed().copied());
+        let (taken, waited) = self.try_step(now, |policy, state, now| policy.apply_asked(state, asked, now));
+        taken.or_else(|kind| match failed {
+            Some(failed) => {
+                let answer = handle.share.retry(&handle.policy, &failed, handle.now(now)).to_step_json();
+                Ok(Stored::degraded(answer, handle.inner.tell(kind), waited))
+            }
+            None => Err(handle.inner.tell(kind)),
+        })
     }
 
     /// [`KeyHandle::restore`]
