@@ -219,10 +219,13 @@ impl Model {
         if *self == before { Commanded::Unchanged } else { Commanded::Done }
     }
 
-    /// A holder that is gone holds neither slots nor the probes that go with them.
+    /// A holder that is gone holds neither slots nor the probes that go with them. A circuit that the policy lacks stays as it is, and
+    /// its probes come back by their leases.
     fn release(&mut self, holder: u64) {
         let gone = |slots: &BTreeMap<u32, Slot>, id: &u32| slots.get(id).is_some_and(|slot| slot.holder == holder);
-        if let Some(Circuit { phase: Phase::HalfOpen { probes, .. }, .. }) = &mut self.circuit {
+        if let Some(Circuit { phase: Phase::HalfOpen { probes, .. }, .. }) =
+            self.circuit.as_mut().filter(|_| self.spec.circuit.is_some())
+        {
             probes.retain(|(id, _)| !gone(&self.slots, id));
         }
         self.slots.retain(|_, slot| slot.holder != holder);
