@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::error::{ConfigError, InputError};
 use crate::input::{Command, Holder, Outcome};
-use crate::json::{Json, Object, whole_number, wrong};
+use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
 use crate::num::low32;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -24,11 +24,6 @@ const NAMES: [&str; 11] = [
     "settle_many",
 ];
 
-/// The last instant, in µs.
-const LAST_US: u64 = Timestamp::MAX.as_micros();
-const LONGEST_MS: u64 = 4_294_967_295;
-/// What a number of JavaScript holds exactly.
-const LONGEST_US: u64 = 9_007_199_254_740_991;
 const LAST_GENERATION: u64 = 16_777_215;
 const LONGEST_HOLDER: usize = 256;
 
@@ -59,20 +54,14 @@ impl Command {
     /// # Errors
     /// What is no JSON, no known command, and a field that is unknown, missing, repeated or out of range.
     pub fn from_json(json: &str, now: Timestamp) -> Result<Self, InputError> {
-        read(json, now).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })
+        read(json, now).map_err(as_input)
     }
 }
 
 fn read(json: &str, now: Timestamp) -> Result<Command, ConfigError> {
     let json = Json::parse(json)?;
-    Object::open(&json, &NAMES)?;
-    let Json::Object(fields) = &json else { return Err(one_command(&json)) };
-    let [(name, body)] = fields.as_slice() else { return Err(one_command(&json)) };
+    let (name, body) = json.only_field(&NAMES, "command")?;
     command(name, body, now).map_err(|e| e.within(name))
-}
-
-fn one_command(json: &Json) -> ConfigError {
-    ConfigError::new("", json, "an object with one command")
 }
 
 fn command(name: &str, body: &Json, now: Timestamp) -> Result<Command, ConfigError> {
@@ -103,10 +92,9 @@ fn command(name: &str, body: &Json, now: Timestamp) -> Result<Command, ConfigErr
 fn until(body: &Json, now: Timestamp) -> Result<Option<Timestamp>, ConfigError> {
     let object = Object::open(body, &["until_us", "for_ms"])?;
     match (object.get("until_us"), object.get("for_ms")) {
-        (None | Some(Json::Null), None) => Ok(None),
-        (Some(until_us), None) => Ok(Timestamp::from_micros(number("until_us", until_us, 1, LAST_US)?)),
+        (_, None) => object.maybe_instant("until_us"),
         (None, Some(for_ms)) => {
-            let wait = Duration::from_millis(number("for_ms", for_ms, 1, LONGEST_MS)?);
+            let wait = Duration::from_millis(number("for_ms", for_ms, 1, MOST_32)?);
             Ok(Some(now.saturating_add(wait)))
         }
         (Some(_), Some(for_ms)) => Err(ConfigError::new("for_ms", for_ms, "nothing beside `until_us`")),
@@ -115,17 +103,8 @@ fn until(body: &Json, now: Timestamp) -> Result<Option<Timestamp>, ConfigError> 
 
 fn report(body: &Json) -> Result<Command, ConfigError> {
     let object = Object::open(body, &["outcome", "duration_us"])?;
-    let allowed = "\"success\", \"failure\" or \"ignored\"";
-    let outcome = match object.get("outcome") {
-        Some(Json::Text(word)) if word == "success" => Outcome::Success,
-        Some(Json::Text(word)) if word == "failure" => Outcome::Failure,
-        Some(Json::Text(word)) if word == "ignored" => Outcome::Ignored,
-        other => return Err(wrong("outcome", other, allowed)),
-    };
-    let duration = match object.get("duration_us") {
-        None | Some(Json::Null) => None,
-        Some(duration_us) => Some(Duration::from_micros(number("duration_us", duration_us, 0, LONGEST_US)?)),
-    };
+    let outcome = object.outcome()?;
+    let duration = object.maybe_number("duration_us", 0, LARGEST)?.map(Duration::from_micros);
     Ok(Command::Report { outcome, duration })
 }
 
@@ -141,10 +120,7 @@ fn release_holder(body: &Json) -> Result<Command, ConfigError> {
 
 fn settle_many(body: &Json) -> Result<Command, ConfigError> {
     let object = Object::open(body, &["generation", "calls"])?;
-    let generation = match object.get("generation") {
-        Some(json) => number("generation", json, 1, LAST_GENERATION)?,
-        None => return Err(wrong("generation", None, &whole_number(1, LAST_GENERATION))),
-    };
+    let generation = object.number("generation", 1, LAST_GENERATION)?;
     let calls = match object.get("calls") {
         Some(Json::List(calls)) => calls,
         other => return Err(wrong("calls", other, "a list of whole numbers from 0 to 3")),
@@ -156,10 +132,4 @@ fn settle_many(body: &Json) -> Result<Command, ConfigError> {
         summary.record(outcome, bits & 2 != 0);
     }
     Ok(Command::SettleMany { generation: low32(generation), summary: Box::new(summary) })
-}
-
-pub(crate) fn number(field: &str, json: &Json, lo: u64, hi: u64) -> Result<u64, ConfigError> {
-    json.whole_number()
-        .filter(|number| (lo..=hi).contains(number))
-        .ok_or_else(|| ConfigError::new(field, json, &whole_number(lo, hi)))
 }

@@ -1,6 +1,7 @@
 //! JSON as a tree whose objects keep their order and their repeated names, so that a reader can refuse the latter, and
 //! whose numbers stay decimals.
 
+mod fields;
 mod read;
 
 use alloc::format;
@@ -10,6 +11,8 @@ use core::fmt;
 
 use crate::config::{Quoted, listed, parse_scaled};
 use crate::error::ConfigError;
+
+pub(crate) use fields::{LARGEST, MOST_32, as_input, number, wrong};
 
 /// The fields of an object, in their order.
 pub(crate) type Fields = Vec<(String, Json)>;
@@ -198,15 +201,4 @@ fn distance(a: &str, b: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or(usize::MAX)
-}
-
-/// What is allowed in place of a number that is out of its range, for people.
-pub(crate) fn whole_number(lo: u64, hi: u64) -> String {
-    format!("a whole number from {lo} to {hi}")
-}
-
-/// A field that holds something else than what is allowed, or nothing.
-pub(crate) fn wrong(field: &str, json: Option<&Json>, allowed: &str) -> ConfigError {
-    let value = json.map_or_else(|| "nothing".to_string(), Json::to_string);
-    ConfigError::new(field, &value, allowed)
 }

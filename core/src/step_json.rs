@@ -8,11 +8,11 @@ use core::time::Duration;
 
 use crate::answer::{Answer, Step};
 use crate::bulkhead::ID;
-use crate::config::{Retry, listed};
+use crate::config::Retry;
 use crate::error::{ConfigError, InputError};
 use crate::health::Facts;
 use crate::input::{Acquire, Input, Outcome};
-use crate::json::{Json, Object, whole_number, wrong};
+use crate::json::{Json, LARGEST, MOST_32, Object, as_input};
 use crate::num::low32;
 use crate::policy::Policy;
 use crate::recovery::{Fault, FaultClass, Recovery};
@@ -23,11 +23,6 @@ use crate::time::Timestamp;
 
 /// What may be asked.
 const NAMES: [&str; 8] = ["retry", "run", "ran", "next_run_at", "recover", "recovered", "renew_recovery", "health"];
-
-/// The last instant, in µs.
-const LAST_US: u64 = Timestamp::MAX.as_micros();
-/// What a number of JavaScript holds exactly.
-const LONGEST_US: u64 = 9_007_199_254_740_991;
 
 impl Policy {
     /// One step or query of a policy beside the gates, from JSON text to JSON text: an object whose one field names it.
@@ -115,7 +110,7 @@ impl Asked {
     /// # Errors
     /// What is no JSON, no known input, and a field that is unknown, missing, repeated or out of range.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        let what = read(json).map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })?;
+        let what = read(json).map_err(as_input)?;
         Ok(Self(what))
     }
 
@@ -241,10 +236,7 @@ fn instant_json(at: Timestamp) -> Json {
 
 fn read(json: &str) -> Result<What, ConfigError> {
     let json = Json::parse(json)?;
-    Object::open(&json, &NAMES)?;
-    let one = || ConfigError::new("", &json, "an object with one input");
-    let Json::Object(fields) = &json else { return Err(one()) };
-    let [(name, body)] = fields.as_slice() else { return Err(one()) };
+    let (name, body) = json.only_field(&NAMES, "input")?;
     asked(name, body).map_err(|e| e.within(name))
 }
 
@@ -257,8 +249,8 @@ fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
         "recover" => input(Input::Recover(fault(body)?)),
         "recovered" => input(recovered(body)?),
         "renew_recovery" => {
-            let body = Body(Object::open(body, &["lease_id"])?);
-            input(Input::RenewRecovery(body.lease_id(1)?))
+            let body = Object::open(body, &["lease_id"])?;
+            input(Input::RenewRecovery(lease_id(&body, 1)?))
         }
         "health" => facts(body).map(Query::Health).map(What::Query),
         _ => input(Input::Retry(failed(body)?)),
@@ -267,109 +259,52 @@ fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
 
 /// A run; where it need not say why, it is a scheduled one.
 fn run(body: &Json, needs_intent: bool) -> Result<Run, ConfigError> {
-    let body = Body(Object::open(body, &["intent", "key"])?);
+    let body = Object::open(body, &["intent", "key"])?;
     let is_said = needs_intent || body.maybe("intent").is_some();
     let intent = if is_said { body.word("intent", &Intent::ALL, Intent::name)? } else { Intent::Scheduled };
     let run = Run::new(intent);
-    Ok(body.text("key")?.map_or(run, |name| run.key(name)))
+    Ok(body.maybe_text("key")?.map_or(run, |name| run.key(name)))
 }
 
 fn ran(body: &Json) -> Result<Outcome, ConfigError> {
-    let body = Body(Object::open(body, &["outcome"])?);
-    body.word("outcome", &OUTCOMES, Outcome::name)
+    let body = Object::open(body, &["outcome"])?;
+    body.outcome()
 }
 
 fn fault(body: &Json) -> Result<Fault, ConfigError> {
-    let body = Body(Object::open(body, &["class", "until_us"])?);
+    let body = Object::open(body, &["class", "until_us"])?;
     let mut fault = Fault::new(body.word("class", &FaultClass::ALL, FaultClass::name)?);
     fault.until = body.maybe_instant("until_us")?;
     Ok(fault)
 }
 
 fn recovered(body: &Json) -> Result<Input, ConfigError> {
-    let body = Body(Object::open(body, &["lease_id", "outcome"])?);
-    Ok(Input::Recovered(body.lease_id(0)?, body.word("outcome", &OUTCOMES, Outcome::name)?))
+    let body = Object::open(body, &["lease_id", "outcome"])?;
+    Ok(Input::Recovered(lease_id(&body, 0)?, body.outcome()?))
 }
 
 fn facts(body: &Json) -> Result<Facts, ConfigError> {
-    let body = Body(Object::open(body, &["is_store_away"])?);
+    let body = Object::open(body, &["is_store_away"])?;
     Ok(Facts::new().is_store_away(body.flag("is_store_away")?))
 }
 
 fn failed(body: &Json) -> Result<Failed, ConfigError> {
     const FIELDS: [&str; 8] =
         ["attempt", "began_at_us", "previous_delay_us", "random", "retry", "is_idempotent", "retry_at_us", "cost"];
-    let body = Body(Object::open(body, &FIELDS)?);
-    let mut failed = Failed::new(low32(body.number("attempt", 1, MOST)?), body.instant("began_at_us")?);
+    let body = Object::open(body, &FIELDS)?;
+    let mut failed = Failed::new(low32(body.number("attempt", 1, MOST_32)?), body.instant("began_at_us")?);
     failed.retry = body.word("retry", &[Retry::Never, Retry::Idempotent, Retry::Always], Retry::name)?;
     failed.is_idempotent = body.flag("is_idempotent")?;
-    failed.random = low32(body.maybe_number("random", 0, MOST)?.unwrap_or(0));
-    failed.previous_delay = body.maybe_number("previous_delay_us", 0, LONGEST_US)?.map(Duration::from_micros);
+    failed.random = low32(body.maybe_number("random", 0, MOST_32)?.unwrap_or(0));
+    failed.previous_delay = body.maybe_number("previous_delay_us", 0, LARGEST)?.map(Duration::from_micros);
     failed.retry_at = body.maybe_instant("retry_at_us")?;
-    if let Some(cost) = body.maybe_number("cost", 0, MOST)? {
+    if let Some(cost) = body.maybe_number("cost", 0, MOST_32)? {
         failed.wish = Acquire::new().cost(low32(cost));
     }
     Ok(failed)
 }
 
-const OUTCOMES: [Outcome; 3] = [Outcome::Success, Outcome::Failure, Outcome::Ignored];
-
-/// The most that 32 bits hold.
-const MOST: u64 = 4_294_967_295;
-
-/// The fields of one input.
-struct Body<'a>(Object<'a>);
-
-impl<'a> Body<'a> {
-    /// A field that is there and not null.
-    fn maybe(&self, field: &str) -> Option<&'a Json> {
-        self.0.get(field).filter(|json| **json != Json::Null)
-    }
-
-    fn maybe_number(&self, field: &str, lo: u64, hi: u64) -> Result<Option<u64>, ConfigError> {
-        self.maybe(field).map(|_| self.number(field, lo, hi)).transpose()
-    }
-
-    fn number(&self, field: &str, lo: u64, hi: u64) -> Result<u64, ConfigError> {
-        let json = self.0.get(field);
-        let number = json.and_then(Json::whole_number).filter(|number| (lo..=hi).contains(number));
-        number.ok_or_else(|| wrong(field, json, &whole_number(lo, hi)))
-    }
-
-    /// 24 bits.
-    fn lease_id(&self, lo: u64) -> Result<u32, ConfigError> {
-        self.number("lease_id", lo, ID).map(low32)
-    }
-
-    fn maybe_instant(&self, field: &str) -> Result<Option<Timestamp>, ConfigError> {
-        Ok(self.maybe_number(field, 1, LAST_US)?.and_then(Timestamp::from_micros))
-    }
-
-    fn instant(&self, field: &str) -> Result<Timestamp, ConfigError> {
-        self.number(field, 1, LAST_US).map(|at| Timestamp::from_micros(at).unwrap_or(Timestamp::MIN))
-    }
-
-    fn flag(&self, field: &str) -> Result<bool, ConfigError> {
-        match self.maybe(field) {
-            None => Ok(false),
-            Some(Json::Bool(flag)) => Ok(*flag),
-            other => Err(wrong(field, other, "true or false")),
-        }
-    }
-
-    fn text(&self, field: &str) -> Result<Option<&'a str>, ConfigError> {
-        match self.maybe(field) {
-            None => Ok(None),
-            Some(Json::Text(text)) => Ok(Some(text)),
-            other => Err(wrong(field, other, "text")),
-        }
-    }
-
-    /// One of these, by its name.
-    fn word<T: Copy>(&self, field: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, ConfigError> {
-        let json = self.0.get(field);
-        let found = all.iter().copied().find(|word| json == Some(&Json::text(name(*word))));
-        let allowed = || listed(all.iter().map(|word| Json::text(name(*word)).to_string()));
-        found.ok_or_else(|| wrong(field, json, &allowed()))
-    }
+/// The id of a recovery's lease: 24 bits.
+fn lease_id(body: &Object<'_>, lo: u64) -> Result<u32, ConfigError> {
+    body.number("lease_id", lo, ID).map(low32)
 }

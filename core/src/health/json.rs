@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::{Health, HealthReason, HealthReasons};
 use crate::config::{Quoted, listed};
 use crate::error::{ConfigError, InputError};
-use crate::json::{Json, Object};
+use crate::json::{Json, Object, as_input};
 
 /// Which of the two probes is answered.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl Health {
     /// # Errors
     /// What is no JSON or no such object, an unknown reason, and flags that do not go together.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        Json::parse(json).and_then(|json| read(&json)).map_err(refused)
+        Json::parse(json).and_then(|json| read(&json)).map_err(as_input)
     }
 
     fn status(self, probe: Probe) -> &'static str {
@@ -111,10 +111,6 @@ fn read_reasons(names: &[Json]) -> Result<HealthReasons, ConfigError> {
         known.ok_or_else(|| ConfigError::new("", name, &allowed()).at(i).within("reasons"))
     };
     names.iter().enumerate().map(read).collect()
-}
-
-fn refused(e: ConfigError) -> InputError {
-    InputError { field: e.field, value: e.value, allowed: e.allowed }
 }
 
 /// The health of several parts by their names, and what the probes of an orchestrator are answered.
@@ -177,7 +173,7 @@ impl HealthReport {
     /// # Errors
     /// What is no JSON or no such object, repeated names, and what [`Health::from_json`] refuses.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        Json::parse(json).and_then(|json| read_all(&json)).map_err(refused)
+        Json::parse(json).and_then(|json| read_all(&json)).map_err(as_input)
     }
 
     /// The health of all parts together.

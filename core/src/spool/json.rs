@@ -7,21 +7,13 @@ use super::{
     SpoolAppend, SpoolAppended, SpoolChange, SpoolDeath, SpoolEnd, SpoolNext, SpoolRules, SpoolSettled, SpoolState,
     SpoolStep,
 };
-use crate::command_json::number;
 use crate::error::{ConfigError, InputError};
-use crate::input::Outcome;
-use crate::json::{Json, Object, wrong};
+use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
 use crate::num::low32;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
 const NAMES: [&str; 9] = ["append", "lease", "peek", "settle", "renew", "requeue", "remove", "resume", "totals"];
-
-/// The last instant, in µs.
-const LAST_US: u64 = Timestamp::MAX.as_micros();
-/// What a number of JavaScript holds exactly.
-pub(super) const LARGEST: u64 = 9_007_199_254_740_991;
-pub(super) const LARGEST_LEASE: u64 = 4_294_967_295;
 
 impl Policy {
     /// One step of the spool, all as JSON text: the state before it (`null` for a spool without items), the input, and as the
@@ -51,17 +43,14 @@ impl Policy {
     /// or out of range.
     pub fn spool_step(&self, state: &str, input: &str, now: Timestamp) -> Result<String, InputError> {
         let result = self.spool_step_json(state, input, now).map(|json| json.to_string());
-        result.map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })
+        result.map_err(as_input)
     }
 
     fn spool_step_json(&self, state: &str, input: &str, now: Timestamp) -> Result<Json, ConfigError> {
         let rules = self.spool().ok_or_else(|| ConfigError::new("spool", &"nothing", "a policy with a spool"))?;
         let mut state = SpoolState::read(&Json::parse(state)?, now).map_err(|e| e.within("state"))?;
         let input = Json::parse(input)?;
-        Object::open(&input, &NAMES)?;
-        let one = || ConfigError::new("", &input, "an object with one input");
-        let Json::Object(fields) = &input else { return Err(one()) };
-        let [(name, body)] = fields.as_slice() else { return Err(one()) };
+        let (name, body) = input.only_field(&NAMES, "input")?;
         let said = said(&rules, &mut state, name, body, now).map_err(|e| e.within(name))?;
         Ok(Json::object([
             ("answer", said.answer),
@@ -95,7 +84,7 @@ fn said(
         "renew" => {
             let object = Object::open(body, &["seq", "lease"])?;
             let seq = needed(&object, "seq", LARGEST)?;
-            let lease = low32(needed(&object, "lease", LARGEST_LEASE)?);
+            let lease = low32(needed(&object, "lease", MOST_32)?);
             rules.renew(state, seq, lease, now).map(|answer| settled(seq, answer))
         }
         "requeue" | "remove" => {
@@ -123,10 +112,7 @@ impl<T> SpoolStep<T> {
 
 fn append(body: &Json) -> Result<SpoolAppend, ConfigError> {
     let object = Object::open(body, &["id", "bytes"])?;
-    let bytes = match object.get("bytes") {
-        Some(bytes) => number("bytes", bytes, 0, LARGEST)?,
-        None => return Err(wrong("bytes", None, "a whole number from 0 to 9007199254740991")),
-    };
+    let bytes = object.number("bytes", 0, LARGEST)?;
     let append = SpoolAppend::new(bytes);
     match object.get("id") {
         None | Some(Json::Null) => Ok(append),
@@ -137,14 +123,8 @@ fn append(body: &Json) -> Result<SpoolAppend, ConfigError> {
 
 fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), ConfigError> {
     let object = Object::open(body, &["seq", "lease", "outcome", "not_before_us", "dead"])?;
-    let outcome = match object.get("outcome") {
-        Some(Json::Text(word)) if word == "success" => Outcome::Success,
-        Some(Json::Text(word)) if word == "failure" => Outcome::Failure,
-        Some(Json::Text(word)) if word == "ignored" => Outcome::Ignored,
-        other => return Err(wrong("outcome", other, "\"success\", \"failure\" or \"ignored\"")),
-    };
-    let mut end = SpoolEnd::new(outcome);
-    end.not_before = instant(&object, "not_before_us")?;
+    let mut end = SpoolEnd::new(object.outcome()?);
+    end.not_before = object.maybe_instant("not_before_us")?;
     end.dead = match object.get("dead") {
         None | Some(Json::Null) => None,
         Some(Json::Text(word)) if word == "refused" => Some(SpoolDeath::Refused),
@@ -152,20 +132,12 @@ fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), ConfigError> {
         other => return Err(wrong("dead", other, "\"refused\", \"damaged\" or null")),
     };
     let seq = needed(&object, "seq", LARGEST)?;
-    Ok((seq, low32(needed(&object, "lease", LARGEST_LEASE)?), end))
+    Ok((seq, low32(needed(&object, "lease", MOST_32)?), end))
 }
 
 /// A number from 1 on.
 fn needed(object: &Object<'_>, field: &str, hi: u64) -> Result<u64, ConfigError> {
     number(field, object.get(field).unwrap_or(&Json::Null), 1, hi)
-}
-
-/// An instant that may be missing.
-pub(super) fn instant(object: &Object<'_>, field: &str) -> Result<Option<Timestamp>, ConfigError> {
-    match object.get(field) {
-        None | Some(Json::Null) => Ok(None),
-        Some(micros) => Ok(Timestamp::from_micros(number(field, micros, 1, LAST_US)?)),
-    }
 }
 
 pub(super) fn at(instant: Timestamp) -> Json {

@@ -3,13 +3,12 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::json::{LARGEST, LARGEST_LEASE, at, instant, or_null};
+use super::json::{at, or_null};
 use super::state::Known;
 use super::{SpoolAppend, SpoolDeath, SpoolItem, SpoolState, SpoolStatus};
 use crate::SpoolChange;
-use crate::command_json::number;
 use crate::error::{ConfigError, InputError};
-use crate::json::{Json, Object, wrong};
+use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
 use crate::num::low32;
 use crate::time::Timestamp;
 
@@ -43,7 +42,7 @@ impl SpoolState {
     /// not ascend.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
         let state = Json::parse(json).and_then(|json| Self::read_some(&json));
-        state.map_err(|e| InputError { field: e.field, value: e.value, allowed: e.allowed })
+        state.map_err(as_input)
     }
 
     pub(super) fn write(&self) -> Json {
@@ -70,7 +69,7 @@ impl SpoolState {
         let object = Object::open(json, &FIELDS)?;
         let last_at = needed(&object, "last_at_us")?;
         let last_seq = count(&object, "last_seq", LARGEST)?;
-        let last_lease = low32(count(&object, "last_lease", LARGEST_LEASE)?);
+        let last_lease = low32(count(&object, "last_lease", MOST_32)?);
         let mut state = Self::continued(last_at, last_seq, last_lease);
         for (i, known) in list(&object, "known_ids")?.iter().enumerate() {
             let (gone_at, id) = known_id(known).map_err(|e| e.at(i).within("known_ids"))?;
@@ -84,7 +83,7 @@ impl SpoolState {
                 state.apply(&SpoolChange::Item(item), last_at);
             }
         }
-        let (next_at, until) = (instant(&object, "next_at_us")?, instant(&object, "paced_until_us")?);
+        let (next_at, until) = (object.maybe_instant("next_at_us")?, object.maybe_instant("paced_until_us")?);
         state.apply(&SpoolChange::Pace { next_at, until }, last_at);
         Ok(state)
     }
@@ -130,8 +129,8 @@ fn read_item(json: &Json, before: u64, state: &SpoolState, is_dead: bool) -> Res
     if item.id.as_deref().is_some_and(|id| matches!(state.known(id), Some(Known::Here(_)))) {
         return Err(wrong("id", object.get("id"), "an id that no other item has"));
     }
-    item.attempts = low32(count(&object, "attempts", LARGEST_LEASE)?);
-    item.lease = low32(count(&object, "lease", LARGEST_LEASE)?);
+    item.attempts = low32(count(&object, "attempts", MOST_32)?);
+    item.lease = low32(count(&object, "lease", MOST_32)?);
     item.at = needed(&object, "at_us")?;
     item.status = status(&object, is_dead)?;
     Ok(item)
@@ -174,7 +173,7 @@ fn id_of(object: &Object<'_>) -> Result<Option<alloc::sync::Arc<str>>, ConfigErr
 }
 
 fn needed(object: &Object<'_>, field: &str) -> Result<Timestamp, ConfigError> {
-    instant(object, field)?.ok_or_else(|| wrong(field, object.get(field), "an instant in microseconds"))
+    object.maybe_instant(field)?.ok_or_else(|| wrong(field, object.get(field), "an instant in microseconds"))
 }
 
 fn count(object: &Object<'_>, field: &str, hi: u64) -> Result<u64, ConfigError> {
