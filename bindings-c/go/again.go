@@ -112,8 +112,6 @@ type Attempts struct {
 	policy *Policy
 	failed Failed
 	wish   wish
-	// How long to wait for the circuit at most.
-	patience time.Duration
 }
 
 // Attempts begins a call that may be made again. Cost and Holder say what each attempt asks for, [Idempotent] that it may be
@@ -127,7 +125,9 @@ func (p *Policy) Attempts(opts ...AcquireOption) (*Attempts, error) {
 }
 
 func (p *Policy) attempts(all *plan) *Attempts {
-	return &Attempts{p, Failed{Began: p.current().now(), IsIdempotent: all.isIdempotent}, all.wish, all.wait}
+	wait := all.wait // so that no plan of a call that is made once leaves the stack
+	failed := Failed{Began: p.current().now(), IsIdempotent: all.isIdempotent, MaxCircuitWait: &wait}
+	return &Attempts{p, failed, all.wish}
 }
 
 // Next waits until the call is to be made again, after an attempt that was settled, and tells false where it is not. What the
@@ -139,35 +139,24 @@ func (a *Attempts) Next(ctx context.Context, means Classified, err error) (bool,
 	}
 	a.failed.Retry, a.failed.RetryAt = means.Retry, means.RetryAt
 	m := a.policy.current()
+	a.failed.Deadline = time.Time{}
+	if deadline, ok := ctx.Deadline(); ok {
+		a.failed.Deadline = m.now().Add(max(time.Until(deadline), 0)) // by the policy's clock
+	}
 	retried, problem := m.retry(&a.failed, a.wish)
 	if problem != nil {
 		a.policy.tell(Event{Name: EventGiveUp, Err: problem, Attempt: a.failed.Attempt})
 		return false, nil
 	}
-	wait := max(retried.Again.Sub(m.now()), 0)
-	if reason := a.giveUp(ctx, &retried, wait); reason != "" {
-		a.policy.tell(Event{Name: EventGiveUp, Err: err, Attempt: a.failed.Attempt, Reason: reason})
+	if retried.Again.IsZero() {
+		a.policy.tell(Event{Name: EventGiveUp, Err: err, Attempt: a.failed.Attempt, Reason: retried.GaveUp.String()})
 		return false, nil
 	}
+	wait := max(retried.Again.Sub(m.now()), 0)
 	a.failed.PreviousDelay = &wait
 	a.policy.tell(Event{Name: EventRetry, Err: err, Attempt: a.failed.Attempt, Wait: wait})
 	cause := pause(ctx, wait)
 	return cause == nil, cause
-}
-
-// giveUp is why no other attempt is waited for; empty where one is.
-func (a *Attempts) giveUp(ctx context.Context, retried *Retried, wait time.Duration) string {
-	deadline, hasDeadline := ctx.Deadline()
-	switch {
-	case retried.Again.IsZero():
-		return retried.GaveUp.String()
-	case retried.ForCircuit && wait > a.patience:
-		return "circuit"
-	case hasDeadline && time.Until(deadline) <= wait:
-		return GiveUpDeadline.String()
-	default:
-		return ""
-	}
 }
 
 // pause waits; its error is why the context ended first.

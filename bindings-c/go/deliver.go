@@ -22,7 +22,7 @@ const EventDeadLetter = "dead_letter"
 //
 // Each delivery is a call under the policy, as [Policy.Do] makes it but for its retries: where something is to be delivered the gates
 // are asked, and only then an item is leased, so that only probes use up attempts while the receiver is down. An item is gone when
-// deliver returned nil. An error means that it waits again: longer with each attempt, and not before the instant of a [ReplyError] or
+// deliver returned nil, unless [Classify] calls that no success. An error means that it waits again: longer with each attempt, and not before the instant of a [ReplyError] or
 // of a refusal within; [ErrUndeliverable] makes it a dead letter. What says nothing about the receiver, such as that the context was
 // cancelled, counts as no attempt. While deliver runs, leases are renewed; its context ends when one is lost.
 func (s *Spool) Drain(
@@ -153,15 +153,12 @@ func (s *Spool) hand(
 	return answer, nil
 }
 
-// endOf is how a delivery ended that ended with this error.
+// endOf is how a delivery ended that ended with this error; what that makes of the item, the core judges.
 func (s *Spool) endOf(ctx context.Context, v Classified, err error) spoolEnd {
-	if err == nil {
-		return spoolEnd{outcome: Success}
-	}
 	if errors.Is(err, ErrUndeliverable) {
 		return spoolEnd{outcome: Failure, isRefused: true}
 	}
-	end := spoolEnd{outcome: Failure, notBefore: v.RetryAt}
+	end := spoolEnd{outcome: v.Outcome, call: callOf(ctx, err), notBefore: v.RetryAt}
 	if v.BlockUntil.After(end.notBefore) {
 		end.notBefore = v.BlockUntil
 	}
@@ -169,11 +166,18 @@ func (s *Spool) endOf(ctx context.Context, v Classified, err error) spoolEnd {
 	if errors.As(err, &rejected) && rejected.RetryAfter > 0 {
 		end.notBefore = s.now().Add(rejected.RetryAfter)
 	}
-	// What waits for nothing would be tried again at once, for ever.
-	if v.Outcome == Ignored && (!end.notBefore.IsZero() || ctx.Err() != nil) {
-		end.outcome = Ignored
-	}
 	return end
+}
+
+func callOf(ctx context.Context, err error) C.uint32_t {
+	switch {
+	case err == nil:
+		return C.STN_SPOOL_CALL_RETURNED
+	case ctx.Err() != nil:
+		return C.STN_SPOOL_CALL_CANCELLED
+	default:
+		return C.STN_SPOOL_CALL_FAILED
+	}
 }
 
 // conclude settles a delivery. While the folder is busy it is tried again, as long as the lease lasts.

@@ -173,15 +173,16 @@ func (d *Delivery) Refuse() (SpoolAnswer, error) {
 	return d.settle(spoolEnd{outcome: Failure, isRefused: true})
 }
 
-// spoolEnd is how a delivery ended.
+// spoolEnd is how a delivery ended; call is 0, or how the function of a call through the gates ended, for the core to judge.
 type spoolEnd struct {
 	outcome   Outcome
+	call      C.uint32_t
 	isRefused bool
 	notBefore time.Time
 }
 
 func (d *Delivery) settle(end spoolEnd) (SpoolAnswer, error) {
-	crossing := C.stn_spool_end{struct_size: C.sizeof_stn_spool_end, outcome: C.uint32_t(end.outcome)}
+	crossing := C.stn_spool_end{struct_size: C.sizeof_stn_spool_end, outcome: C.uint32_t(end.outcome), call: end.call}
 	if end.isRefused {
 		crossing.is_refused = 1
 	}

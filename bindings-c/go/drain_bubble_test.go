@@ -145,6 +145,19 @@ func TestDeliverKeepsToWhatTheServerSays(t *testing.T) {
 	}
 }
 
+// A delivery that returned is still none where its call is said to have failed.
+func TestDrainKeepsWhatIsSaidToHaveFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openBubbleSpool(t, `{"name": "sync", "spool": {}}`)
+		mustAppend(t, s, "", "")
+		failing := Classify(func(error, Outcome) Outcome { return Failure })
+		delivered, err := s.Drain(context.Background(), func(context.Context, *Delivery) error { return nil }, failing)
+		if totals, problem := s.Report(); delivered != 0 || err != nil || problem != nil || totals.Items != 1 {
+			t.Errorf("%d, %v; %+v, %v", delivered, err, totals, problem)
+		}
+	})
+}
+
 // A delivery that lasts ten leases keeps its item, and nothing of it outlives it.
 func TestDrainRenewsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

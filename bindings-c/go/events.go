@@ -25,7 +25,7 @@ type Event struct {
 	Attempt int
 	// Wait is how long EventRetry waits for the next attempt; else 0.
 	Wait time.Duration
-	// Reason is why of EventGiveUp: that of a [GiveUp], or circuit where nobody waits for it to be probed; else empty.
+	// Reason is why of EventGiveUp: that of a [GiveUp]; else empty.
 	Reason string
 }
 

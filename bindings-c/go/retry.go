@@ -32,6 +32,10 @@ type Failed struct {
 	RetryAt time.Time
 	// PreviousDelay is how long was waited before this attempt; nil for not at all. Only jitter decorrelated goes by it.
 	PreviousDelay *time.Duration
+	// Deadline is by when the caller wants the next attempt to have begun, beside the policy's own; the zero time for none.
+	Deadline time.Time
+	// MaxCircuitWait is how long the caller waits for an open circuit at most; nil for as long as it takes.
+	MaxCircuitWait *time.Duration
 }
 
 // Retried is what becomes of a call that failed.
@@ -63,10 +67,12 @@ const (
 	GiveUpRetryAfter GiveUp = C.STN_GIVE_UP_RETRY_AFTER
 	// GiveUpGates is a gate that will never admit the call.
 	GiveUpGates GiveUp = C.STN_GIVE_UP_GATES
-	// GiveUpDeadline is an attempt that would begin after deadline_ms.
+	// GiveUpDeadline is an attempt that would begin after deadline_ms, or after the caller's own deadline.
 	GiveUpDeadline GiveUp = C.STN_GIVE_UP_DEADLINE
 	// GiveUpBudget is that all callers together have made as many retries as they may.
 	GiveUpBudget GiveUp = C.STN_GIVE_UP_BUDGET
+	// GiveUpCircuit is a circuit that is open for longer than the caller waits.
+	GiveUpCircuit GiveUp = C.STN_GIVE_UP_CIRCUIT
 )
 
 // String is the reason's name in JSON.
@@ -112,7 +118,7 @@ func (m Moment) retry(failed *Failed, w wish) (Retried, error) {
 }
 
 func (f *Failed) crossing(w wish) (C.stn_failed, error) {
-	if f.Attempt < 0 || f.Attempt > math.MaxUint32 || f.PreviousDelay != nil && *f.PreviousDelay < 0 {
+	if f.Attempt < 0 || f.Attempt > math.MaxUint32 || isNegative(f.PreviousDelay) || isNegative(f.MaxCircuitWait) {
 		return C.stn_failed{}, statusError(C.STN_OUT_OF_RANGE)
 	}
 	call := C.stn_failed{
@@ -135,6 +141,13 @@ func (f *Failed) crossing(w wish) (C.stn_failed, error) {
 	if !f.RetryAt.IsZero() {
 		call.retry_at_us = C.uint64_t(micros(f.RetryAt))
 	}
+	if !f.Deadline.IsZero() {
+		call.deadline_at_us = C.uint64_t(min(micros(f.Deadline), lastInstant))
+	}
+	if f.MaxCircuitWait != nil {
+		call.fields |= C.STN_FAILED_MAX_CIRCUIT_WAIT
+		call.max_circuit_wait_us = C.uint64_t(f.MaxCircuitWait.Microseconds())
+	}
 	if f.PreviousDelay != nil {
 		call.fields |= C.STN_FAILED_PREVIOUS_DELAY
 		call.previous_delay_us = C.uint64_t(f.PreviousDelay.Microseconds())
@@ -147,6 +160,11 @@ func (f *Failed) crossing(w wish) (C.stn_failed, error) {
 	}
 	return call, nil
 }
+
+// lastInstant is the last one that the core knows, in the year 2112: whatever is later is as good as that.
+const lastInstant = 1<<52 - 1
+
+func isNegative(d *time.Duration) bool { return d != nil && *d < 0 }
 
 func retriedOf(from *C.stn_retried) Retried {
 	return Retried{

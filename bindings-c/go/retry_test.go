@@ -46,6 +46,7 @@ func TestBadFailuresAreRefused(t *testing.T) {
 		"began":          {Attempt: 1},
 		"retry":          {Attempt: 1, Began: start, Retry: "sometimes"},
 		"previous delay": {Attempt: 1, Began: start, PreviousDelay: &late},
+		"circuit wait":   {Attempt: 1, Began: start, MaxCircuitWait: &late},
 	} {
 		var refused *EngineError
 		if _, err := p.Retry(failed); !errors.As(err, &refused) || refused.Code != "OUT_OF_RANGE" {

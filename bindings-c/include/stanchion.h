@@ -300,11 +300,14 @@
 // In `reason` of `stn_retried`: a gate will never admit it.
 #define STN_GIVE_UP_GATES 6
 
-// In `reason` of `stn_retried`: it would begin after `deadline_ms`.
+// In `reason` of `stn_retried`: it would begin after `deadline_ms`, or after `deadline_at_us`.
 #define STN_GIVE_UP_DEADLINE 7
 
 // In `reason` of `stn_retried`: all callers together have made as many retries as they may.
 #define STN_GIVE_UP_BUDGET 8
+
+// In `reason` of `stn_retried`: the circuit is open for longer than `max_circuit_wait_us`.
+#define STN_GIVE_UP_CIRCUIT 9
 
 // In `fields` of `stn_failed`: `previous_delay_us` is given.
 #define STN_FAILED_PREVIOUS_DELAY 1
@@ -314,6 +317,9 @@
 
 // In `fields` of `stn_failed`: `holder` is given.
 #define STN_FAILED_HOLDER 4
+
+// In `fields` of `stn_failed`: `max_circuit_wait_us` is given.
+#define STN_FAILED_MAX_CIRCUIT_WAIT 8
 
 // To an append: the item waits now; `seq` is its number.
 #define STN_SPOOL_APPENDED 1
@@ -380,6 +386,16 @@
 
 // In `wait_by` of `stn_spool_offer`: deliveries are paced.
 #define STN_SPOOL_WAIT_PACE 3
+
+// In `call` of `stn_spool_end`: what delivers returned. The item is gone where `outcome` is `STN_SUCCESS`.
+#define STN_SPOOL_CALL_RETURNED 1
+
+// In `call` of `stn_spool_end`: what delivers ended with an error, so the item was not delivered, whatever that says of the
+// receiver. With `STN_IGNORED` the attempt is taken back only where there is something to wait for.
+#define STN_SPOOL_CALL_FAILED 2
+
+// In `call` of `stn_spool_end`: the caller left before it ended. With `STN_IGNORED` the attempt is taken back.
+#define STN_SPOOL_CALL_CANCELLED 3
 
 // An item that was leased or looked at, with its payload.
 typedef struct stn_delivery stn_delivery;
@@ -499,7 +515,8 @@ typedef struct stn_answer {
 typedef struct stn_failed {
     // `sizeof(stn_failed)`.
     uint32_t struct_size;
-    // Which of `previous_delay_us`, `cost` and `holder` are given: `STN_FAILED_…`; the others are passed over.
+    // Which of `previous_delay_us`, `cost`, `holder` and `max_circuit_wait_us` are given: `STN_FAILED_…`; the others are passed
+    // over.
     uint32_t fields;
     // Which attempt it was: 1 for the first.
     uint32_t attempt;
@@ -521,6 +538,10 @@ typedef struct stn_failed {
     uint32_t reserved;
     // Who will hold the slot, as in `stn_acquire_options`.
     uint64_t holder;
+    // By when the caller wants the next attempt to have begun, beside the policy's own deadline; 0 where it has none.
+    uint64_t deadline_at_us;
+    // How long the caller waits for an open circuit at most; as long as it takes where it is not given.
+    uint64_t max_circuit_wait_us;
 } stn_failed;
 
 // What becomes of a call that failed. The caller sets `struct_size`; the library writes the rest.
@@ -674,9 +695,11 @@ typedef struct stn_spool_end {
     uint32_t outcome;
     // 1 where it will never be taken, so that it becomes a dead letter at once; `outcome` is `STN_FAILURE` then. Else 0.
     uint32_t is_refused;
-    // 0.
-    uint32_t reserved;
-    // Where it failed: when the receiver wants it again (Retry-After); 0 where it did not say.
+    // Where the delivery was a call through the gates: `STN_SPOOL_CALL_…`. `outcome` is then with what its permit was settled,
+    // and the library judges what that makes of the item. Else 0.
+    uint32_t call;
+    // When it may be tried again at the earliest: the latest of what the receiver said (Retry-After), a block and a refusal within
+    // the call; 0 where nothing was said.
     uint64_t not_before_us;
 } stn_spool_end;
 
@@ -914,7 +937,7 @@ uint32_t stn_command(const struct stn_policy *policy,
 //
 // | asked | fields (those in brackets may be absent or null) |
 // |---|---|
-// | `{"retry":{…}}` | `attempt`, `began_at_us`, `retry`: `"never"`, `"idempotent"` or `"always"`, [`previous_delay_us`, `random`, `is_idempotent`, `retry_at_us`, `cost`] |
+// | `{"retry":{…}}` | `attempt`, `began_at_us`, `retry`: `"never"`, `"idempotent"` or `"always"`, [`previous_delay_us`, `random`, `is_idempotent`, `retry_at_us`, `deadline_at_us`, `max_circuit_wait_us`, `cost`] |
 // | `{"run":{…}}` | `intent`: `"scheduled"`, `"event"` or `"manual"`, [`key`] |
 // | `{"ran":{…}}` | `outcome`: `"success"`, `"failure"` or `"ignored"` |
 // | `{"next_run_at":{…}}` | [`intent`, `key`] |

@@ -17,7 +17,7 @@ use crate::state::opened;
 ///
 /// | asked | fields (those in brackets may be absent or null) |
 /// |---|---|
-/// | `{"retry":{…}}` | `attempt`, `began_at_us`, `retry`: `"never"`, `"idempotent"` or `"always"`, [`previous_delay_us`, `random`, `is_idempotent`, `retry_at_us`, `cost`] |
+/// | `{"retry":{…}}` | `attempt`, `began_at_us`, `retry`: `"never"`, `"idempotent"` or `"always"`, [`previous_delay_us`, `random`, `is_idempotent`, `retry_at_us`, `deadline_at_us`, `max_circuit_wait_us`, `cost`] |
 /// | `{"run":{…}}` | `intent`: `"scheduled"`, `"event"` or `"manual"`, [`key`] |
 /// | `{"ran":{…}}` | `outcome`: `"success"`, `"failure"` or `"ignored"` |
 /// | `{"next_run_at":{…}}` | [`intent`, `key`] |
@@ -238,8 +238,17 @@ pub unsafe extern "C" fn stn_store_retry(
 }
 
 /// Every reason to give up with its NUL, in the order of their numbers. The engine's own names are checked against it.
-static REASONS: [&CStr; 8] =
-    [c"no_retry", c"not_retryable", c"not_idempotent", c"attempts", c"retry_after", c"gates", c"deadline", c"budget"];
+static REASONS: [&CStr; 9] = [
+    c"no_retry",
+    c"not_retryable",
+    c"not_idempotent",
+    c"attempts",
+    c"retry_after",
+    c"gates",
+    c"deadline",
+    c"budget",
+    c"circuit",
+];
 
 /// The name of a reason of `stn_retried`: `attempts`, `budget`, and so on; null where there is none.
 ///

@@ -7,7 +7,9 @@ use engine::{
     Rejection, Renewed, Reply, Retried, Retry, Settle, Settled, Timestamp,
 };
 
-use crate::abi::beside::{STN_FAILED_COST, STN_FAILED_HOLDER, STN_FAILED_PREVIOUS_DELAY, stn_failed, stn_retried};
+use crate::abi::beside::{
+    STN_FAILED_COST, STN_FAILED_HOLDER, STN_FAILED_MAX_CIRCUIT_WAIT, STN_FAILED_PREVIOUS_DELAY, stn_failed, stn_retried,
+};
 use crate::abi::{
     STN_ACQUIRE_COST, STN_ACQUIRE_HOLDER, STN_ADMITTED, STN_FAILURE, STN_IGNORED, STN_NEVER, STN_REJECTED,
     STN_RETRY_ALWAYS, STN_RETRY_IDEMPOTENT, STN_RETRY_NEVER, STN_SETTLE_ACTUAL_COST, STN_SETTLE_DURATION, STN_SUCCESS,
@@ -16,6 +18,7 @@ use crate::abi::{
 };
 use crate::guard::{OUT_OF_RANGE, Status};
 use crate::hand::{bytes, given, instant};
+use crate::key::maybe_instant;
 
 /// # Safety
 /// `options` is null (every default) or the caller's struct.
@@ -86,7 +89,8 @@ pub(crate) unsafe fn reply<'a>(what: *const stn_reply) -> Result<Reply<'a>, Stat
 pub(crate) unsafe fn failed(call: *const stn_failed) -> Result<Failed, Status> {
     // SAFETY: the caller vouches for the struct.
     let call = unsafe { given(call)? };
-    if call.fields & !(STN_FAILED_PREVIOUS_DELAY | STN_FAILED_COST | STN_FAILED_HOLDER) != 0 || call.is_idempotent > 1 {
+    let known = STN_FAILED_PREVIOUS_DELAY | STN_FAILED_COST | STN_FAILED_HOLDER | STN_FAILED_MAX_CIRCUIT_WAIT;
+    if call.fields & !known != 0 || call.is_idempotent > 1 {
         return Err(OUT_OF_RANGE);
     }
     let mut failed = Failed::new(call.attempt, instant(call.began_at_us)?);
@@ -98,8 +102,10 @@ pub(crate) unsafe fn failed(call: *const stn_failed) -> Result<Failed, Status> {
         STN_RETRY_ALWAYS => Retry::Always,
         _ => return Err(OUT_OF_RANGE),
     };
-    if call.retry_at_us != 0 {
-        failed.retry_at = Some(instant(call.retry_at_us)?);
+    failed.retry_at = maybe_instant(call.retry_at_us)?;
+    failed.deadline_at = maybe_instant(call.deadline_at_us)?;
+    if call.fields & STN_FAILED_MAX_CIRCUIT_WAIT != 0 {
+        failed.max_circuit_wait = Some(Duration::from_micros(call.max_circuit_wait_us));
     }
     if call.fields & STN_FAILED_PREVIOUS_DELAY != 0 {
         failed.previous_delay = Some(Duration::from_micros(call.previous_delay_us));
@@ -254,8 +260,9 @@ mod tests {
 
     use super::{Commanded, GiveUp, NetworkError, Renewed, Retried, Retry, Settled, Timestamp};
     use crate::abi::beside::{
-        STN_GIVE_UP_ATTEMPTS, STN_GIVE_UP_BUDGET, STN_GIVE_UP_DEADLINE, STN_GIVE_UP_GATES, STN_GIVE_UP_NO_RETRY,
-        STN_GIVE_UP_NOT_IDEMPOTENT, STN_GIVE_UP_NOT_RETRYABLE, STN_GIVE_UP_RETRY_AFTER, STN_RETRIED_GIVE_UP,
+        STN_GIVE_UP_ATTEMPTS, STN_GIVE_UP_BUDGET, STN_GIVE_UP_CIRCUIT, STN_GIVE_UP_DEADLINE, STN_GIVE_UP_GATES,
+        STN_GIVE_UP_NO_RETRY, STN_GIVE_UP_NOT_IDEMPOTENT, STN_GIVE_UP_NOT_RETRYABLE, STN_GIVE_UP_RETRY_AFTER,
+        STN_RETRIED_GIVE_UP,
     };
     use crate::abi::{
         STN_COUNTED, STN_DONE, STN_FAULT_CANCELLED, STN_FAULT_CONFLICT, STN_FAULT_FATAL, STN_FAULT_SESSION_LOST,
@@ -304,6 +311,7 @@ mod tests {
             (GiveUp::Gates, STN_GIVE_UP_GATES),
             (GiveUp::Deadline, STN_GIVE_UP_DEADLINE),
             (GiveUp::Budget, STN_GIVE_UP_BUDGET),
+            (GiveUp::Circuit, STN_GIVE_UP_CIRCUIT),
         ];
         assert!(reasons.iter().all(|(reason, constant)| reason.code() == *constant));
         let commanded = [Commanded::Done, Commanded::Unchanged, Commanded::NoGate].map(Commanded::code);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 
-use engine::{Outcome, SpoolAppended, SpoolEnd, SpoolItem, SpoolNext, SpoolSettled, SpoolWait, Timestamp};
+use engine::{Outcome, SpoolAppended, SpoolCall, SpoolEnd, SpoolItem, SpoolNext, SpoolSettled, SpoolWait, Timestamp};
 use stanchion_store::{Imported, Offer, Payload, Spool};
 
 use crate::abi::spool::{stn_spool_answer, stn_spool_end, stn_spool_imported, stn_spool_offer, stn_spool_totals};
@@ -492,17 +492,18 @@ fn list(items: &[SpoolItem]) -> String {
 unsafe fn end_of(end: *const stn_spool_end) -> Result<SpoolEnd, Status> {
     // SAFETY: the caller vouches for the struct.
     let end = unsafe { given(end)? };
-    let told = match (end.outcome, end.is_refused) {
+    let mut told = match (end.outcome, end.is_refused) {
         (STN_SUCCESS, 0) => SpoolEnd::new(Outcome::Success),
         (STN_FAILURE, 0) => SpoolEnd::new(Outcome::Failure),
         (STN_IGNORED, 0) => SpoolEnd::new(Outcome::Ignored),
         (STN_FAILURE, 1) => SpoolEnd::refused(),
         _ => return Err(OUT_OF_RANGE),
     };
-    Ok(match maybe_instant(end.not_before_us)? {
-        Some(at) => told.not_before(at),
-        None => told,
-    })
+    told.not_before = maybe_instant(end.not_before_us)?;
+    if end.call != 0 {
+        told.call = Some(SpoolCall::from_code(end.call).ok_or(OUT_OF_RANGE)?);
+    }
+    Ok(told)
 }
 
 impl stn_spool_answer {

@@ -33,7 +33,7 @@ export interface RawStore {
 export interface RawSpool {
   appendLater(id: string | null, payload: Uint8Array, nowUs: number): Promise<RawDone>;
   leaseLater(nowUs: number): Promise<RawDone>;
-  settleLater(seq: number, lease: number, outcome: number, notBeforeUs: number, isDead: boolean, nowUs: number): Promise<RawDone>;
+  settleLater(seq: number, lease: number, outcome: number, call: number, notBeforeUs: number, nowUs: number): Promise<RawDone>;
   renewLater(seq: number, lease: number, nowUs: number): Promise<RawDone>;
   requeueLater(seq: number, nowUs: number): Promise<RawDone>;
   removeLater(seq: number, nowUs: number): Promise<RawDone>;

@@ -118,7 +118,10 @@ export interface DrainOptions {
   readonly waitMs?: number | undefined;
   /** How long each delivery may take in ms. */
   readonly timeoutMs?: number | undefined;
-  /** Says what the end of a delivery means: `success` acknowledges the item, `ignored` counts no attempt. */
+  /**
+   * Says what the end of a delivery means: `success` acknowledges an item whose delivery returned, `ignored` counts no attempt where
+   * there is something to wait for.
+   */
   readonly classify?: Classify<unknown> | undefined;
   /** Whether nobody will ever take an item that failed so: it becomes a dead letter, and those behind it go on. */
   readonly isDead?: ((error: unknown) => boolean) | undefined;
@@ -134,6 +137,21 @@ export interface Drained {
   readonly why: 'empty' | 'wait' | 'rejected';
   /** When to ask again if nothing else happens, in ms since the Unix epoch; null where nobody knows. */
   readonly nextAtMs: number | null;
+}
+
+/** What is said of a delivery that ended. */
+export interface SpoolEndOptions {
+  /**
+   * When it may go out again at the earliest, in ms since the Unix epoch: the latest of what the receiver, a block and a refusal within
+   * the call said.
+   */
+  readonly notBeforeMs?: number | undefined;
+  /**
+   * Where it was a call under a policy, with that outcome: how it ended. A 404 is an answer of an upstream that works, and delivers
+   * nothing: so only a call that returned and was a success is acknowledged, and one that was ignored counts no attempt only where
+   * there is something to wait for, or where the caller left. `drain` says so by itself.
+   */
+  readonly call?: 'returned' | 'failed' | 'cancelled' | undefined;
 }
 
 /** Makes a delivery; what it throws says that the item was not delivered. */

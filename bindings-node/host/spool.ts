@@ -1,4 +1,4 @@
-import { type BasePolicy, type Ended, type Engine, type Outcome, type Policy, conduct, isStanchionError } from 'stanchion-wasm/host';
+import { type BasePolicy, type Ended, type Engine, type Outcome, type Policy, type Verdict, conduct, isStanchionError } from 'stanchion-wasm/host';
 
 import { type RawDone, type RawSpool, type RawStoreOptions, addon } from './addon.js';
 import { DrainLoop, type Draining, type KeepDrainingOptions } from './draining.js';
@@ -9,6 +9,7 @@ import type {
   DrainOptions,
   Drained,
   Offer,
+  SpoolEndOptions,
   SpoolItem,
   SpoolOptions,
   SpoolReport,
@@ -17,7 +18,8 @@ import type {
 
 export type * from './spool-types.js';
 
-const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
+const OUTCOMES: Readonly<Record<Outcome | 'dead', number>> = { success: 0, failure: 1, ignored: 2, dead: 3 };
+const CALLS = { returned: 1, failed: 2, cancelled: 3 } as const;
 
 /** The names of the core's JSON, as this layer has them: instants in ms, names in camelCase. */
 function shown(json: unknown): unknown {
@@ -100,11 +102,11 @@ export class Spool {
   settle(
     { seq, lease }: Pick<Delivery, 'seq' | 'lease'>,
     outcome: Outcome | 'dead',
-    { notBeforeMs = 0 }: { readonly notBeforeMs?: number | undefined } = {},
+    { notBeforeMs = 0, call }: SpoolEndOptions = {},
   ): Promise<SpoolSettled> {
-    const code = outcome === 'dead' ? 1 : (OUTCOMES[outcome] ?? 3);
-    const notBeforeUs = Math.ceil(notBeforeMs * 1000);
-    return this.#ask((nowUs) => this.#raw.settleLater(seq, lease, code, notBeforeUs, outcome === 'dead', nowUs));
+    const code = OUTCOMES[outcome] ?? 4;
+    const how = call === undefined ? 0 : CALLS[call];
+    return this.#ask((nowUs) => this.#raw.settleLater(seq, lease, code, how, Math.ceil(notBeforeMs * 1000), nowUs));
   }
 
   /** A delivery takes longer: its lease begins anew. `drain` does so by itself. */
@@ -234,9 +236,19 @@ export class Spool {
     await call.catch((error: unknown) => void (failed = { error }));
     stopKeeping();
     const { verdict, usual } = ended!;
-    const end = failed !== undefined && isDead?.(failed.error) === true ? 'dead' : endOf(verdict.outcome ?? usual, failed !== undefined);
-    const { settled } = await this.settle(delivery, end, { notBeforeMs: verdict.retryAtMs });
+    const outcome = failed !== undefined && isDead?.(failed.error) === true ? 'dead' : (verdict.outcome ?? usual);
+    const how = failed === undefined ? 'returned' : signal?.aborted === true ? 'cancelled' : 'failed';
+    const notBeforeMs = this.#notBeforeMs(verdict, failed?.error);
+    const { settled } = await this.settle(delivery, outcome, { notBeforeMs, call: how });
     return settled === 'acknowledged';
+  }
+
+  /** The latest of what the receiver, a block and a refusal within the call said; 0 where nothing was said. */
+  #notBeforeMs({ retryAtMs = 0, block }: Verdict, error: unknown): number {
+    const nowMs = this.#base.common.ticker.nowUs() / 1000;
+    const blockMs = block === undefined ? 0 : 'untilMs' in block ? block.untilMs : nowMs + block.forMs;
+    const refusalMs = isStanchionError(error, 'RejectedError') ? (error.retryAfterMs ?? Infinity) : -Infinity;
+    return Math.max(retryAtMs, blockMs, refusalMs === Infinity ? 0 : nowMs + refusalMs);
   }
 
   /** Renews the lease of an item while it is delivered; where another has it by now, the delivery ends. */
@@ -288,9 +300,3 @@ interface Admitted {
 }
 
 type Next = Admitted | Pick<Drained, 'why' | 'nextAtMs'>;
-
-/**
- * What a delivery makes of its item. The upstream may have worked (a 404 is an answer) where the item was not delivered: only what
- * returned is acknowledged, and what threw goes back.
- */
-const endOf = (outcome: Outcome, hasThrown: boolean): Outcome => (hasThrown && outcome === 'success' ? 'failure' : outcome);

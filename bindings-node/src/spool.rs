@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{AsyncTask, Uint8Array};
 use napi_derive::napi;
 use serde_json::{Value, json};
-use stanchion::{Outcome, SpoolAppended, SpoolDeath, SpoolEnd, SpoolItem, SpoolSettled, Timestamp};
+use stanchion::{Outcome, SpoolAppended, SpoolCall, SpoolDeath, SpoolEnd, SpoolItem, SpoolSettled, Timestamp};
 use stanchion_raw::status::{BAD_OUTCOME, Status};
 use stanchion_raw::{Fault, number};
 use stanchion_store::{Delivery, Offer, Payload, Spool, SpoolReport, StoreError};
@@ -145,16 +145,16 @@ const fn seq_of(seq: f64) -> u64 {
     seq as u64
 }
 
-fn end_of(outcome: u32, not_before_us: f64, is_dead: bool) -> Result<SpoolEnd, Status> {
-    if is_dead {
-        return Ok(SpoolEnd::refused());
-    }
-    let end = SpoolEnd::new(match outcome {
-        0 => Outcome::Success,
-        1 => Outcome::Failure,
-        2 => Outcome::Ignored,
+/// 3 for what nobody will ever take.
+fn end_of(outcome: u32, call: u32, not_before_us: f64) -> Result<SpoolEnd, Status> {
+    let mut end = match outcome {
+        0 => SpoolEnd::new(Outcome::Success),
+        1 => SpoolEnd::new(Outcome::Failure),
+        2 => SpoolEnd::new(Outcome::Ignored),
+        3 => SpoolEnd::refused(),
         _ => return Err(BAD_OUTCOME),
-    });
+    };
+    end.call = SpoolCall::from_code(call);
     if not_before_us == 0.0 { Ok(end) } else { number::instant(not_before_us).map(|at| end.not_before(at)) }
 }
 
@@ -172,18 +172,19 @@ impl RawSpool {
         self.later(SpoolOp::Lease, now_us)
     }
 
-    /// A delivery ended: 0 for success, 1 for failure, 2 for ignored; not before an instant, or 0; or as a dead letter.
+    /// A delivery ended: 0 for success, 1 for failure, 2 for ignored, 3 as a dead letter; where it was a call through the gates, how
+    /// its function ended, else 0; not before an instant, or 0.
     #[napi]
     pub fn settle_later(
         &self,
         seq: f64,
         lease: u32,
         outcome: u32,
+        call: u32,
         not_before_us: f64,
-        is_dead: bool,
         now_us: f64,
     ) -> AsyncTask<Later> {
-        match end_of(outcome, not_before_us, is_dead) {
+        match end_of(outcome, call, not_before_us) {
             Ok(end) => self.later(SpoolOp::Settle(seq_of(seq), lease, end), now_us),
             Err(status) => AsyncTask::new(Later(Work::Refused(status))),
         }

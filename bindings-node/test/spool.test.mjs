@@ -104,6 +104,23 @@ test('what threw is not delivered, whatever it says of the server', async () => 
   assert.deepEqual([delivered, failed, (await spool.items()).length], [0, 1, 1]);
 });
 
+test('what is told to come later waits without an attempt, and what waits for nothing counts one', async () => {
+  for (const [verdict, waitMs, attempts] of [
+    [{ outcome: 'ignored' }, 1000, 1],
+    [{ outcome: 'ignored', block: { forMs: 7000 } }, 7000, 0],
+    [undefined, 9000, 0],
+  ]) {
+    const { spool, clock } = build({ block: {} });
+    const within = definePolicy({ name: 'within', block: {} }, { clock });
+    await within.block({ forMs: 9000 });
+    await spool.append('a');
+    const deliver = () => (verdict === undefined ? within.execute(() => {}) : down());
+    const { delivered, failed } = await spool.drain(deliver, { classify: () => verdict });
+    const [item] = await spool.items();
+    assert.deepEqual([delivered, failed, item.attempts, item.atMs - clock.now()], [0, 1, attempts, waitMs]);
+  }
+});
+
 test('two that have it open share it: a lease holds until its end, and is renewed while a delivery runs', async () => {
   const { spool, path, policy, clock } = build({ spool: { leaseMs: 3000 } });
   const other = Spool.open(path, policy);

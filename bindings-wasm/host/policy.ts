@@ -85,6 +85,10 @@ export interface FailedCall {
   readonly retryAtMs?: number | undefined;
   /** How long was waited before this attempt; `jitter: 'decorrelated'` goes by it. */
   readonly previousDelayMs?: number | undefined;
+  /** By when the next attempt is to have begun, in ms since the Unix epoch, beside the policy's own deadline. */
+  readonly deadlineAtMs?: number | undefined;
+  /** How long an open circuit is waited for at most; as long as it takes by default. */
+  readonly maxCircuitWaitMs?: number | undefined;
   /** What the next attempt will ask the gates for; 1 by default. */
   readonly cost?: number | undefined;
 }

@@ -14,6 +14,13 @@ type Answer =
   | { readonly wait_for_circuit: { readonly at_us: number } }
   | { readonly give_up: string };
 
+/** The last instant that the core knows, in the year 2112: whatever is later is as good as that. */
+const LAST_US = 2 ** 52 - 1;
+
+/** A bound that does not bind is none. */
+const durationUs = (ms = Infinity): number | null => (ms === Infinity ? null : Math.min(Math.round(ms * 1000), Number.MAX_SAFE_INTEGER));
+const instantUs = (ms = Infinity): number | null => (ms === Infinity ? null : Math.min(Math.round(ms * 1000), LAST_US));
+
 /** Asks whether a call that failed is made again. */
 export async function askRetry(policy: BasePolicy, failed: FailedCall): Promise<Retried> {
   const { random } = policy.common;
@@ -21,11 +28,13 @@ export async function askRetry(policy: BasePolicy, failed: FailedCall): Promise<
     retry: {
       attempt: failed.attempt,
       began_at_us: Math.floor(failed.beganAtMs * 1000),
-      previous_delay_us: failed.previousDelayMs === undefined ? null : Math.floor(failed.previousDelayMs * 1000),
+      previous_delay_us: durationUs(failed.previousDelayMs),
       random: Math.floor(random() * 2 ** 32),
       retry: failed.retry,
       is_idempotent: failed.isIdempotent ?? false,
       retry_at_us: failed.retryAtMs === undefined ? null : Math.ceil(failed.retryAtMs * 1000),
+      deadline_at_us: instantUs(failed.deadlineAtMs),
+      max_circuit_wait_us: durationUs(failed.maxCircuitWaitMs),
       cost: failed.cost ?? null,
     },
   })) as Answer;
@@ -88,14 +97,15 @@ export class Attempts {
         retry,
         isIdempotent: this.#options.isIdempotent,
         retryAtMs,
+        deadlineAtMs: common.ticker.nowUs() / 1000 + this.#leftMs(),
+        maxCircuitWaitMs: this.#waitMs,
         cost: this.#options.cost,
       });
     } catch (problem) {
       this.#policy.tellNotSettled(problem);
       return undefined;
     }
-    const why = this.#tooLong(retried);
-    if (why !== undefined || retried.retried === 'giveUp') return this.#tellGiveUp(why ?? (retried as { why: GiveUp }).why, error);
+    if (retried.retried === 'giveUp') return this.#tellGiveUp(retried.why, error);
     common.events.tell('retry', this.#policy.key, { attempt: this.#attempt, waitMs: retried.waitMs, error });
     this.#previousDelayMs = retried.waitMs;
     return retried.waitMs;
@@ -104,13 +114,6 @@ export class Attempts {
   /** Waits for it. Rejects with the signal's reason when the caller aborts. */
   wait(ms: number): Promise<void> {
     return this.#policy.common.ticker.pause(ms, this.#options.signal);
-  }
-
-  /** What the caller does not wait for: an open circuit beyond `waitMs`, anything beyond `deadlineMs`. */
-  #tooLong(retried: Retried): GiveUp | undefined {
-    if (retried.retried === 'giveUp') return undefined;
-    if (retried.waitMs > this.#leftMs()) return 'deadline';
-    return retried.retried === 'waitForCircuit' && retried.waitMs > this.#waitMs ? 'circuit' : undefined;
   }
 
   #leftMs(): number {

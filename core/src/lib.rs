@@ -211,8 +211,8 @@ pub use snapshot::{
 #[cfg(feature = "serde")]
 pub use snapshot_schema::state_schema;
 pub use spool::{
-    SpoolAppend, SpoolAppended, SpoolChange, SpoolDeath, SpoolEnd, SpoolFull, SpoolItem, SpoolNext, SpoolRules,
-    SpoolSettled, SpoolState, SpoolStatus, SpoolStep, SpoolTotals, SpoolWait,
+    SpoolAppend, SpoolAppended, SpoolCall, SpoolChange, SpoolDeath, SpoolEnd, SpoolFull, SpoolItem, SpoolNext,
+    SpoolRules, SpoolSettled, SpoolState, SpoolStatus, SpoolStep, SpoolTotals, SpoolWait,
 };
 pub use state::{Live, State, StateMut};
 #[cfg(feature = "serde")]

@@ -11,7 +11,8 @@
 //! | is an attempt left? | `attempts` |
 //! | does the server ask for more patience than `max_retry_after_ms`? | `retry_after` |
 //! | will the gates ever admit it? | `gates` |
-//! | does it begin before the deadline? | `deadline` |
+//! | does it begin before the policy's deadline, and the caller's own? | `deadline` |
+//! | does the caller wait that long for the circuit? | `circuit` |
 //! | has the budget a token? | `budget` |
 //!
 //! It is made at the latest of: the backoff's end, what the server asked for (never undercut), and when every gate admits it if
@@ -116,9 +117,13 @@ impl Entered<'_> {
         let (gates, open_at) = self.gates_open_at(failed.wish, now)?;
         let at = own_at.max(open_at).min(INSTANT);
         let latest = rules.deadline_us.map_or(INSTANT, |us| failed.began_at.as_micros().saturating_add(us));
+        let latest = failed.deadline_at.map_or(latest, |deadline| deadline.as_micros().min(latest));
         let Some(instant) = Timestamp::from_micros(at).filter(|_| at <= latest) else { return Err(GiveUp::Deadline) };
-        let is_held_up = open_at > own_at && gates.contains(Gate::Circuit);
-        Ok(if is_held_up { Retried::WaitForCircuit { at: instant } } else { Retried::Retry { at: instant } })
+        if open_at <= own_at || !gates.contains(Gate::Circuit) {
+            return Ok(Retried::Retry { at: instant });
+        }
+        let is_too_long = failed.max_circuit_wait.is_some_and(|wait| at > now.saturating_add(duration_us(wait)));
+        if is_too_long { Err(GiveUp::Circuit) } else { Ok(Retried::WaitForCircuit { at: instant }) }
     }
 
     /// Which gates refuse now, and when all admit it.

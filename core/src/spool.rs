@@ -17,6 +17,8 @@
 //!   late was delivered. So an item is delivered at least once, and a worker that died costs one lease.
 //! - The order is that of acceptance, and a dead letter that is requeued takes its old place. Under `order: strict` only the
 //!   first item may be leased.
+//! - A delivery that was a call through the gates is judged as one ([`SpoolCall`]): what the call says of the upstream is not yet what
+//!   it makes of the item.
 //! - An attempt counts when the item is leased, so a worker that dies of it counts too. `Ignored` takes the attempt back.
 
 mod answer;
@@ -32,7 +34,7 @@ mod steps;
 use alloc::vec::Vec;
 
 pub use answer::{SpoolAppended, SpoolDeath, SpoolFull, SpoolNext, SpoolSettled, SpoolStep, SpoolTotals, SpoolWait};
-pub use input::{SpoolAppend, SpoolEnd};
+pub use input::{SpoolAppend, SpoolCall, SpoolEnd};
 pub use item::{SpoolChange, SpoolItem, SpoolStatus};
 pub use state::SpoolState;
 

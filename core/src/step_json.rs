@@ -30,7 +30,7 @@ impl Policy {
     ///
     /// | asked | fields (those in brackets may be absent or null) | answer |
     /// |---|---|---|
-    /// | `retry` | `attempt`, `began_at_us`, `retry` (`never`, `idempotent`, `always`), [`previous_delay_us`, `random` (0), `is_idempotent` (false), `retry_at_us`, `cost` (1)] | `{"retry":{"at_us":N}}`, `{"wait_for_circuit":{"at_us":N}}`, `{"give_up":"attempts"}` |
+    /// | `retry` | `attempt`, `began_at_us`, `retry` (`never`, `idempotent`, `always`), [`previous_delay_us`, `random` (0), `is_idempotent` (false), `retry_at_us`, `deadline_at_us`, `max_circuit_wait_us`, `cost` (1)] | `{"retry":{"at_us":N}}`, `{"wait_for_circuit":{"at_us":N}}`, `{"give_up":"attempts"}` |
     /// | `run` | `intent` (`scheduled`, `event`, `manual`), [`key` (none)] | `{"run":"go"}`, `{"wait":{"at_us":N,"by":"interval"}}` (`by` as [`Hold::name`](crate::Hold::name); null for never) |
     /// | `ran` | `outcome` (`success`, `failure`, `ignored`) | `{"commanded":"done"}`, `"unchanged"`, `"no_gate"` |
     /// | `next_run_at` | [`intent` (`scheduled`), `key`] | `{"at_us":N}`, null for never |
@@ -289,8 +289,18 @@ fn facts(body: &Json) -> Result<Facts, ConfigError> {
 }
 
 fn failed(body: &Json) -> Result<Failed, ConfigError> {
-    const FIELDS: [&str; 8] =
-        ["attempt", "began_at_us", "previous_delay_us", "random", "retry", "is_idempotent", "retry_at_us", "cost"];
+    const FIELDS: [&str; 10] = [
+        "attempt",
+        "began_at_us",
+        "previous_delay_us",
+        "random",
+        "retry",
+        "is_idempotent",
+        "retry_at_us",
+        "deadline_at_us",
+        "max_circuit_wait_us",
+        "cost",
+    ];
     let body = Object::open(body, &FIELDS)?;
     let mut failed = Failed::new(low32(body.number("attempt", 1, MOST_32)?), body.instant("began_at_us")?);
     failed.retry = body.word("retry", &[Retry::Never, Retry::Idempotent, Retry::Always], Retry::name)?;
@@ -298,6 +308,8 @@ fn failed(body: &Json) -> Result<Failed, ConfigError> {
     failed.random = low32(body.maybe_number("random", 0, MOST_32)?.unwrap_or(0));
     failed.previous_delay = body.maybe_number("previous_delay_us", 0, LARGEST)?.map(Duration::from_micros);
     failed.retry_at = body.maybe_instant("retry_at_us")?;
+    failed.deadline_at = body.maybe_instant("deadline_at_us")?;
+    failed.max_circuit_wait = body.maybe_number("max_circuit_wait_us", 0, LARGEST)?.map(Duration::from_micros);
     if let Some(cost) = body.maybe_number("cost", 0, MOST_32)? {
         failed.wish = Acquire::new().cost(low32(cost));
     }

@@ -22,10 +22,12 @@ pub const STN_GIVE_UP_ATTEMPTS: u32 = 4;
 pub const STN_GIVE_UP_RETRY_AFTER: u32 = 5;
 /// In `reason` of `stn_retried`: a gate will never admit it.
 pub const STN_GIVE_UP_GATES: u32 = 6;
-/// In `reason` of `stn_retried`: it would begin after `deadline_ms`.
+/// In `reason` of `stn_retried`: it would begin after `deadline_ms`, or after `deadline_at_us`.
 pub const STN_GIVE_UP_DEADLINE: u32 = 7;
 /// In `reason` of `stn_retried`: all callers together have made as many retries as they may.
 pub const STN_GIVE_UP_BUDGET: u32 = 8;
+/// In `reason` of `stn_retried`: the circuit is open for longer than `max_circuit_wait_us`.
+pub const STN_GIVE_UP_CIRCUIT: u32 = 9;
 
 /// In `fields` of `stn_failed`: `previous_delay_us` is given.
 pub const STN_FAILED_PREVIOUS_DELAY: u32 = 1;
@@ -33,13 +35,16 @@ pub const STN_FAILED_PREVIOUS_DELAY: u32 = 1;
 pub const STN_FAILED_COST: u32 = 2;
 /// In `fields` of `stn_failed`: `holder` is given.
 pub const STN_FAILED_HOLDER: u32 = 4;
+/// In `fields` of `stn_failed`: `max_circuit_wait_us` is given.
+pub const STN_FAILED_MAX_CIRCUIT_WAIT: u32 = 8;
 
 /// A call that failed. What is zero says nothing, but for the first five fields.
 #[repr(C)]
 pub struct stn_failed {
     /// `sizeof(stn_failed)`.
     pub struct_size: u32,
-    /// Which of `previous_delay_us`, `cost` and `holder` are given: `STN_FAILED_…`; the others are passed over.
+    /// Which of `previous_delay_us`, `cost`, `holder` and `max_circuit_wait_us` are given: `STN_FAILED_…`; the others are passed
+    /// over.
     pub fields: u32,
     /// Which attempt it was: 1 for the first.
     pub attempt: u32,
@@ -61,6 +66,10 @@ pub struct stn_failed {
     pub reserved: u32,
     /// Who will hold the slot, as in `stn_acquire_options`.
     pub holder: u64,
+    /// By when the caller wants the next attempt to have begun, beside the policy's own deadline; 0 where it has none.
+    pub deadline_at_us: u64,
+    /// How long the caller waits for an open circuit at most; as long as it takes where it is not given.
+    pub max_circuit_wait_us: u64,
 }
 
 /// What becomes of a call that failed. The caller sets `struct_size`; the library writes the rest.

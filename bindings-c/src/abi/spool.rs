@@ -50,6 +50,14 @@ pub const STN_SPOOL_WAIT_BACKOFF: u32 = 2;
 /// In `wait_by` of `stn_spool_offer`: deliveries are paced.
 pub const STN_SPOOL_WAIT_PACE: u32 = 3;
 
+/// In `call` of `stn_spool_end`: what delivers returned. The item is gone where `outcome` is `STN_SUCCESS`.
+pub const STN_SPOOL_CALL_RETURNED: u32 = 1;
+/// In `call` of `stn_spool_end`: what delivers ended with an error, so the item was not delivered, whatever that says of the
+/// receiver. With `STN_IGNORED` the attempt is taken back only where there is something to wait for.
+pub const STN_SPOOL_CALL_FAILED: u32 = 2;
+/// In `call` of `stn_spool_end`: the caller left before it ended. With `STN_IGNORED` the attempt is taken back.
+pub const STN_SPOOL_CALL_CANCELLED: u32 = 3;
+
 /// How a delivery ended.
 #[repr(C)]
 pub struct stn_spool_end {
@@ -60,9 +68,11 @@ pub struct stn_spool_end {
     pub outcome: u32,
     /// 1 where it will never be taken, so that it becomes a dead letter at once; `outcome` is `STN_FAILURE` then. Else 0.
     pub is_refused: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Where it failed: when the receiver wants it again (Retry-After); 0 where it did not say.
+    /// Where the delivery was a call through the gates: `STN_SPOOL_CALL_…`. `outcome` is then with what its permit was settled,
+    /// and the library judges what that makes of the item. Else 0.
+    pub call: u32,
+    /// When it may be tried again at the earliest: the latest of what the receiver said (Retry-After), a block and a refusal within
+    /// the call; 0 where nothing was said.
     pub not_before_us: u64,
 }
 

@@ -79,6 +79,14 @@ static void structs_say_the_same(void) {
     CHECK(stn_command(policy, state, size, "{\"trip\":{}}", 11, NOW + SECOND, NULL, NULL) == STN_OK);
     CHECK(stn_retry(policy, state, size, &call, NOW + SECOND, &out) == STN_OK && out.retried == STN_RETRIED_WAIT);
     CHECK(out.at_us == NOW + 31 * SECOND && out.changed == 0);
+    call.fields = STN_FAILED_MAX_CIRCUIT_WAIT;
+    call.max_circuit_wait_us = 30 * SECOND;
+    CHECK(stn_retry(policy, state, size, &call, NOW + SECOND, &out) == STN_OK && out.retried == STN_RETRIED_WAIT);
+    call.max_circuit_wait_us--;
+    CHECK(stn_retry(policy, state, size, &call, NOW + SECOND, &out) == STN_OK && out.reason == STN_GIVE_UP_CIRCUIT);
+    CHECK(strcmp(stn_give_up_name(out.reason), "circuit") == 0);
+    call.deadline_at_us = NOW + 30 * SECOND;
+    CHECK(stn_retry(policy, state, size, &call, NOW + SECOND, &out) == STN_OK && out.reason == STN_GIVE_UP_DEADLINE);
 }
 
 static void misused_structs_are_told(void) {
@@ -86,11 +94,13 @@ static void misused_structs_are_told(void) {
     stn_failed call = good;
     stn_retried out = {.struct_size = sizeof out};
     start();
-    call.fields = 8;
+    call.fields = 16;
     CHECK(stn_retry(policy, state, size, &call, NOW, &out) == STN_OUT_OF_RANGE);
     call = good, call.is_idempotent = 2;
     CHECK(stn_retry(policy, state, size, &call, NOW, &out) == STN_OUT_OF_RANGE);
     call = good, call.retry = 0;
+    CHECK(stn_retry(policy, state, size, &call, NOW, &out) == STN_OUT_OF_RANGE);
+    call = good, call.deadline_at_us = UINT64_MAX;
     CHECK(stn_retry(policy, state, size, &call, NOW, &out) == STN_OUT_OF_RANGE);
     call = good, call.began_at_us = 0;
     CHECK(stn_retry(policy, state, size, &call, NOW, &out) == STN_OUT_OF_RANGE);

@@ -68,6 +68,22 @@ static void a_life_of_items(void) {
     CHECK(lease(NOW + 2 * SECOND) == 0 && offer.wait_at_us == 0 && offer.wait_by == 0);
 }
 
+static uint32_t settle_call(uint32_t outcome, uint32_t call, uint64_t now_us) {
+    const stn_spool_end end = {.struct_size = sizeof end, .outcome = outcome, .call = call};
+    CHECK(stn_spool_settle(spool, offer.seq, offer.lease, &end, now_us, &answer, &error) == STN_OK);
+    return answer.answer;
+}
+
+/* Of a call through the gates the library judges what it makes of the item. */
+static void a_call_is_judged(void) {
+    CHECK(append(NULL, "call") == STN_SPOOL_APPENDED && lease(NOW + 2 * SECOND) == 1);
+    CHECK(settle_call(STN_IGNORED, STN_SPOOL_CALL_CANCELLED, NOW + 2 * SECOND) == STN_SPOOL_RETURNED);
+    CHECK(answer.at_us == NOW + 2 * SECOND && lease(NOW + 2 * SECOND) == 1 && offer.attempt == 1);
+    CHECK(settle_call(STN_SUCCESS, STN_SPOOL_CALL_FAILED, NOW + 2 * SECOND) == STN_SPOOL_RETURNED);
+    CHECK(answer.at_us == NOW + 3 * SECOND && lease(NOW + 3 * SECOND) == 1 && offer.attempt == 2);
+    CHECK(settle_call(STN_SUCCESS, STN_SPOOL_CALL_RETURNED, NOW + 3 * SECOND) == STN_SPOOL_ACKNOWLEDGED);
+}
+
 /* What is there is shown, and nothing is taken by that. */
 static void looks(void) {
     char list[512];
@@ -162,6 +178,8 @@ static void misuse(const char *path) {
     TELLS(stn_spool_settle(spool, 1, 1, NULL, NOW, &answer, &error));
     end.is_refused = 1; /* and delivered at once? */
     CHECK(stn_spool_settle(spool, 1, 1, &end, NOW, &answer, &error) == STN_OUT_OF_RANGE);
+    end = (stn_spool_end){.struct_size = sizeof end, .outcome = STN_SUCCESS, .call = STN_SPOOL_CALL_CANCELLED + 1};
+    CHECK(stn_spool_settle(spool, 1, 1, &end, NOW, &answer, &error) == STN_OUT_OF_RANGE);
     end = (stn_spool_end){.struct_size = sizeof end};
     CHECK(stn_spool_settle(spool, 1, 1, &end, NOW, &answer, &error) == STN_OUT_OF_RANGE);
     TELLS(stn_spool_renew(NULL, 1, 1, NOW, &answer, &error));
@@ -225,6 +243,7 @@ int main(void) {
     (void)snprintf(path, sizeof path, "%s/spool", folder);
     CHECK(stn_spool_open(path, strlen(path), policy, NULL, &spool, &error) == STN_OK);
     a_life_of_items();
+    a_call_is_judged();
     looks();
     payloads();
     misuse(path);

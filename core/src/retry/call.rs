@@ -36,6 +36,10 @@ pub struct Failed {
     pub is_idempotent: bool,
     /// When the server wants to be asked again (Retry-After).
     pub retry_at: Option<Timestamp>,
+    /// By when the caller wants the next attempt to have begun, beside the policy's own deadline.
+    pub deadline_at: Option<Timestamp>,
+    /// How long the caller waits for an open circuit at most; none for as long as it takes.
+    pub max_circuit_wait: Option<Duration>,
     /// What the next attempt will ask the gates for.
     pub wish: Acquire,
 }
@@ -59,6 +63,8 @@ impl Failed {
             retry: Retry::Idempotent,
             is_idempotent: false,
             retry_at: None,
+            deadline_at: None,
+            max_circuit_wait: None,
             wish: Acquire::new(),
         }
     }
@@ -127,6 +133,34 @@ impl Failed {
     #[must_use]
     pub const fn retry_at(mut self, at: Timestamp) -> Self {
         self.retry_at = Some(at);
+        self
+    }
+
+    /// The same for a caller with a deadline of its own.
+    ///
+    /// ```
+    /// use stanchion::{Failed, Timestamp};
+    ///
+    /// assert_eq!(Failed::new(1, Timestamp::MIN).deadline_at(Timestamp::MAX).deadline_at, Some(Timestamp::MAX));
+    /// ```
+    #[must_use]
+    pub const fn deadline_at(mut self, at: Timestamp) -> Self {
+        self.deadline_at = Some(at);
+        self
+    }
+
+    /// The same for a caller that does not wait longer than this for an open circuit.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use stanchion::{Failed, Timestamp};
+    ///
+    /// let hurried = Failed::new(1, Timestamp::MIN).max_circuit_wait(Duration::ZERO);
+    /// assert_eq!(hurried.max_circuit_wait, Some(Duration::ZERO));
+    /// ```
+    #[must_use]
+    pub const fn max_circuit_wait(mut self, wait: Duration) -> Self {
+        self.max_circuit_wait = Some(wait);
         self
     }
 
@@ -252,14 +286,16 @@ pub enum GiveUp {
     RetryAfter,
     /// A gate will never admit it.
     Gates,
-    /// It would begin after `deadline_ms`.
+    /// It would begin after `deadline_ms`, or after the caller's own deadline.
     Deadline,
     /// All callers together have made as many retries as they may.
     Budget,
+    /// The circuit is open for longer than the caller waits.
+    Circuit,
 }
 
 impl GiveUp {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::NoRetry,
         Self::NotRetryable,
         Self::NotIdempotent,
@@ -268,6 +304,7 @@ impl GiveUp {
         Self::Gates,
         Self::Deadline,
         Self::Budget,
+        Self::Circuit,
     ];
 
     /// Its name in JSON and in logs.
@@ -285,6 +322,7 @@ impl GiveUp {
             Self::Gates => "gates",
             Self::Deadline => "deadline",
             Self::Budget => "budget",
+            Self::Circuit => "circuit",
         }
     }
 
@@ -303,6 +341,7 @@ impl GiveUp {
             Self::Gates => 6,
             Self::Deadline => 7,
             Self::Budget => 8,
+            Self::Circuit => 9,
         }
     }
 

@@ -137,6 +137,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// Why there is no room for an item.
     ///

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use super::SpoolDeath;
+use super::answer::words;
 use crate::error::InputError;
 use crate::input::Outcome;
 use crate::time::Timestamp;
@@ -56,6 +57,35 @@ impl SpoolAppend {
     }
 }
 
+words! {
+    /// How the function ended that was to deliver an item by a call through the gates.
+    ///
+    /// What the call says of the upstream is not yet what it makes of the item: a 404 is an answer of one that works, and delivers
+    /// nothing. So an item is gone only where the function returned and the call was a success.
+    ///
+    /// | outcome of the call | returned | failed | cancelled |
+    /// |---|---|---|---|
+    /// | success | acknowledged | as a failure | as a failure |
+    /// | failure | as a failure | as a failure | as a failure |
+    /// | ignored, to be tried again only later | as ignored | as ignored | as ignored |
+    /// | ignored, with nothing to wait for | as a failure | as a failure | as ignored |
+    ///
+    /// ```
+    /// use stanchion::{Outcome, SpoolCall, SpoolEnd, Timestamp};
+    ///
+    /// let answered = SpoolEnd::new(Outcome::Success).call(SpoolCall::Failed);
+    /// assert_eq!(answered.item_outcome(Timestamp::MIN), Outcome::Failure);
+    /// ```
+    pub enum SpoolCall {
+        /// It returned: what it answered says that the item was delivered, unless the call is said to be none of success.
+        Returned = 1 "returned",
+        /// It ended with an error: the item was not delivered.
+        Failed = 2 "failed",
+        /// The caller left before it ended.
+        Cancelled = 3 "cancelled",
+    }
+}
+
 /// How a delivery ended.
 ///
 /// ```
@@ -73,6 +103,8 @@ pub struct SpoolEnd {
     pub not_before: Option<Timestamp>,
     /// It becomes a dead letter at once, whatever the outcome.
     pub dead: Option<SpoolDeath>,
+    /// Where it was a call through the gates: how its function ended. The outcome is that of the call then.
+    pub call: Option<SpoolCall>,
 }
 
 impl SpoolEnd {
@@ -84,7 +116,7 @@ impl SpoolEnd {
     /// assert_eq!(SpoolEnd::new(Outcome::Failure).not_before, None);
     /// ```
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, not_before: None, dead: None }
+        Self { outcome, not_before: None, dead: None, call: None }
     }
 
     /// It was refused as what it is, and would be again: it becomes a dead letter.
@@ -95,7 +127,7 @@ impl SpoolEnd {
     /// assert_eq!(SpoolEnd::refused().dead, Some(SpoolDeath::Refused));
     /// ```
     pub const fn refused() -> Self {
-        Self { outcome: Outcome::Failure, not_before: None, dead: Some(SpoolDeath::Refused) }
+        Self::new(Outcome::Failure).dead(SpoolDeath::Refused)
     }
 
     /// Its payload cannot be read: it becomes a dead letter.
@@ -106,7 +138,7 @@ impl SpoolEnd {
     /// assert_eq!(SpoolEnd::damaged().dead, Some(SpoolDeath::Damaged));
     /// ```
     pub const fn damaged() -> Self {
-        Self { outcome: Outcome::Failure, not_before: None, dead: Some(SpoolDeath::Damaged) }
+        Self::new(Outcome::Failure).dead(SpoolDeath::Damaged)
     }
 
     /// The same, but not tried again before, as a server or a gate said.
@@ -121,5 +153,44 @@ impl SpoolEnd {
     pub const fn not_before(mut self, at: Timestamp) -> Self {
         self.not_before = Some(at);
         self
+    }
+
+    /// The same of a call through the gates that ended so, with the outcome that they were told.
+    ///
+    /// ```
+    /// use stanchion::{Outcome, SpoolCall, SpoolEnd};
+    ///
+    /// let end = SpoolEnd::new(Outcome::Ignored).call(SpoolCall::Cancelled);
+    /// assert_eq!(end.call, Some(SpoolCall::Cancelled));
+    /// ```
+    #[must_use]
+    pub const fn call(mut self, call: SpoolCall) -> Self {
+        self.call = Some(call);
+        self
+    }
+
+    const fn dead(mut self, why: SpoolDeath) -> Self {
+        self.dead = Some(why);
+        self
+    }
+
+    /// What the delivery is for the item, by the table of [`SpoolCall`].
+    ///
+    /// ```
+    /// use stanchion::{Outcome, SpoolCall, SpoolEnd, Timestamp};
+    ///
+    /// let throttled = SpoolEnd::new(Outcome::Ignored).call(SpoolCall::Failed);
+    /// let later = throttled.not_before(Timestamp::MAX);
+    /// assert_eq!(later.item_outcome(Timestamp::MIN), Outcome::Ignored);
+    /// assert_eq!(throttled.item_outcome(Timestamp::MIN), Outcome::Failure, "else it would be tried at once, for ever");
+    /// ```
+    pub fn item_outcome(&self, now: Timestamp) -> Outcome {
+        let Some(call) = self.call else { return self.outcome };
+        match (self.outcome, call) {
+            (Outcome::Success, SpoolCall::Returned) => Outcome::Success,
+            (Outcome::Ignored, SpoolCall::Cancelled) => Outcome::Ignored,
+            (Outcome::Ignored, _) if self.not_before.is_some_and(|at| at > now) => Outcome::Ignored,
+            _ => Outcome::Failure,
+        }
     }
 }

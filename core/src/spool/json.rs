@@ -4,8 +4,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{
-    SpoolAppend, SpoolAppended, SpoolChange, SpoolDeath, SpoolEnd, SpoolNext, SpoolRules, SpoolSettled, SpoolState,
-    SpoolStep,
+    SpoolAppend, SpoolAppended, SpoolCall, SpoolChange, SpoolDeath, SpoolEnd, SpoolNext, SpoolRules, SpoolSettled,
+    SpoolState, SpoolStep,
 };
 use crate::error::{ConfigError, InputError};
 use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
@@ -13,6 +13,7 @@ use crate::num::low32;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
+const CALLS: [SpoolCall; 3] = [SpoolCall::Returned, SpoolCall::Failed, SpoolCall::Cancelled];
 const NAMES: [&str; 9] = ["append", "lease", "peek", "settle", "renew", "requeue", "remove", "resume", "totals"];
 
 impl Policy {
@@ -24,7 +25,7 @@ impl Policy {
     /// | `append` | `id` (1 to 255 bytes, may be null or absent), `bytes` | `{"appended":{"seq"}}`, `{"duplicate":{"seq"}}` (null where it is gone), `{"refused":"item"}`, `"items"`, `"bytes"` |
     /// | `lease` | | `{"leased":{"seq","lease","attempt","until_us","bytes"}}`, `{"wait":{"at_us","by"}}`, `{"dead":{"seq","why"}}`, `{"next":"empty"}` |
     /// | `peek` | | the same, with nothing taken |
-    /// | `settle` | `seq`, `lease`, `outcome`; `not_before_us`, `dead` (`refused`, `damaged`) may be null or absent | `{"settled":"acknowledged"}`, `"lease_lost"`, `"not_found"`, `{"returned":{"at_us"}}`, `{"dead":{"seq","why"}}` |
+    /// | `settle` | `seq`, `lease`, `outcome`; `not_before_us`, `dead` (`refused`, `damaged`), `call` (as [`SpoolCall::name`]) may be null or absent | `{"settled":"acknowledged"}`, `"lease_lost"`, `"not_found"`, `{"returned":{"at_us"}}`, `{"dead":{"seq","why"}}` |
     /// | `renew` | `seq`, `lease` | `{"renewed":{"until_us"}}`, `{"settled":"lease_lost"}`, `"not_found"` |
     /// | `requeue`, `remove` | `seq` | `{"settled":"requeued"}`, `"removed"`, `"unchanged"`, `"not_found"` |
     /// | `resume` | | `{"paced":{"until_us"}}`, `{"settled":"unchanged"}` |
@@ -122,7 +123,7 @@ fn append(body: &Json) -> Result<SpoolAppend, ConfigError> {
 }
 
 fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), ConfigError> {
-    let object = Object::open(body, &["seq", "lease", "outcome", "not_before_us", "dead"])?;
+    let object = Object::open(body, &["seq", "lease", "outcome", "not_before_us", "dead", "call"])?;
     let mut end = SpoolEnd::new(object.outcome()?);
     end.not_before = object.maybe_instant("not_before_us")?;
     end.dead = match object.get("dead") {
@@ -130,6 +131,10 @@ fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), ConfigError> {
         Some(Json::Text(word)) if word == "refused" => Some(SpoolDeath::Refused),
         Some(Json::Text(word)) if word == "damaged" => Some(SpoolDeath::Damaged),
         other => return Err(wrong("dead", other, "\"refused\", \"damaged\" or null")),
+    };
+    end.call = match object.maybe("call") {
+        None => None,
+        Some(_) => Some(object.word("call", &CALLS, SpoolCall::name)?),
     };
     let seq = needed(&object, "seq", LARGEST)?;
     Ok((seq, low32(needed(&object, "lease", MOST_32)?), end))

@@ -135,10 +135,11 @@ impl SpoolRules {
         state: &mut SpoolState,
         seq: u64,
         lease: u32,
-        end: SpoolEnd,
+        mut end: SpoolEnd,
         now: Timestamp,
     ) -> SpoolStep<SpoolSettled> {
         let (t, mut changes) = self.begin(state, now);
+        end.outcome = end.item_outcome(t);
         let answer = match leased(state, seq, lease) {
             Err(answer) => answer,
             Ok(item) => match (end.dead, end.outcome) {
