@@ -1,35 +1,33 @@
 // Every block of TypeScript in the package's README is run, in the order in which they stand; and every row of its tables for those
 // who move here is tried on both libraries.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { transformSync } from 'esbuild';
+
 import { TestClock } from '../dist/testing.js';
 import { fromCockatiel } from './support/moving/cockatiel.mjs';
 import { fromOpossum } from './support/moving/opossum.mjs';
+import { BLOCKS, rows } from './support/readme.mjs';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 // Inside of the package, so that it can import itself by its name.
 const folder = mkdtempSync(fileURLToPath(new URL('.snippets-', import.meta.url)));
 const states = mkdtempSync(join(tmpdir(), 'stanchion-readme-'));
 after(() => [folder, states].forEach((path) => rmSync(path, { recursive: true })));
 
-/** What stands on the page without being defined there. */
+/** What stands on the page without being defined there: see `types/page.d.ts`. */
 Object.assign(globalThis, {
+  UpstreamError: class UpstreamError extends Error {},
   callUpstream: async () => 'called',
   sendPrompt: async () => ({ usage: { totalTokens: 120 } }),
   upstreamUrl: 'data:application/json,[1,2]',
   stateFile: join(states, 'stanchion.state'),
   spoolFolder: join(states, 'spool'),
 });
-
-const blocks = [...readme.matchAll(/^### (.+)$|^```ts\n([\s\S]*?)^```$/gm)].reduce(
-  ({ title, found }, [, heading, code]) => (heading ? { title: heading, found } : { title, found: [...found, [title, code]] }),
-  { title: 'the first example', found: [] },
-).found;
 
 /** What must hold after a block ran, beside that nothing was thrown. */
 const then = {
@@ -48,11 +46,11 @@ const then = {
   },
 };
 
-assert(blocks.length >= 10, 'the page has its recipes');
-for (const [at, [title, code]] of blocks.entries()) {
+assert(BLOCKS.length >= 10, 'the page has its recipes');
+for (const [at, [title, code]] of BLOCKS.entries()) {
   test(`README: ${title}`, async () => {
     const file = join(folder, `${at}.mjs`);
-    writeFileSync(file, code);
+    writeFileSync(file, transformSync(code, { loader: 'ts' }).code);
     await then[title]?.(await import(pathToFileURL(file).href));
     if (then[title] === undefined) await import(pathToFileURL(file).href);
   });
@@ -90,21 +88,11 @@ const timeOf = (sleep, advance) => ({
   },
 });
 
-/** The first cells of a table below a heading. */
-function rows(heading) {
-  const [, section] = readme.split(`## ${heading}\n`);
-  const lines = section
-    .split('\n## ')[0]
-    .split('\n')
-    .filter((line) => line.startsWith('| '));
-  return lines.slice(1).map((line) => line.split(' | ')[0].slice(2));
-}
-
 for (const [heading, tried] of [
   ['Moving from opossum', fromOpossum],
   ['Moving from cockatiel', fromCockatiel],
 ]) {
-  test(`README: ${heading}: the table has the rows that are tried`, () => assert.deepEqual(rows(heading), Object.keys(tried)));
+  test(`README: ${heading}: the table has the rows that are tried`, () => assert.deepEqual(rows(heading).map(([theirs]) => theirs), Object.keys(tried)));
   for (const [row, { theirs, ours }] of Object.entries(tried)) {
     test(`README: ${heading}: ${row}`, async (t) => {
       const there = await theirs(mockedTime(t.mock.timers));

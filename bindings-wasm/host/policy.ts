@@ -26,8 +26,10 @@ export interface AcquireOptions extends TryAcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How a call ended: with a value, or with an error that was thrown. */
-export type Ending<T> = { readonly isOk: true; readonly value: T } | { readonly isOk: false; readonly error: unknown };
+/** How a call ended: with a value, or with an error that was thrown. Both can be taken apart before `isOk` is asked. */
+export type Ending<T> =
+  | { readonly isOk: true; readonly value: T; readonly error?: undefined }
+  | { readonly isOk: false; readonly error: unknown; readonly value?: undefined };
 
 /** What a call's end means, with what it teaches. */
 export interface Verdict {
@@ -146,8 +148,8 @@ export type Renewed = { readonly renewed: 'until'; readonly untilMs: number } | 
 /** What became of a command. */
 export type Commanded = 'done' | 'unchanged' | 'noGate';
 
-/** What an acquire would be answered. */
-export type Peek = { readonly admitted: true } | Rejection;
+/** What an acquire would be answered; what only a refusal has can be read of either. */
+export type Peek = Rejection | ({ readonly admitted: true } & { readonly [Part in 'by' | 'gates' | 'retryAfterMs' | 'degraded']?: undefined });
 
 /** What can make guarded calls: a policy, and several that are nested. */
 export interface Guard {
