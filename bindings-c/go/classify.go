@@ -26,20 +26,24 @@ type NetworkError uint32
 
 const (
 	// NetworkRefused is that no connection came about. Nothing was sent.
-	NetworkRefused NetworkError = C.STN_NETWORK_REFUSED
+	NetworkRefused NetworkError = iota + 1
 	// NetworkReset is that the connection broke. Nobody knows whether the request was processed.
-	NetworkReset NetworkError = C.STN_NETWORK_RESET
+	NetworkReset
 	// NetworkTimeout is that no answer came in time, by the upstream's or the caller's own bound.
-	NetworkTimeout NetworkError = C.STN_NETWORK_TIMEOUT
+	NetworkTimeout
 	// NetworkDNS is that the name was not resolved. Nothing was sent.
-	NetworkDNS NetworkError = C.STN_NETWORK_DNS
+	NetworkDNS
 	// NetworkTLS is that no trusted connection came about. Nothing was sent.
-	NetworkTLS NetworkError = C.STN_NETWORK_TLS
+	NetworkTLS
 	// NetworkAborted is that the caller gave the call up.
-	NetworkAborted NetworkError = C.STN_NETWORK_ABORTED
+	NetworkAborted
 	// NetworkOther is any other, and one that cannot be told. Nobody knows whether the request was processed.
-	NetworkOther NetworkError = C.STN_NETWORK_OTHER
+	NetworkOther
 )
+
+// The numbers are those of the C interface.
+var _ = [1]struct{}{}[NetworkRefused-C.STN_NETWORK_REFUSED|NetworkReset-C.STN_NETWORK_RESET|NetworkTimeout-C.STN_NETWORK_TIMEOUT|
+	NetworkDNS-C.STN_NETWORK_DNS|NetworkTLS-C.STN_NETWORK_TLS|NetworkAborted-C.STN_NETWORK_ABORTED|NetworkOther-C.STN_NETWORK_OTHER]
 
 // Reply is what came back from an HTTP call: a status, or a network error instead of one.
 type Reply struct {

@@ -291,7 +291,7 @@ func TestDeliverWaitsForAFolderThatIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newBubblePolicy(t, guarded)
 		path := filepath.Join(t.TempDir(), "spool")
-		s, err := OpenSpool(path, p, Wait(0))
+		s, err := OpenSpool(path, p, LockWait(0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,24 +56,30 @@ type GiveUp uint32
 
 const (
 	// GiveUpNoRetry is a policy without retry.
-	GiveUpNoRetry GiveUp = C.STN_GIVE_UP_NO_RETRY
+	GiveUpNoRetry GiveUp = iota + 1
 	// GiveUpNotRetryable is an answer that would be the same, or one that nobody wants any more.
-	GiveUpNotRetryable GiveUp = C.STN_GIVE_UP_NOT_RETRYABLE
+	GiveUpNotRetryable
 	// GiveUpNotIdempotent is a request that may have been processed, and that does harm when it is processed twice.
-	GiveUpNotIdempotent GiveUp = C.STN_GIVE_UP_NOT_IDEMPOTENT
+	GiveUpNotIdempotent
 	// GiveUpAttempts is a call that was made max_attempts times.
-	GiveUpAttempts GiveUp = C.STN_GIVE_UP_ATTEMPTS
+	GiveUpAttempts
 	// GiveUpRetryAfter is a server that asks for a longer wait than max_retry_after_ms.
-	GiveUpRetryAfter GiveUp = C.STN_GIVE_UP_RETRY_AFTER
+	GiveUpRetryAfter
 	// GiveUpGates is a gate that will never admit the call.
-	GiveUpGates GiveUp = C.STN_GIVE_UP_GATES
+	GiveUpGates
 	// GiveUpDeadline is an attempt that would begin after deadline_ms, or after the caller's own deadline.
-	GiveUpDeadline GiveUp = C.STN_GIVE_UP_DEADLINE
+	GiveUpDeadline
 	// GiveUpBudget is that all callers together have made as many retries as they may.
-	GiveUpBudget GiveUp = C.STN_GIVE_UP_BUDGET
+	GiveUpBudget
 	// GiveUpCircuit is a circuit that is open for longer than the caller waits.
-	GiveUpCircuit GiveUp = C.STN_GIVE_UP_CIRCUIT
+	GiveUpCircuit
 )
+
+// The numbers are those of the C interface.
+var _ = [1]struct{}{}[GiveUpNoRetry-C.STN_GIVE_UP_NO_RETRY|GiveUpNotRetryable-C.STN_GIVE_UP_NOT_RETRYABLE|
+	GiveUpNotIdempotent-C.STN_GIVE_UP_NOT_IDEMPOTENT|GiveUpAttempts-C.STN_GIVE_UP_ATTEMPTS|
+	GiveUpRetryAfter-C.STN_GIVE_UP_RETRY_AFTER|GiveUpGates-C.STN_GIVE_UP_GATES|GiveUpDeadline-C.STN_GIVE_UP_DEADLINE|
+	GiveUpBudget-C.STN_GIVE_UP_BUDGET|GiveUpCircuit-C.STN_GIVE_UP_CIRCUIT]
 
 // String is the reason's name in JSON.
 func (g GiveUp) String() string {

@@ -57,16 +57,13 @@ var spoolFullText = map[string]string{
 // Is makes it ErrSpoolFull.
 func (e *SpoolFullError) Is(target error) bool { return target == ErrSpoolFull }
 
-// OpenSpool opens a spool, or makes its folder (0700). The policy must have a spool, and lasts longer than this. The
-// spool keeps to the clock of [WithClock], and to a bubble's of testing/synctest; else the system's is read under the folder's lock. [MaxKeys] says nothing here. What is
-// no folder that is safe to use is a [*StoreError].
+// OpenSpool opens a spool, or makes its folder (0700), on a file system of this machine: see [OpenFile]. The policy must have a
+// spool, and lasts longer than this. The spool keeps to the clock of [WithClock], and to a bubble's of testing/synctest; else the
+// system's is read under the folder's lock. [MaxKeys] says nothing here. What is no folder that is safe to use is a [*StoreError].
 func OpenSpool(path string, policy *Policy, opts ...FileOption) (*Spool, error) {
-	var options C.stn_store_options
+	options := fileOptionsOf(opts)
 	var why C.stn_error
-	options.struct_size, why.struct_size = C.sizeof_stn_store_options, C.sizeof_stn_error
-	for _, opt := range opts {
-		opt(&options)
-	}
+	why.struct_size = C.sizeof_stn_error
 	s := &Spool{policy: policy, path: path, clock: policy.ownClock()}
 	text, size := chars(path)
 	err := policy.backend.lend(func(policy *C.stn_policy) error {

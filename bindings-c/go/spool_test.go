@@ -282,7 +282,7 @@ func TestConcurrentAppendsAreWholeAndOnce(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			own, err := OpenSpool(s.Path(), s.policy, Wait(time.Minute))
+			own, err := OpenSpool(s.Path(), s.policy, LockWait(time.Minute))
 			if err != nil {
 				t.Error(err)
 				return

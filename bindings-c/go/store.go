@@ -32,49 +32,13 @@ type Store struct {
 	forgotten runtime.Cleanup
 }
 
-// FileOption is how a state file is opened. Every setting has a default that is safe.
-type FileOption func(*C.stn_store_options)
-
-// Wait is how long an operation waits for the lock at most, rounded up to milliseconds; 100 ms by default. 0 tries once.
-func Wait(wait time.Duration) FileOption {
-	return func(o *C.stn_store_options) {
-		o.fields |= C.STN_STORE_WAIT
-		o.wait_ms = C.uint32_t(min((wait+time.Millisecond-1)/time.Millisecond, 1<<32-1))
-	}
-}
-
-// MaxKeys is how many keys the file may hold before a new one needs an old one to be forgotten; 100,000 by default.
-func MaxKeys(keys uint64) FileOption {
-	return func(o *C.stn_store_options) {
-		o.fields |= C.STN_STORE_MAX_KEYS
-		o.max_keys = C.uint64_t(keys)
-	}
-}
-
-// MustExist makes a missing file an error; by default it is made, and its directory too (0600 and 0700).
-func MustExist() FileOption { return flag(C.STN_STORE_MUST_EXIST) }
-
-// ReadOnly makes, locks and writes nothing.
-func ReadOnly() FileOption { return flag(C.STN_STORE_READ_ONLY) }
-
-// AnyOwner accepts a file that belongs to another user, or that others may write to: they can decide every answer.
-func AnyOwner() FileOption { return flag(C.STN_STORE_ANY_OWNER) }
-
-// Sync syncs each write, so that it survives a power loss. That takes milliseconds.
-func Sync() FileOption { return flag(C.STN_STORE_SYNC) }
-
-func flag(bit C.uint32_t) FileOption {
-	return func(o *C.stn_store_options) { o.flags |= bit }
-}
-
 // OpenFile opens a state file, or makes it. What is no state file that is safe to use is a [*StoreError].
+//
+// The file must lie on a file system of this machine: locks and mapped memory over a network, as with NFS or SMB, are not supported.
 func OpenFile(path string, opts ...FileOption) (*Store, error) {
-	var options C.stn_store_options
+	options := fileOptionsOf(opts)
 	var why C.stn_error
-	options.struct_size, why.struct_size = C.sizeof_stn_store_options, C.sizeof_stn_error
-	for _, opt := range opts {
-		opt(&options)
-	}
+	why.struct_size = C.sizeof_stn_error
 	s := &Store{path: path}
 	text, size := chars(path)
 	if status := C.stn_store_open(text, size, &options, &s.handle, &why); status != C.STN_OK {

@@ -88,7 +88,7 @@ func TestTransactDecidesElsewhere(t *testing.T) {
 
 // A panic of the caller's function lets the lock go.
 func TestTransactUnlocksAfterAPanic(t *testing.T) {
-	s := openFile(t, Wait(0))
+	s := openFile(t, LockWait(0))
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = s.Transact("k", func([]byte) (*Write, error) { panic("the caller's") })
@@ -99,7 +99,7 @@ func TestTransactUnlocksAfterAPanic(t *testing.T) {
 }
 
 func TestBusyFileIsToldAsThePolicySays(t *testing.T) {
-	s := openFile(t, Wait(5*time.Millisecond))
+	s := openFile(t, LockWait(5*time.Millisecond))
 	p := newPolicyAt(t, rules, WithStore(s, "k"))
 	other, err := OpenFile(s.Path())
 	if err != nil {
@@ -126,7 +126,7 @@ func TestBusyFileIsToldAsThePolicySays(t *testing.T) {
 }
 
 func TestPermitThatTheFileDidNotTakeIsSettledLater(t *testing.T) {
-	s := openFile(t, Wait(time.Millisecond))
+	s := openFile(t, LockWait(time.Millisecond))
 	p := newPolicyAt(t, rules, WithStore(s, "k"))
 	ended, err := p.TryAcquire()
 	if err != nil {

@@ -34,13 +34,13 @@ func openDaemon(folder string, rules []byte, url string, opts ...stanchion.Optio
 			d.close()
 		}
 	}()
-	if d.store, err = stanchion.OpenFile(filepath.Join(folder, "state"), stanchion.Wait(lockWait)); err != nil {
+	if d.store, err = stanchion.OpenFile(filepath.Join(folder, "state"), stanchion.LockWait(lockWait)); err != nil {
 		return nil, err
 	}
 	if d.policy, err = stanchion.FromJSON(rules, append(opts, stanchion.WithStore(d.store, "server"))...); err != nil {
 		return nil, err
 	}
-	d.spool, err = stanchion.OpenSpool(filepath.Join(folder, "spool"), d.policy, stanchion.Wait(lockWait))
+	d.spool, err = stanchion.OpenSpool(filepath.Join(folder, "spool"), d.policy, stanchion.LockWait(lockWait))
 	return d, err
 }
 

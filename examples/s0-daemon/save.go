@@ -40,7 +40,7 @@ func save(ctx context.Context, o saveOptions) error {
 		return err
 	}
 	defer policy.Close()
-	spool, err := stanchion.OpenSpool(o.spool, policy, stanchion.Wait(lockWait))
+	spool, err := stanchion.OpenSpool(o.spool, policy, stanchion.LockWait(lockWait))
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func newTool(o options) (*tool, error) {
 			return nil, err
 		}
 	}
-	store, err := stanchion.OpenFile(o.state, stanchion.Wait(lockWait))
+	store, err := stanchion.OpenFile(o.state, stanchion.LockWait(lockWait))
 	if err != nil {
 		return nil, err
 	}

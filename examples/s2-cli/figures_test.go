@@ -245,7 +245,7 @@ func TestWhatTheServerAsksFor(t *testing.T) {
 // Theirs: after 100 ms nobody minded the lock any more, and all were admitted.
 func TestAHungHolderOfTheLockAdmitsNobody(t *testing.T) {
 	s := subjectOf(t)
-	other, err := stanchion.OpenFile(s.store.Path(), stanchion.Wait(time.Millisecond))
+	other, err := stanchion.OpenFile(s.store.Path(), stanchion.LockWait(time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func listenMain(ctx context.Context, args []string) int {
 func listen(ctx context.Context, o options) error {
 	// What happens is told in lines of JSON; the policy tells its own events there, too.
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	store, err := stanchion.OpenFile(o.state, stanchion.Wait(lockWait))
+	store, err := stanchion.OpenFile(o.state, stanchion.LockWait(lockWait))
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (r *run) prepare() (err error) {
 	if err = os.WriteFile(r.rules, runPolicy, 0o600); err != nil {
 		return err
 	}
-	if r.store, err = stanchion.OpenFile(r.state, stanchion.Wait(lockWait)); err != nil {
+	if r.store, err = stanchion.OpenFile(r.state, stanchion.LockWait(lockWait)); err != nil {
 		return err
 	}
 	r.policy, err = stanchion.FromJSON(runPolicy, stanchion.WithStore(r.store, policyKey))

@@ -42,7 +42,7 @@ func number(name string) int {
 }
 
 func openPolicy(config settings) (*stanchion.Policy, error) {
-	store, err := stanchion.OpenFile(config.state, stanchion.Wait(2*time.Second))
+	store, err := stanchion.OpenFile(config.state, stanchion.LockWait(2*time.Second))
 	if err != nil {
 		return nil, err
 	}
