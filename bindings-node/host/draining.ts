@@ -1,4 +1,4 @@
-import { type BasePolicy, asyncDispose } from 'stanchion-wasm/host';
+import { type BasePolicy, Loop, asyncDispose } from 'stanchion-wasm/host';
 
 import type { Deliver, DrainOptions } from './spool-types.js';
 import type { Spool } from './spool.js';
@@ -26,29 +26,23 @@ export class DrainLoop implements Draining {
   readonly #spool: Spool;
   readonly #deliver: Deliver;
   readonly #options: KeepDrainingOptions;
-  readonly #end = new AbortController();
-  #stir = (): void => {};
-  #isTold = false;
+  readonly #loop: Loop;
   readonly stopped: Promise<void>;
 
   constructor(spool: Spool, deliver: Deliver, options: KeepDrainingOptions) {
     this.#spool = spool;
     this.#deliver = deliver;
     this.#options = options;
-    const { signal } = options;
-    const onAbort = (): void => this.#stop(signal?.reason);
-    if (signal?.aborted === true) onAbort();
-    signal?.addEventListener('abort', onAbort);
-    this.stopped = this.#loop().finally(() => signal?.removeEventListener('abort', onAbort));
+    this.#loop = new Loop((spool.policy as BasePolicy).common.ticker, options);
+    this.stopped = this.#loop.run(() => this.#goOn());
   }
 
   wake(): void {
-    this.#isTold = true;
-    this.#stir();
+    this.#loop.wake();
   }
 
   stop(): Promise<void> {
-    this.#stop(new DOMException('the draining was stopped', 'AbortError'));
+    this.#loop.stop('the draining');
     return this.stopped;
   }
 
@@ -56,17 +50,12 @@ export class DrainLoop implements Draining {
     return this.stop();
   }
 
-  #stop(reason: unknown): void {
-    this.#end.abort(reason);
-    this.#stir();
-  }
-
   /** What goes wrong with the folder is told as an event, and tried again at the next look. */
-  async #loop(): Promise<void> {
-    const { signal } = this.#end;
+  async #goOn(): Promise<void> {
+    const { signal } = this.#loop;
     const { common, key } = this.#spool.policy as BasePolicy;
     while (!signal.aborted) {
-      this.#isTold = false;
+      this.#loop.look();
       let nextAtMs: number | null = null;
       try {
         ({ nextAtMs } = await this.#spool.drain(this.#deliver, { ...this.#options, signal }));
@@ -74,21 +63,7 @@ export class DrainLoop implements Draining {
         if (!signal.aborted) common.events.tell('degraded', key, { error });
       }
       const untilNextMs = nextAtMs === null ? Infinity : Math.max(nextAtMs - common.ticker.nowUs() / 1000, 0);
-      await this.#rest(Math.min(untilNextMs, this.#options.pollMs ?? 1000));
+      await this.#loop.rest(Math.min(untilNextMs, this.#options.pollMs ?? 1000));
     }
-  }
-
-  #rest(ms: number): Promise<void> {
-    if (this.#isTold || this.#end.signal.aborted) return Promise.resolve();
-    const { ticker } = (this.#spool.policy as BasePolicy).common;
-    return new Promise((resolve) => {
-      const wakeUp = (): void => this.#stir();
-      const timer = this.#options.keepsAlive === true ? ticker.after(ms, wakeUp) : ticker.afterIdly(ms, wakeUp);
-      this.#stir = () => {
-        this.#stir = () => {};
-        ticker.clear(timer);
-        resolve();
-      };
-    });
   }
 }

@@ -1,4 +1,14 @@
-import { type BasePolicy, type Ended, type Engine, type Outcome, type Policy, type Verdict, conduct, isStanchionError } from 'stanchion-wasm/host';
+import {
+  type BasePolicy,
+  type Ended,
+  type Engine,
+  type Outcome,
+  type Policy,
+  type Verdict,
+  conduct,
+  isStanchionError,
+  keepLease,
+} from 'stanchion-wasm/host';
 
 import { type RawDone, type RawSpool, type RawStoreOptions, addon } from './addon.js';
 import { DrainLoop, type Draining, type KeepDrainingOptions } from './draining.js';
@@ -229,7 +239,9 @@ export class Spool {
     const { signal, timeoutMs, classify, isDead } = options;
     let ended: Ended<unknown> | undefined;
     const seen = (how: Ended<unknown>): void => void (ended = how);
-    const stopKeeping = this.#keep(permit, delivery);
+    const renew = async (): Promise<boolean> => (await this.renew(delivery)).settled === 'renewed';
+    const lost = (): void => permit.abort(new Error(`the lease of item ${delivery.seq} was lost`));
+    const stopKeeping = keepLease(this.#base.common.ticker, delivery.untilMs, renew, lost);
     const limit = this.#base.limit(timeoutMs, undefined, 0);
     const call = conduct(this.#base, permit, (call) => deliver(delivery, call), { signal, limit, classify, seen });
     let failed: { readonly error: unknown } | undefined;
@@ -249,28 +261,6 @@ export class Spool {
     const blockMs = block === undefined ? 0 : 'untilMs' in block ? block.untilMs : nowMs + block.forMs;
     const refusalMs = isStanchionError(error, 'RejectedError') ? (error.retryAfterMs ?? Infinity) : -Infinity;
     return Math.max(retryAtMs, blockMs, refusalMs === Infinity ? 0 : nowMs + refusalMs);
-  }
-
-  /** Renews the lease of an item while it is delivered; where another has it by now, the delivery ends. */
-  #keep(permit: Admitted['permit'], delivery: Delivery): () => void {
-    const { ticker } = this.#base.common;
-    const everyMs = Math.max((delivery.untilMs - ticker.nowUs() / 1000) / 3, 1);
-    let timer: unknown;
-    let isOver = false;
-    const round = async (): Promise<void> => {
-      try {
-        const { settled } = await this.renew(delivery);
-        if (settled !== 'renewed') return permit.abort(new Error(`the lease of item ${delivery.seq} was lost`));
-      } catch {
-        // What goes wrong with the folder is tried again in the next round, of which a lease has two more.
-      }
-      if (!isOver) timer = ticker.afterIdly(everyMs, () => void round());
-    };
-    timer = ticker.afterIdly(everyMs, () => void round());
-    return () => {
-      isOver = true;
-      ticker.clear(timer);
-    };
   }
 
   /** Asks in the thread pool. What else the answer left is taken before anything else can run. */

@@ -13,6 +13,8 @@ export type * from './events.js';
 export { type Explanation, explanationOf } from './explanation.js';
 export { type HealthChecks, type HealthParts, type Probe, type ProbeAnswer, health } from './health.js';
 export { type Admission, type LimiterOptions, admitRequest } from './limiter.js';
+export { keepLease } from './keeper.js';
+export { Loop } from './loop.js';
 export { Permit } from './permit.js';
 export type * from './policy.js';
 export type * from './config.js';

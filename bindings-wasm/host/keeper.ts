@@ -51,3 +51,27 @@ export class Keeper {
     for (const permit of [...this.kept]) permit.policy.keep(permit);
   }
 }
+
+/**
+ * Renews one lease at each third of it, until it is told to stop. `renew` answers whether it is still held; where it is not, `lost` is
+ * called, and that is the end.
+ */
+export function keepLease(ticker: Ticker, untilMs: number, renew: () => Promise<boolean>, lost: () => void): () => void {
+  const everyMs = Math.max((untilMs - ticker.nowUs() / 1000) / 3, 1);
+  let isOver = false;
+  const round = async (): Promise<void> => {
+    try {
+      if (!(await renew())) return lost();
+    } catch {
+      // What goes wrong with what is shared is tried again in the next round, of which a lease has two more.
+    }
+    if (!isOver) arm();
+  };
+  let timer: unknown;
+  const arm = (): void => void (timer = ticker.afterIdly(everyMs, () => void round()));
+  arm();
+  return () => {
+    isOver = true;
+    ticker.clear(timer);
+  };
+}

@@ -2,6 +2,7 @@ import type { BasePolicy } from './base.js';
 import type { Fault, FaultClass, Recovery } from './beside-types.js';
 import type { Outcome } from './engine-types.js';
 import { EngineError, RecoveryError, isStanchionError } from './errors.js';
+import { keepLease } from './keeper.js';
 import type { Policy } from './policy.js';
 
 /** What a step of a recovery gets. */
@@ -131,12 +132,13 @@ async function step(
   steps: RecoverySteps,
   { signal }: RecoverOptions,
 ): Promise<{ readonly isDone: true } | { readonly isDone: false; readonly error: unknown }> {
-  const { leaseId, attempt, step: name } = doing;
+  const { leaseId, attempt, untilMs, step: name } = doing;
   const run = steps[name];
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort);
-  const stopKeeping = keep(policy, doing, controller);
+  const renew = async (): Promise<boolean> => (await policy.renewRecovery(leaseId)).renewed !== 'leaseLost';
+  const stopKeeping = keepLease(policy.common.ticker, untilMs, renew, () => controller.abort(leaseLost()));
   try {
     if (run === undefined) throw noStep(policy, name);
     await run({ signal: controller.signal, step: name, attempt, fault });
@@ -161,28 +163,6 @@ async function tell(policy: BasePolicy, leaseId: number, outcome: Outcome): Prom
   } catch (problem) {
     policy.tellNotSettled(problem);
   }
-}
-
-/** Renews the lease of a step at each third of it, until it is told to stop. A lease that is lost ends the step. */
-function keep(policy: BasePolicy, { leaseId, untilMs }: Recovery & { readonly recovery: 'do' }, controller: AbortController): () => void {
-  const { ticker } = policy.common;
-  const everyMs = Math.max((untilMs - ticker.nowUs() / 1000) / 3, 1);
-  let timer: unknown;
-  let isOver = false;
-  const round = async (): Promise<void> => {
-    try {
-      const { renewed } = await policy.renewRecovery(leaseId);
-      if (renewed === 'leaseLost') return controller.abort(leaseLost());
-    } catch {
-      // What goes wrong with a store is tried again in the next round, of which a lease has two more.
-    }
-    if (!isOver) timer = ticker.afterIdly(everyMs, () => void round());
-  };
-  timer = ticker.afterIdly(everyMs, () => void round());
-  return () => {
-    isOver = true;
-    ticker.clear(timer);
-  };
 }
 
 function noStep({ name }: BasePolicy, step: string): EngineError {

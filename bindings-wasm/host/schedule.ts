@@ -2,6 +2,7 @@ import type { BasePolicy } from './base.js';
 import type { Intent, RunAnswer } from './beside-types.js';
 import { usualOutcome } from './conduct.js';
 import type { Outcome } from './engine-types.js';
+import { Loop } from './loop.js';
 import type { Ending, Policy } from './policy.js';
 import { asyncDispose } from './symbols.js';
 
@@ -77,9 +78,8 @@ class Runs<T> implements Schedule {
   readonly #policy: BasePolicy;
   readonly #fn: (call: ScheduledCall) => T | PromiseLike<T>;
   readonly #options: ScheduleOptions<T>;
-  readonly #end = new AbortController();
+  readonly #loop: Loop;
   readonly #wakes: Wake[] = [];
-  #stir = (): void => {};
   nextRunAtMs: number | null = null;
   isRunning = false;
   readonly stopped: Promise<void>;
@@ -88,25 +88,23 @@ class Runs<T> implements Schedule {
     this.#policy = policy;
     this.#fn = fn;
     this.#options = options;
-    const { signal } = options;
-    const onAbort = (): void => this.#stop(signal?.reason);
-    if (signal?.aborted === true) onAbort();
-    signal?.addEventListener('abort', onAbort);
-    this.stopped = this.#loop().finally(() => signal?.removeEventListener('abort', onAbort));
+    this.#loop = new Loop(policy.common.ticker, options);
+    this.stopped = this.#loop.run(() => this.#goOn());
     // Who does not look at it has the event `degraded`, or none at all.
     this.stopped.catch(() => {});
   }
 
   wake(intent: 'event' | 'manual'): Promise<RunAnswer> {
     return new Promise((resolve, reject) => {
-      if (this.#end.signal.aborted) return reject(this.#end.signal.reason);
+      const { signal } = this.#loop;
+      if (signal.aborted) return reject(signal.reason);
       this.#wakes.push({ intent, resolve, reject });
-      this.#stir();
+      this.#loop.wake();
     });
   }
 
   stop(): Promise<void> {
-    this.#stop(new DOMException('the schedule was stopped', 'AbortError'));
+    this.#loop.stop('the schedule');
     return this.stopped;
   }
 
@@ -114,15 +112,11 @@ class Runs<T> implements Schedule {
     return this.stop();
   }
 
-  #stop(reason: unknown): void {
-    this.#end.abort(reason);
-    this.#stir();
-  }
-
   /** One after the other: what somebody asked for first, then what is due. */
-  async #loop(): Promise<void> {
-    const { signal } = this.#end;
+  async #goOn(): Promise<void> {
+    const { signal } = this.#loop;
     while (!signal.aborted) {
+      this.#loop.look();
       const wake = this.#wakes.shift();
       const intent = wake?.intent ?? 'scheduled';
       let answer: RunAnswer;
@@ -131,14 +125,14 @@ class Runs<T> implements Schedule {
       } catch (error) {
         if (wake === undefined) this.#policy.common.events.tell('degraded', this.#policy.key, { error });
         wake?.reject(error);
-        await this.#rest(AWAY_MS);
+        if (this.#wakes.length === 0) await this.#loop.rest(AWAY_MS);
         continue;
       }
       wake?.resolve(answer);
       if (answer.run === 'go') await this.#runOnce(intent);
       else if (wake === undefined) {
         this.nextRunAtMs = answer.atMs;
-        await this.#rest(answer.waitMs);
+        await this.#loop.rest(answer.waitMs);
       }
     }
     this.nextRunAtMs = null;
@@ -146,7 +140,7 @@ class Runs<T> implements Schedule {
   }
 
   async #runOnce(intent: Intent): Promise<void> {
-    const { signal } = this.#end;
+    const { signal } = this.#loop;
     const { events, ticker } = this.#policy.common;
     if (signal.aborted) return;
     this.isRunning = true;
@@ -169,21 +163,5 @@ class Runs<T> implements Schedule {
     } finally {
       this.isRunning = false;
     }
-  }
-
-  /** Waits until then, or until somebody asks. */
-  #rest(ms: number): Promise<void> {
-    if (this.#end.signal.aborted || this.#wakes.length > 0) return Promise.resolve();
-    const { ticker } = this.#policy.common;
-    return new Promise((resolve) => {
-      const wakeUp = (): void => this.#stir();
-      const wait = (): unknown => (this.#options.keepsAlive === true ? ticker.after(ms, wakeUp) : ticker.afterIdly(ms, wakeUp));
-      const timer = ms === Infinity ? undefined : wait();
-      this.#stir = () => {
-        this.#stir = () => {};
-        if (timer !== undefined) ticker.clear(timer);
-        resolve();
-      };
-    });
   }
 }

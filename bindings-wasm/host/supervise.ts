@@ -1,6 +1,7 @@
 import type { BasePolicy } from './base.js';
 import type { Fault, FaultClass } from './beside-types.js';
 import { EngineError } from './errors.js';
+import { Loop } from './loop.js';
 import type { Policy } from './policy.js';
 import { recover } from './recovery.js';
 import { asyncDispose } from './symbols.js';
@@ -66,7 +67,7 @@ class Keeping implements Supervisor {
   readonly #policy: BasePolicy;
   readonly #start: (call: Supervised) => unknown;
   readonly #options: SuperviseOptions;
-  readonly #end = new AbortController();
+  readonly #loop: Loop;
   starts = 0;
   readonly done: Promise<void>;
 
@@ -74,16 +75,13 @@ class Keeping implements Supervisor {
     this.#policy = policy;
     this.#start = start;
     this.#options = options;
-    const { signal } = options;
-    const onAbort = (): void => this.#end.abort(signal?.reason);
-    if (signal?.aborted === true) onAbort();
-    signal?.addEventListener('abort', onAbort);
-    this.done = this.#loop().finally(() => signal?.removeEventListener('abort', onAbort));
+    this.#loop = new Loop(policy.common.ticker, options);
+    this.done = this.#loop.run(() => this.#goOn());
     this.done.catch(() => {});
   }
 
   async stop(): Promise<void> {
-    this.#end.abort(new DOMException('the supervisor was stopped', 'AbortError'));
+    this.#loop.stop('the supervisor');
     await this.done.catch(() => {});
   }
 
@@ -91,8 +89,8 @@ class Keeping implements Supervisor {
     return this.stop();
   }
 
-  async #loop(): Promise<void> {
-    const { signal } = this.#end;
+  async #goOn(): Promise<void> {
+    const { signal } = this.#loop;
     let running = this.#begin();
     for (;;) {
       let problem: unknown;
@@ -112,7 +110,7 @@ class Keeping implements Supervisor {
 
   /** Starts it again as the ladder allows: whichever step it is, it is the start that the step does. */
   async #again(problem: unknown): Promise<{ readonly running: Promise<void> } | undefined> {
-    const { signal } = this.#end;
+    const { signal } = this.#loop;
     let running: Promise<void> | undefined;
     const restart = (): void => {
       running = this.#begin();
@@ -134,7 +132,7 @@ class Keeping implements Supervisor {
 
   #begin(): Promise<void> {
     this.starts += 1;
-    const { signal } = this.#end;
+    const { signal } = this.#loop;
     const { starts } = this;
     const run = async (): Promise<void> => {
       const begun = await this.#start({ signal, start: starts });
