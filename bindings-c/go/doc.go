@@ -9,7 +9,7 @@
 // back by [Policy.Settle]. [Policy.Wait], or [WaitFor] with either, waits for the admission in a line.
 //
 // Under a policy with retry, Do makes calls again that failed; what other calls mean is told by [ReplyError] and [Idempotent]. A
-// [Schedule] runs a function by its slots, [Policy.Heal] climbs a ladder of steps when something broke, [Policy.Supervise] restarts
+// [Schedule] runs a function by its slots, [Recover] climbs a ladder of steps when something broke, [Policy.Supervise] restarts
 // what fails. A [Spool] keeps on disk what could not be sent. [Policy.Health] says what is live and ready, and why not. What the
 // rules of all these are, the policy says, and what they remember lies in its state.
 //

@@ -52,7 +52,7 @@ func ExampleSchedule() {
 	// context canceled
 }
 
-func ExamplePolicy_Heal() {
+func ExampleRecover() {
 	policy, err := stanchion.FromJSON([]byte(`{"name": "session", "recovery": {"unauthenticated": "refresh", "session_lost": "create",
 		"steps": [{"name": "refresh", "max_attempts": 1}, {"name": "create", "max_attempts": 5}]}}`))
 	if err != nil {
@@ -70,7 +70,7 @@ func ExamplePolicy_Heal() {
 		},
 	}
 	expired := &stanchion.ReplyError{Reply: stanchion.Reply{Status: 401}}
-	fmt.Println(policy.Heal(context.Background(), expired, steps))
+	fmt.Println(stanchion.Recover(context.Background(), policy, expired, steps))
 	// Output:
 	// refreshes the token, in vain
 	// creates the session anew

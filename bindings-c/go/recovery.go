@@ -94,7 +94,7 @@ type Recovery struct {
 }
 
 // Recover asks the policy's recovery what is done about a fault; until is that of FaultThrottled, else the zero time. One process at
-// a time takes a step. [Policy.Heal] does all of this by itself.
+// a time takes a step. [Recover] does all of this by itself.
 func (p *Policy) Recover(fault Fault, until time.Time) (Recovery, error) {
 	return p.current().Recover(fault, until)
 }
@@ -179,13 +179,13 @@ func (e *UnrecoverableError) Unwrap() error { return e.Err }
 // Steps are the functions of a recovery's steps, by their names.
 type Steps map[string]func(context.Context) error
 
-// Heal does what the policy's recovery says about an error, until a step worked: then it returns nil, and what failed may be tried
+// Recover does what the policy's recovery says about an error, until a step worked: then it returns nil, and what failed may be tried
 // again. It does so, too, when another process that shares the state has had its turn. A [FaultError] or a
 // [ReplyError] says what is at fault, any other error is transient; so does the error of a step.
 //
 // The context of a step ends when its lease does, which is renewed while it runs. What was given up is an [*UnrecoverableError], and
 // stays so for all until the command reset.
-func (p *Policy) Heal(ctx context.Context, fault error, steps Steps) error {
+func Recover(ctx context.Context, p *Policy, fault error, steps Steps) error {
 	for {
 		r, err := p.askRecovery(ctx, fault)
 		if err != nil {
@@ -250,7 +250,8 @@ func (p *Policy) take(ctx context.Context, r *Recovery, step func(context.Contex
 		until, err := p.RenewRecovery(r.Lease)
 		return err != nil || !until.IsZero() // a file that is away is asked again
 	})
-	outcome := Failure // of a function that does not return
+	// Of a step that does not return, and of one that a gate refused, too: or it would be taken again at once, and for ever.
+	outcome := Failure
 	defer func() {
 		cancel(context.Canceled)
 		stop()
@@ -259,7 +260,12 @@ func (p *Policy) take(ctx context.Context, r *Recovery, step func(context.Contex
 		}
 	}()
 	err := step(inside)
-	outcome = outcomeOf(ctx, err)
+	switch {
+	case err == nil:
+		outcome = Success
+	case errors.Is(ctx.Err(), context.Canceled):
+		outcome = Ignored
+	}
 	return err
 }
 

@@ -16,19 +16,19 @@ const ladder = `{"name": "p", "recovery": {"unauthenticated": "refresh", "sessio
 	{"name": "refresh", "max_attempts": 1},
 	{"name": "recreate", "max_attempts": 1}]}}`
 
-// healing notes which steps were taken, the last so many of which work.
-type healing struct {
+// climb notes which steps were taken, the last so many of which work.
+type climb struct {
 	taken []string
 	began time.Time
 	works string
 }
 
-func (h *healing) steps() Steps {
+func (c *climb) steps() Steps {
 	steps := Steps{}
 	for _, name := range []string{"wait", "refresh", "recreate"} {
 		steps[name] = func(context.Context) error {
-			h.taken = append(h.taken, name+" "+time.Since(h.began).String())
-			if name == h.works {
+			c.taken = append(c.taken, name+" "+time.Since(c.began).String())
+			if name == c.works {
 				return nil
 			}
 			return errUpstream
@@ -55,24 +55,36 @@ func TestALadderIsClimbed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newBubblePolicy(t, ladder)
-				h := &healing{began: time.Now(), works: row.works}
-				err := p.Heal(context.Background(), row.fault, h.steps())
+				c := &climb{began: time.Now(), works: row.works}
+				err := Recover(context.Background(), p, row.fault, c.steps())
 				var gaveUp *UnrecoverableError
 				if errors.As(err, &gaveUp) != (row.gave != "") || gaveUp != nil && gaveUp.Reason != row.gave || gaveUp == nil && err != nil {
 					t.Errorf("%v", err)
 				}
-				if !slices.Equal(h.taken, row.taken) {
-					t.Errorf("took %q", h.taken)
+				if !slices.Equal(c.taken, row.taken) {
+					t.Errorf("took %q", c.taken)
 				}
 			})
 		})
 	}
 }
 
+// Else it would be taken again at once, and for ever.
+func TestAStepThatAGateRefusesHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newBubblePolicy(t, `{"name": "p", "recovery": {"steps": [{"name": "refresh", "max_attempts": 1}]}}`)
+		refused := Steps{"refresh": func(context.Context) error { return &RejectedError{Never: true} }}
+		var gaveUp *UnrecoverableError
+		if err := Recover(context.Background(), p, errUpstream, refused); !errors.As(err, &gaveUp) || gaveUp.Reason != "exhausted" {
+			t.Error(err)
+		}
+	})
+}
+
 func TestALongStepKeepsItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newBubblePolicy(t, ladder)
-		err := p.Heal(context.Background(), errUpstream, Steps{"wait": func(ctx context.Context) error {
+		err := Recover(context.Background(), p, errUpstream, Steps{"wait": func(ctx context.Context) error {
 			time.Sleep(10 * time.Second)
 			return ctx.Err()
 		}})
@@ -86,7 +98,7 @@ func TestALongStepKeepsItsLease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = p.Heal(context.Background(), errUpstream, Steps{"wait": func(ctx context.Context) error {
+		err = Recover(context.Background(), p, errUpstream, Steps{"wait": func(ctx context.Context) error {
 			if err := p.Restore(before); err != nil { // which knows nothing of this step
 				t.Error(err)
 			}
@@ -114,7 +126,7 @@ func TestWhoComesWhileAnotherMendsWaitsForIt(t *testing.T) {
 		began := time.Now()
 		errs := make(chan error, 3)
 		for range 3 {
-			go func() { errs <- p.Heal(context.Background(), errUpstream, mend) }()
+			go func() { errs <- Recover(context.Background(), p, errUpstream, mend) }()
 		}
 		for range 3 {
 			if err := <-errs; err != nil {
@@ -132,7 +144,7 @@ func TestHealingEndsWithTheContext(t *testing.T) {
 		p := newBubblePolicy(t, ladder)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		err := p.Heal(ctx, &FaultError{Fault: FaultThrottled, Err: errUpstream}, nil)
+		err := Recover(ctx, p, &FaultError{Fault: FaultThrottled, Err: errUpstream}, nil)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errUpstream) {
 			t.Errorf("%v", err)
 		}

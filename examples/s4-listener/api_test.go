@@ -42,7 +42,7 @@ func TestWhereTheLadderBegins(t *testing.T) {
 				return nil
 			}
 		}
-		err := policy.Heal(context.Background(), errorOf(t, policy, status), steps)
+		err := stanchion.Recover(context.Background(), policy, errorOf(t, policy, status), steps)
 		var gaveUp *stanchion.UnrecoverableError
 		if errors.As(err, &gaveUp) {
 			began = "given up: " + gaveUp.Reason

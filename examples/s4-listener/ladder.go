@@ -18,7 +18,7 @@ func (l *listener) mend(ctx context.Context, used credentials, fault error) erro
 	if now, err := l.kept.credentials(); err == nil && now != used {
 		return nil // another process has mended it
 	}
-	return l.policy.Heal(ctx, fault, stanchion.Steps{
+	return stanchion.Recover(ctx, l.policy, fault, stanchion.Steps{
 		"reconnect": l.step("reconnect", func(ctx context.Context) error { return l.api.ping(ctx) }),
 		"refresh":   l.step("refresh", func(ctx context.Context) error { return l.refresh(ctx, used) }),
 		"release":   l.step("release", func(ctx context.Context) error { return l.release(ctx, used) }),

@@ -121,7 +121,9 @@ func TestWhatRunsOnLeavesNothingBehind(t *testing.T) {
 			return spool.Deliver(ctx, func(ctx context.Context, _ *stanchion.Delivery) error { return untilEnded(ctx) })
 		},
 		func() error { return policy.Supervise(ctx, untilEnded) },
-		func() error { return policy.Heal(ctx, errors.New("broken"), stanchion.Steps{"restart": untilEnded}) },
+		func() error {
+			return stanchion.Recover(ctx, policy, errors.New("broken"), stanchion.Steps{"restart": untilEnded})
+		},
 	} {
 		all.Go(func() {
 			if err := run(); !errors.Is(err, context.DeadlineExceeded) {
