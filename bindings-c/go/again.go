@@ -140,7 +140,7 @@ func (a *Attempts) Next(ctx context.Context, means Classified, err error) (bool,
 	a.failed.Retry, a.failed.RetryAt = means.Retry, means.RetryAt
 	m := a.policy.current()
 	a.failed.Deadline = time.Time{}
-	if deadline, ok := ctx.Deadline(); ok {
+	if deadline, ok := ctx.Deadline(); ok && a.policy.timers == nil {
 		a.failed.Deadline = m.now().Add(max(time.Until(deadline), 0)) // by the policy's clock
 	}
 	retried, problem := m.retry(&a.failed, a.wish)
@@ -155,18 +155,6 @@ func (a *Attempts) Next(ctx context.Context, means Classified, err error) (bool,
 	wait := max(retried.Again.Sub(m.now()), 0)
 	a.failed.PreviousDelay = &wait
 	a.policy.tell(Event{Name: EventRetry, Err: err, Attempt: a.failed.Attempt, Wait: wait})
-	cause := pause(ctx, wait)
+	cause := a.policy.sleep(ctx, m.now(), wait)
 	return cause == nil, cause
-}
-
-// pause waits; its error is why the context ended first.
-func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -14,7 +14,7 @@ type Call struct {
 	permit  [4]uint32
 	going   *call
 	context context.Context
-	// When it was admitted, by the policy's clock and by the steady one.
+	// When it was admitted, by the policy's clock and by that of its timers.
 	sinceUS uint64
 	steady  time.Time
 	// When its lease was renewed last by Renew, in ns after steady.
@@ -35,7 +35,7 @@ func (p *Policy) Begin(ctx context.Context, opts ...AcquireOption) (*Call, error
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{policy: p, permit: d.permit, sinceUS: sinceUS, steady: time.Now()}
+	c := &Call{policy: p, permit: d.permit, sinceUS: sinceUS, steady: p.now()}
 	c.going, c.context = p.begin(ctx, d.permit, all.timeout)
 	return c, nil
 }
@@ -73,7 +73,7 @@ func (c *Call) RenewByHand() {
 		return
 	}
 	c.policy.keeper.leave(c.going)
-	c.renewedNS.Store(int64(time.Since(c.steady)))
+	c.renewedNS.Store(int64(c.policy.now().Sub(c.steady)))
 }
 
 // Renew renews the lease, if a third of it is over. A call that lost it has its context ended.
@@ -81,7 +81,7 @@ func (c *Call) Renew() {
 	if c.going == nil || !c.policy.bounds.outlives(0) || c.ended.Load() {
 		return
 	}
-	now, last := int64(time.Since(c.steady)), c.renewedNS.Load()
+	now, last := int64(c.policy.now().Sub(c.steady)), c.renewedNS.Load()
 	if now-last < int64(c.policy.bounds.lease/3) || !c.renewedNS.CompareAndSwap(last, now) {
 		return
 	}

@@ -40,7 +40,7 @@ func (p *Policy) begin(ctx context.Context, permit [4]uint32, asked time.Duratio
 	}
 	c := &call{policy: p, permit: permit, caller: ctx}
 	if timeout != 0 {
-		c.deadline = time.Now().Add(timeout)
+		c.deadline = p.now().Add(timeout)
 	}
 	if outlives {
 		p.keeper.enter(c)
@@ -97,9 +97,12 @@ func (c *call) make() context.Context {
 	if c.context != nil {
 		return c.context
 	}
-	if c.deadline.IsZero() {
+	switch {
+	case c.deadline.IsZero():
 		c.context, c.cancel = context.WithCancelCause(c.caller)
-	} else {
+	case c.policy.timers != nil:
+		c.context, c.cancel = c.withTimer()
+	default:
 		c.context, c.cancel = withDeadline(c.caller, c.deadline)
 	}
 	if c.ended {
@@ -118,6 +121,17 @@ func withDeadline(from context.Context, deadline time.Time) (context.Context, co
 	}
 }
 
+// withTimer is the same by the policy's timers. How it ended, [context.Cause] tells: that it is a deadline is seen by no context that
+// is made of it.
+func (c *call) withTimer() (context.Context, context.CancelCauseFunc) {
+	inside, cancel := context.WithCancelCause(c.caller)
+	stop := c.policy.timers.At(c.deadline, func() { cancel(ErrTimeout) })
+	return inside, func(cause error) {
+		stop()
+		cancel(cause)
+	}
+}
+
 // known is the context as far as it needs to be made.
 func (c *call) known() context.Context {
 	c.mu.Lock()
@@ -130,8 +144,16 @@ func (c *call) known() context.Context {
 
 // Deadline, Done, Err and Value are those of a context.
 func (c *call) Deadline() (time.Time, bool) { return c.known().Deadline() }
-func (c *call) Err() error                  { return c.known().Err() }
 func (c *call) Value(key any) any           { return c.known().Value(key) }
+
+func (c *call) Err() error {
+	known := c.known()
+	err := known.Err()
+	if err != nil && context.Cause(known) == ErrTimeout {
+		return context.DeadlineExceeded
+	}
+	return err
+}
 
 func (c *call) Done() <-chan struct{} {
 	c.mu.Lock()

@@ -75,17 +75,11 @@ func (s *Spool) Deliver(ctx context.Context, deliver func(context.Context, *Deli
 
 // rest waits until it is worth to look again. Other processes append, give back and let go without a word here.
 func (s *Spool) rest(ctx context.Context, news <-chan struct{}, again time.Time, looks int) {
-	pause := firstPoll << min(looks, mostPolls)
+	from, pause := s.now(), firstPoll<<min(looks, mostPolls)
 	if !again.IsZero() {
-		pause = min(pause, again.Sub(s.now()))
+		pause = min(pause, again.Sub(from))
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-news:
-	case <-ctx.Done():
-	}
+	_ = s.policy.sleepOr(ctx, from, pause, news)
 }
 
 // peek tells what a lease would find, and whether that is something to do.
@@ -136,7 +130,7 @@ func (s *Spool) hand(
 	defer func() { answer, err = s.conclude(d, end, failed) }()
 	v, failed := s.policy.run(ctx, func(ctx context.Context) error {
 		inside, cancel := context.WithCancelCause(ctx)
-		stop := keepLease(d.Until.Sub(s.now()), cancel, func() bool {
+		stop := s.policy.keepLease(d.Until.Sub(s.now()), cancel, func() bool {
 			answer, err := d.Renew()
 			return err != nil || answer.Result == "renewed" // a folder that is away is asked again
 		})
@@ -185,7 +179,7 @@ func (s *Spool) conclude(d *Delivery, end spoolEnd, failed error) (SpoolAnswer, 
 	for looks := 0; ; looks++ {
 		answer, err := d.settle(end)
 		if isBusy(err) && s.now().Before(d.Until) {
-			time.Sleep(firstPoll << min(looks, mostPolls))
+			_ = s.policy.sleep(context.Background(), s.now(), firstPoll<<min(looks, mostPolls))
 			continue
 		}
 		if answer.Result == "dead" {
@@ -196,17 +190,18 @@ func (s *Spool) conclude(d *Delivery, end spoolEnd, failed error) (SpoolAnswer, 
 }
 
 // keepLease renews a lease at each third of it, until it is stopped; when it is lost, the context is ended.
-func keepLease(lease time.Duration, abort context.CancelCauseFunc, renew func() bool) (stop func()) {
+func (p *Policy) keepLease(lease time.Duration, abort context.CancelCauseFunc, renew func() bool) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(max(lease/3, time.Millisecond))
-		defer ticker.Stop()
+		alarm := p.newAlarm()
+		defer alarm.stop()
 		for {
+			alarm.set(p.now(), max(lease/3, time.Millisecond))
 			select {
 			case <-done:
 				return
-			case <-ticker.C:
+			case <-alarm.rings:
 			}
 			if !renew() {
 				abort(ErrLeaseLost)

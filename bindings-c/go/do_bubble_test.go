@@ -111,7 +111,7 @@ func TestDoRenewsTheLease(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		p.keeper.mu.Lock()
-		if p.keeper.timer != nil {
+		if p.keeper.stop != nil {
 			t.Error("the keeper goes on without calls")
 		}
 		p.keeper.mu.Unlock()

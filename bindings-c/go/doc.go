@@ -16,9 +16,9 @@
 // The engine reads no clock: the methods of [Policy] hand it the policy's clock, those of a [Moment] the instant that you
 // give ([Policy.At]).
 //
-// In tests, [WithClock] takes a clock of the test's, such as that of the package stanchiontest. Where calls also wait, end
-// late or renew leases, build the policy in a bubble of testing/synctest, without a clock: there all of that keeps to the
-// bubble's time.
+// In tests, [WithTimers] takes a clock that the test moves, such as that of the package stanchiontest: all that waits, ends late or
+// renews a lease keeps to it. With Go 1.25 or later, a policy that is built in a bubble of testing/synctest, without a clock, keeps
+// to the bubble's time.
 //
 // [WithEvents] and [WithLogger] tell what happens.
 //

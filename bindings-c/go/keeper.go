@@ -2,10 +2,7 @@
 
 package stanchion
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
 // keeper renews the leases of the calls that are going on, all in one round at each third of a lease: so a short call pays
 // for its entry in a list, and not for a timer. No goroutine waits; a timer is pending while there are calls, and at most
@@ -13,7 +10,7 @@ import (
 type keeper struct {
 	mu     sync.Mutex
 	first  *call
-	timer  *time.Timer
+	stop   func() bool // of the timer; nil where none is pending
 	closed bool
 }
 
@@ -28,8 +25,8 @@ func (k *keeper) enter(c *call) {
 		c.next.previous = c
 	}
 	k.first = c
-	if k.timer == nil {
-		k.timer = time.AfterFunc(c.policy.bounds.lease/3, c.policy.renewAll)
+	if k.stop == nil {
+		k.stop = c.policy.nextRound()
 	}
 }
 
@@ -51,14 +48,14 @@ func (k *keeper) leave(c *call) {
 }
 
 // round returns the calls of a new round, and has the next one called if there are any.
-func (k *keeper) round(every time.Duration, then func()) []*call {
+func (k *keeper) round(next func() (stop func() bool)) []*call {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.timer = nil
+	k.stop = nil
 	if k.first == nil || k.closed {
 		return nil
 	}
-	k.timer = time.AfterFunc(every, then)
+	k.stop = next()
 	var calls []*call
 	for c := k.first; c != nil; c = c.next {
 		calls = append(calls, c)
@@ -70,14 +67,19 @@ func (k *keeper) close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.closed = true
-	if k.timer != nil {
-		k.timer.Stop()
+	if k.stop != nil {
+		k.stop()
 	}
+}
+
+// nextRound has a round made a third of a lease from now.
+func (p *Policy) nextRound() (stop func() bool) {
+	return p.after(p.now(), p.bounds.lease/3, p.renewAll)
 }
 
 // renewAll is a round. What goes wrong with the file is tried again in the next one, of which a lease has two more.
 func (p *Policy) renewAll() {
-	for _, c := range p.keeper.round(p.bounds.lease/3, p.renewAll) {
+	for _, c := range p.keeper.round(p.nextRound) {
 		switch c.renew() {
 		case LeaseLost:
 			c.abort(ErrLeaseLost)

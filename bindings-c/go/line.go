@@ -122,28 +122,32 @@ type patience struct {
 	isCallers bool
 }
 
-func (a *plan) patience(ctx context.Context) patience {
+func (p *Policy) patience(ctx context.Context, a *plan) patience {
 	end, hasEnd := ctx.Deadline()
-	if waitEnd := time.Now().Add(a.wait); a.wait != forever && (!hasEnd || waitEnd.Before(end)) {
+	if p.timers != nil {
+		hasEnd = false // by the system's clock, which says nothing of this one: the context ends when it does
+	}
+	if waitEnd := p.now().Add(a.wait); a.wait != forever && (!hasEnd || waitEnd.Before(end)) {
 		return patience{end: waitEnd, hasEnd: true}
 	}
 	return patience{end, hasEnd, hasEnd}
 }
 
-func (p patience) left() time.Duration {
+func (p patience) left(now time.Time) time.Duration {
 	if p.hasEnd {
-		return time.Until(p.end)
+		return p.end.Sub(now)
 	}
 	return forever
 }
 
 // queue waits in the line.
 func (p *Policy) queue(ctx context.Context, all *plan, w *waiter) (decided, uint64, error) {
-	patience := all.patience(ctx)
-	timer := time.NewTimer(forever)
-	defer timer.Stop()
+	patience := p.patience(ctx, all)
+	alarm := p.newAlarm()
+	defer alarm.stop()
 	for polls := 0; ; polls++ {
-		left := patience.left()
+		from := p.now()
+		left := patience.left(from)
 		pause := left
 		if p.line.isFirst(w) {
 			m := p.current()
@@ -163,10 +167,10 @@ func (p *Policy) queue(ctx context.Context, all *plan, w *waiter) (decided, uint
 		if left <= 0 {
 			pause = forever // the context is about to notice its deadline
 		}
-		timer.Reset(pause)
+		alarm.set(from, pause)
 		select {
 		case <-w.turn:
-		case <-timer.C:
+		case <-alarm.rings:
 		case <-ctx.Done():
 			return decided{}, 0, &WaitError{Rejected: p.heldUp(all), Cause: context.Cause(ctx)}
 		}

@@ -13,15 +13,16 @@ import (
 type Option func(*options)
 
 type options struct {
-	clock func() uint64
-	draw  func() uint32
-	store *Store
-	key   string
+	clock  func() uint64
+	timers Timers
+	draw   func() uint32
+	store  *Store
+	key    string
 	// In the order in which they are told.
 	listeners []func(Event)
 }
 
-// WithClock makes the policy read this clock instead of the system's.
+// WithClock makes the policy read this clock instead of the system's; what waits keeps to the system's timers: see [WithTimers].
 func WithClock(now func() time.Time) Option {
 	return func(o *options) { o.clock = func() uint64 { return micros(now()) } }
 }

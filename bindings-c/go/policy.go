@@ -16,6 +16,7 @@ import (
 type Policy struct {
 	backend backend
 	clock   func() uint64
+	timers  Timers        // nil for the system's
 	random  func() uint32 // nil for math/rand's
 	gates   *[C.STN_GATE_BULKHEAD + 1]Gate
 	name    string
@@ -55,7 +56,7 @@ func FromJSON(json []byte, opts ...Option) (*Policy, error) {
 
 // newPolicy owns the handle once it succeeds.
 func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
-	p := &Policy{clock: o.clock, hasOwnClock: o.clock != nil || isBubble(), random: o.draw, listeners: o.listeners}
+	p := &Policy{clock: o.clock, timers: o.timers, hasOwnClock: o.clock != nil || isBubble(), random: o.draw, listeners: o.listeners}
 	if err := p.readHandle(handle); err != nil {
 		return nil, err
 	}

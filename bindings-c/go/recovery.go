@@ -195,7 +195,7 @@ func Recover(ctx context.Context, p *Policy, fault error, steps Steps) error {
 			if r.Why == "in_progress" {
 				return p.waitForAnother(ctx, r.Again, fault) // who may have mended it
 			}
-			if err := pause(ctx, r.Again.Sub(p.current().now())); err != nil {
+			if err := p.sleepUntil(ctx, r.Again); err != nil {
 				return joined(fault, err)
 			}
 			fault = leftAlone(fault, &r)
@@ -214,11 +214,12 @@ func Recover(ctx context.Context, p *Policy, fault error, steps Steps) error {
 // waitForAnother waits until another's step has ended, at the latest with its lease. Nobody tells another process of it, so we look.
 func (p *Policy) waitForAnother(ctx context.Context, until time.Time, fault error) error {
 	for {
-		left := until.Sub(p.current().now())
+		from := p.current().now()
+		left := until.Sub(from)
 		if health, err := p.Health(); left <= 0 || err == nil && !slices.Contains(health.Reasons, "recovering") {
 			return nil
 		}
-		if err := pause(ctx, min(left, looksEvery)); err != nil {
+		if err := p.sleep(ctx, from, min(left, looksEvery)); err != nil {
 			return joined(fault, err)
 		}
 	}
@@ -246,7 +247,7 @@ func (p *Policy) askRecovery(ctx context.Context, fault error) (Recovery, error)
 // take takes a step under its lease.
 func (p *Policy) take(ctx context.Context, r *Recovery, step func(context.Context) error) error {
 	inside, cancel := context.WithCancelCause(ctx)
-	stop := keepLease(r.Until.Sub(p.current().now()), cancel, func() bool {
+	stop := p.keepLease(r.Until.Sub(p.current().now()), cancel, func() bool {
 		until, err := p.RenewRecovery(r.Lease)
 		return err != nil || !until.IsZero() // a file that is away is asked again
 	})
@@ -302,7 +303,7 @@ func (p *Policy) restart(ctx context.Context, fault error) error {
 			}
 			return nil
 		}
-		if err := pause(ctx, r.Again.Sub(p.current().now())); err != nil {
+		if err := p.sleepUntil(ctx, r.Again); err != nil {
 			return joined(fault, err)
 		}
 		fault = leftAlone(fault, &r)

@@ -80,14 +80,14 @@ func (s *Schedule) Run(ctx context.Context) error {
 			return err
 		case err != nil:
 			s.policy.tell(Event{Name: EventDegraded, Err: err})
-			err = s.rest(ctx, untilTheFileIsBack)
+			err = s.policy.sleepOr(ctx, m.now(), untilTheFileIsBack, s.wake)
 		case turn.Runs:
 			s.served(intent)
 			s.once(ctx, intent)
 		case turn.At.IsZero():
-			err = s.rest(ctx, forever)
+			err = s.policy.sleepOr(ctx, m.now(), forever, s.wake)
 		default:
-			err = s.rest(ctx, turn.At.Sub(m.now()))
+			err = s.policy.sleepOr(ctx, m.now(), turn.At.Sub(m.now()), s.wake)
 		}
 		if err != nil {
 			return err
@@ -97,19 +97,6 @@ func (s *Schedule) Run(ctx context.Context) error {
 
 // How long a state file is away before it is asked again.
 const untilTheFileIsBack = time.Second
-
-// rest waits for so long, or until somebody wants a run.
-func (s *Schedule) rest(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.wake:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
-}
 
 // once makes a run, and tells how it ended.
 func (s *Schedule) once(ctx context.Context, intent Intent) {
