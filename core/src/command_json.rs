@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::error::{ConfigError, InputError};
+use crate::error::{BoxedError, InputError};
 use crate::input::{Command, Holder, Outcome};
-use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
+use crate::json::{Json, LARGEST, MOST_32, Object, number, wrong};
 use crate::num::low32;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -54,21 +54,21 @@ impl Command {
     /// # Errors
     /// What is no JSON, no known command, and a field that is unknown, missing, repeated or out of range.
     pub fn from_json(json: &str, now: Timestamp) -> Result<Self, InputError> {
-        read(json, now).map_err(as_input)
+        Ok(read(json, now)?)
     }
 }
 
-fn read(json: &str, now: Timestamp) -> Result<Command, ConfigError> {
+fn read(json: &str, now: Timestamp) -> Result<Command, BoxedError> {
     let json = Json::parse(json)?;
     let (name, body) = json.only_field(&NAMES, "command")?;
     command(name, body, now).map_err(|e| e.within(name))
 }
 
-fn command(name: &str, body: &Json, now: Timestamp) -> Result<Command, ConfigError> {
+fn command(name: &str, body: &Json, now: Timestamp) -> Result<Command, BoxedError> {
     Ok(match name {
         "block" => match until(body, now)? {
             Some(until) => Command::Block { until },
-            None => return Err(ConfigError::new("", body, "either `until_us` or `for_ms`")),
+            None => return Err(BoxedError::new("", body, "either `until_us` or `for_ms`")),
         },
         "force_open" => Command::ForceOpen { until: until(body, now)? },
         "report" => report(body)?,
@@ -89,7 +89,7 @@ fn command(name: &str, body: &Json, now: Timestamp) -> Result<Command, ConfigErr
 }
 
 /// An end as an instant or from now; None where neither stands or the instant is null.
-fn until(body: &Json, now: Timestamp) -> Result<Option<Timestamp>, ConfigError> {
+fn until(body: &Json, now: Timestamp) -> Result<Option<Timestamp>, BoxedError> {
     let object = Object::open(body, &["until_us", "for_ms"])?;
     match (object.get("until_us"), object.get("for_ms")) {
         (_, None) => object.maybe_instant("until_us"),
@@ -97,18 +97,18 @@ fn until(body: &Json, now: Timestamp) -> Result<Option<Timestamp>, ConfigError> 
             let wait = Duration::from_millis(number("for_ms", for_ms, 1, MOST_32)?);
             Ok(Some(now.saturating_add(wait)))
         }
-        (Some(_), Some(for_ms)) => Err(ConfigError::new("for_ms", for_ms, "nothing beside `until_us`")),
+        (Some(_), Some(for_ms)) => Err(BoxedError::new("for_ms", for_ms, "nothing beside `until_us`")),
     }
 }
 
-fn report(body: &Json) -> Result<Command, ConfigError> {
+fn report(body: &Json) -> Result<Command, BoxedError> {
     let object = Object::open(body, &["outcome", "duration_us"])?;
     let outcome = object.outcome()?;
     let duration = object.maybe_number("duration_us", 0, LARGEST)?.map(Duration::from_micros);
     Ok(Command::Report { outcome, duration })
 }
 
-fn release_holder(body: &Json) -> Result<Command, ConfigError> {
+fn release_holder(body: &Json) -> Result<Command, BoxedError> {
     let object = Object::open(body, &["holder"])?;
     match object.get("holder") {
         Some(Json::Text(name)) if (1..=LONGEST_HOLDER).contains(&name.chars().count()) => {
@@ -118,7 +118,7 @@ fn release_holder(body: &Json) -> Result<Command, ConfigError> {
     }
 }
 
-fn settle_many(body: &Json) -> Result<Command, ConfigError> {
+fn settle_many(body: &Json) -> Result<Command, BoxedError> {
     let object = Object::open(body, &["generation", "calls"])?;
     let generation = object.number("generation", 1, LAST_GENERATION)?;
     let calls = match object.get("calls") {

@@ -203,7 +203,7 @@ fn unfit<T>(answer: T) -> Step<T> {
 }
 
 impl<T> Step<T> {
-    fn map<U>(self, f: impl FnOnce(T) -> U) -> Step<U> {
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Step<U> {
         Step { answer: f(self.answer), changed: self.changed, events: self.events }
     }
 }

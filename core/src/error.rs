@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration, an input or a state. Each error names what, the value, and what is allowed, and has
 //! a code: the one name by which programs know it in every language. Their table stands in the documentation of the crate.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -62,6 +63,29 @@ field_error! {
     /// assert_eq!(error.allowed, "a whole number from 1 to 4096");
     /// ```
     ConfigError = "invalid_config"
+}
+
+/// A fault in JSON or a configuration while the path to it is made up. In a box, because three texts would be moved with each
+/// result that might hold them.
+#[derive(Debug)]
+pub(crate) struct BoxedError(pub(crate) Box<ConfigError>);
+
+impl BoxedError {
+    pub(crate) fn new(field: &str, value: &dyn fmt::Display, allowed: &str) -> Self {
+        Self(Box::new(ConfigError::new(field, value, allowed)))
+    }
+}
+
+impl From<BoxedError> for ConfigError {
+    fn from(fault: BoxedError) -> Self {
+        *fault.0
+    }
+}
+
+impl From<BoxedError> for InputError {
+    fn from(BoxedError(fault): BoxedError) -> Self {
+        Self { field: fault.field, value: fault.value, allowed: fault.allowed }
+    }
 }
 field_error! {
     /// An input that is none: a bad permit, a cost out of range, an unknown command. Nothing changed.

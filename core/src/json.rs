@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::config::{Quoted, listed, parse_scaled};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 
-pub(crate) use fields::{LARGEST, MOST_32, as_input, number, wrong};
+pub(crate) use fields::{LARGEST, MOST_32, number, wrong};
 
 /// The fields of an object, in their order.
 pub(crate) type Fields = Vec<(String, Json)>;
@@ -31,7 +31,7 @@ pub(crate) enum Json {
 
 impl Json {
     /// Reads a whole text.
-    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, BoxedError> {
         read::Reader::read(text)
     }
 
@@ -43,8 +43,13 @@ impl Json {
         Self::Number(number.to_string())
     }
 
-    pub(crate) fn object(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
-        Self::Object(fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+    pub(crate) fn object(fields: impl Into<Vec<(&'static str, Self)>>) -> Self {
+        Self::Object(named(fields.into()))
+    }
+
+    /// An object with one field.
+    pub(crate) fn only(name: &'static str, value: Self) -> Self {
+        Self::object([(name, value)])
     }
 
     /// A whole number from 0 on; None for anything else. `5.0` is one, as in JSON Schema.
@@ -80,6 +85,10 @@ impl Json {
             scalar => out.push_str(&scalar.to_string()),
         }
     }
+}
+
+fn named(fields: Vec<(&'static str, Json)>) -> Fields {
+    fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 fn pretty_lines<'a>(
@@ -135,7 +144,7 @@ pub(crate) struct Object<'a>(&'a [(String, Json)]);
 
 impl<'a> Object<'a> {
     /// Refuses what is no object, unknown names and repeated names.
-    pub(crate) fn open(json: &'a Json, known: &[&str]) -> Result<Self, ConfigError> {
+    pub(crate) fn open(json: &'a Json, known: &[&str]) -> Result<Self, BoxedError> {
         let is_known = |name: &str| known.contains(&name);
         Self::open_any(json, |name| no_such_field(name, known), is_known).map(Self)
     }
@@ -145,14 +154,14 @@ impl<'a> Object<'a> {
         json: &'a Json,
         refusal: impl Fn(&str) -> String,
         is_known: impl Fn(&str) -> bool,
-    ) -> Result<&'a [(String, Json)], ConfigError> {
-        let Json::Object(fields) = json else { return Err(ConfigError::new("", json, "an object")) };
+    ) -> Result<&'a [(String, Json)], BoxedError> {
+        let Json::Object(fields) = json else { return Err(BoxedError::new("", json, "an object")) };
         for (i, (name, value)) in fields.iter().enumerate() {
             if !is_known(name) {
-                return Err(ConfigError::new(&cut(name), value, &refusal(name)));
+                return Err(BoxedError::new(&cut(name), value, &refusal(name)));
             }
             if fields.iter().take(i).any(|(earlier, _)| earlier == name) {
-                return Err(ConfigError::new(name, value, "this field only once"));
+                return Err(BoxedError::new(name, value, "this field only once"));
             }
         }
         Ok(fields)
@@ -176,7 +185,7 @@ fn no_such_field(name: &str, known: &[&str]) -> String {
             format!("no field of that name, the nearest is `{nearest}`")
         }
         _ if known.is_empty() => "no field at all".to_string(),
-        _ => format!("no field of that name, only {}", listed(known.iter().map(|k| format!("`{k}`")))),
+        _ => format!("no field of that name, only {}", listed(known.iter().map(|k| format!("`{k}`")).collect())),
     }
 }
 

@@ -4,6 +4,7 @@
 //! required and no other allowed, so neither can change without the other.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use crate::json::{Fields, Json};
 
@@ -256,11 +257,12 @@ impl Shape {
 
 /// Each field's shape, under its meaning.
 fn properties(fields: &[Field]) -> Json {
-    Json::object(fields.iter().map(|Field(name, shape, about)| {
+    let property = |Field(name, shape, about): &Field| {
         let mut property = keywords([("description", Json::text(about))]);
         property.extend(shape.keywords());
         (*name, Json::Object(property))
-    }))
+    };
+    Json::object(fields.iter().map(property).collect::<Vec<_>>())
 }
 
 fn keywords<const N: usize>(keywords: [(&str, Json); N]) -> Fields {

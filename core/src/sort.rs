@@ -3,30 +3,55 @@
 
 /// Sorts in place by heaps: `n log n` steps whatever the order, one look at each where they are in order.
 pub(crate) fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
-    if items.is_sorted_by_key(&key) {
-        return;
+    let len = items.len();
+    sort(&mut Keyed { items, key }, len);
+}
+
+/// Items of whatever type and order. Only this little is made for each of them.
+trait Sortable {
+    /// Whether the item at `a` is less than the one at `b`; one that is not there is less than any.
+    fn is_less(&self, a: usize, b: usize) -> bool;
+    fn swap(&mut self, a: usize, b: usize);
+}
+
+struct Keyed<'a, T, F> {
+    items: &'a mut [T],
+    key: F,
+}
+
+impl<T, K: Ord, F: Fn(&T) -> K> Sortable for Keyed<'_, T, F> {
+    fn is_less(&self, a: usize, b: usize) -> bool {
+        self.items.get(a).map(&self.key) < self.items.get(b).map(&self.key)
     }
-    for root in (0..items.len().div_ceil(2)).rev() {
-        sift_down(items, root, &key);
-    }
-    let mut heap = items;
-    while let [first, .., last] = heap {
-        core::mem::swap(first, last);
-        heap = heap.split_last_mut().map_or(&mut [], |(_, rest)| rest);
-        sift_down(heap, 0, &key);
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.items.swap(a, b);
     }
 }
 
-/// Lets the item at `root` sink below whatever is greater.
-fn sift_down<T, K: Ord>(heap: &mut [T], mut root: usize, key: &impl Fn(&T) -> K) {
+fn sort(items: &mut dyn Sortable, len: usize) {
+    if (1..len).all(|i| !items.is_less(i, i.saturating_sub(1))) {
+        return;
+    }
+    for root in (0..len.div_ceil(2)).rev() {
+        sift_down(items, len, root);
+    }
+    for last in (1..len).rev() {
+        items.swap(0, last);
+        sift_down(items, last, 0);
+    }
+}
+
+/// Lets the item at `root` sink below whatever is greater, in a heap of the first `len`.
+fn sift_down(items: &mut dyn Sortable, len: usize, mut root: usize) {
     loop {
         let left = root.saturating_mul(2).saturating_add(1);
-        let at = |place: usize| heap.get(place).map(key);
-        let greater = if at(left.saturating_add(1)) > at(left) { left.saturating_add(1) } else { left };
-        if at(greater) <= at(root) {
+        let right = left.saturating_add(1);
+        let greater = if right < len && items.is_less(left, right) { right } else { left };
+        if greater >= len || !items.is_less(root, greater) {
             return;
         }
-        heap.swap(root, greater);
+        items.swap(root, greater);
         root = greater;
     }
 }

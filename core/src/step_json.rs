@@ -6,13 +6,13 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use crate::answer::{Answer, Step};
+use crate::answer::{Renewed, Step};
 use crate::bulkhead::ID;
 use crate::config::Retry;
-use crate::error::{ConfigError, InputError};
+use crate::error::{BoxedError, InputError};
 use crate::health::Facts;
-use crate::input::{Acquire, Input, Outcome};
-use crate::json::{Json, LARGEST, MOST_32, Object, as_input};
+use crate::input::{Acquire, Outcome};
+use crate::json::{Json, LARGEST, MOST_32, Object};
 use crate::num::low32;
 use crate::policy::Policy;
 use crate::recovery::{Fault, FaultClass, Recovery};
@@ -71,21 +71,19 @@ impl Policy {
     /// ```
     pub fn apply_asked(&self, state: &mut impl Live, asked: Asked, now: Timestamp) -> Step<String> {
         let step = match asked.0 {
-            What::Input(input) => {
-                let Step { answer, changed, events } = self.apply(state, *input, now);
-                Step { answer: self.step_json(&answer), changed, events }
+            What::Retry(failed) => self.retry(state, *failed, now).map(retried_json),
+            What::Run(run) => self.run(state, run, now).map(run_json),
+            What::Ran(outcome) => self.ran(state, outcome, now).map(|commanded| said("commanded", commanded.name())),
+            What::Recover(fault) => self.recover(state, fault, now).map(|recovery| self.recovery_json(recovery)),
+            What::Recovered(lease_id, outcome) => {
+                self.recovered(state, lease_id, outcome, now).map(|settled| said("settled", settled.name()))
             }
-            What::Query(query) => Step::new(self.answer_json(state, &query, now), false),
+            What::RenewRecovery(lease_id) => self.renew_recovery(state, lease_id, now).map(renewed_json),
+            What::NextRunAt(run) => Step::new(self.next_run_at(state, run, now).map_or(Json::Null, at_json), false),
+            What::Health(facts) => Step::new(self.health(state, &facts, now).json(), false),
         };
         let Step { changed, events, .. } = step;
         Step { answer: written(step).to_string(), changed, events }
-    }
-
-    fn answer_json(&self, state: &impl Live, query: &Query, now: Timestamp) -> Json {
-        match query {
-            Query::NextRunAt(run) => self.next_run_at(state, *run, now).map_or(Json::Null, at_json),
-            Query::Health(facts) => self.health(state, facts, now).json(),
-        }
     }
 }
 
@@ -110,8 +108,7 @@ impl Asked {
     /// # Errors
     /// What is no JSON, no known input, and a field that is unknown, missing, repeated or out of range.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        let what = read(json).map_err(as_input)?;
-        Ok(Self(what))
+        Ok(Self(read(json)?))
     }
 
     /// Whether it only asks, and never changes a state: a host needs no lock for it.
@@ -121,7 +118,7 @@ impl Asked {
     /// assert!(!stanchion::Asked::from_json(failed).unwrap().is_query());
     /// ```
     pub const fn is_query(&self) -> bool {
-        matches!(self.0, What::Query(_))
+        matches!(self.0, What::NextRunAt(_) | What::Health(_))
     }
 }
 
@@ -133,13 +130,7 @@ impl Asked {
     /// assert_eq!(stanchion::Asked::from_json(failed).unwrap().failed().unwrap().attempt, 2);
     /// ```
     pub fn failed(&self) -> Option<&Failed> {
-        match &self.0 {
-            What::Input(input) => match &**input {
-                Input::Retry(failed) => Some(failed),
-                _ => None,
-            },
-            What::Query(_) => None,
-        }
+        if let What::Retry(failed) = &self.0 { Some(failed) } else { None }
     }
 }
 
@@ -161,13 +152,12 @@ impl Retried {
 /// What was asked: a step that may change the state, or a query that does not.
 #[derive(Debug)]
 enum What {
-    Input(Box<Input>),
-    Query(Query),
-}
-
-/// A query.
-#[derive(Debug)]
-enum Query {
+    Retry(Box<Failed>),
+    Run(Run),
+    Ran(Outcome),
+    Recover(Fault),
+    Recovered(u32, Outcome),
+    RenewRecovery(u32),
     NextRunAt(Run),
     Health(Facts),
 }
@@ -175,26 +165,12 @@ enum Query {
 /// An answer with what came with it.
 fn written(Step { answer, changed, events }: Step<Json>) -> Json {
     let events = events.iter().map(|event| Json::text(event.name()));
-    Json::object([("answer", answer), ("changed", Json::Bool(changed)), ("events", Json::List(events.collect()))])
+    let events = Json::List(events.collect());
+    Json::object([("answer", answer), ("changed", Json::Bool(changed)), ("events", events)])
 }
 
 impl Policy {
     /// The answer to what crosses as JSON; null for what crosses otherwise.
-    fn step_json(&self, answer: &Answer) -> Json {
-        match answer {
-            Answer::Retried(retried) => retried_json(*retried),
-            Answer::Run(answer) => run_json(*answer),
-            Answer::Commanded(commanded) => Json::object([("commanded", Json::text(commanded.name()))]),
-            Answer::Recovery(recovery) => self.recovery_json(*recovery),
-            Answer::Settled(settled) => Json::object([("settled", Json::text(settled.name()))]),
-            Answer::Renewed(renewed) => {
-                let until = renewed.until().map(|until| Json::object([("until_us", instant_json(until))]));
-                Json::object([("renewed", until.unwrap_or_else(|| Json::text(renewed.name())))])
-            }
-            _ => Json::Null,
-        }
-    }
-
     fn recovery_json(&self, recovery: Recovery) -> Json {
         let body = match recovery {
             Recovery::Do { step, attempt, lease_id, until } => Json::object([
@@ -208,8 +184,17 @@ impl Policy {
             Recovery::GiveUp(reason) => Json::text(reason.name()),
             Recovery::Stop => Json::text("cancelled"),
         };
-        Json::object([(recovery.name(), body)])
+        Json::only(recovery.name(), body)
     }
+}
+
+fn renewed_json(renewed: Renewed) -> Json {
+    let Some(until) = renewed.until() else { return said("renewed", renewed.name()) };
+    Json::only("renewed", Json::only("until_us", instant_json(until)))
+}
+
+fn said(what: &'static str, word: &str) -> Json {
+    Json::only(what, Json::text(word))
 }
 
 fn retried_json(retried: Retried) -> Json {
@@ -217,48 +202,46 @@ fn retried_json(retried: Retried) -> Json {
         (Some(at), _) => at_json(at),
         (None, reason) => reason.map_or(Json::Null, |reason| Json::text(reason.name())),
     };
-    Json::object([(retried.name(), body)])
+    Json::only(retried.name(), body)
 }
 
 fn run_json(answer: RunAnswer) -> Json {
-    let Some(by) = answer.by() else { return Json::object([("run", Json::text(answer.name()))]) };
+    let Some(by) = answer.by() else { return said("run", answer.name()) };
     let at = answer.at().map_or(Json::Null, instant_json);
-    Json::object([(answer.name(), Json::object([("at_us", at), ("by", Json::text(by.name()))]))])
+    Json::only(answer.name(), Json::object([("at_us", at), ("by", Json::text(by.name()))]))
 }
 
 fn at_json(at: Timestamp) -> Json {
-    Json::object([("at_us", instant_json(at))])
+    Json::only("at_us", instant_json(at))
 }
 
 fn instant_json(at: Timestamp) -> Json {
     Json::number(at.as_micros())
 }
 
-fn read(json: &str) -> Result<What, ConfigError> {
+fn read(json: &str) -> Result<What, BoxedError> {
     let json = Json::parse(json)?;
     let (name, body) = json.only_field(&NAMES, "input")?;
     asked(name, body).map_err(|e| e.within(name))
 }
 
-fn asked(name: &str, body: &Json) -> Result<What, ConfigError> {
-    let input = |input| Ok(What::Input(Box::new(input)));
-    match name {
-        "run" => input(Input::Run(run(body, true)?)),
-        "ran" => input(Input::Ran(ran(body)?)),
-        "next_run_at" => run(body, false).map(Query::NextRunAt).map(What::Query),
-        "recover" => input(Input::Recover(fault(body)?)),
-        "recovered" => input(recovered(body)?),
-        "renew_recovery" => {
-            let body = Object::open(body, &["lease_id"])?;
-            input(Input::RenewRecovery(lease_id(&body, 1)?))
+fn asked(name: &str, body: &Json) -> Result<What, BoxedError> {
+    Ok(match name {
+        "run" => What::Run(run(body, true)?),
+        "ran" => What::Ran(Object::open(body, &["outcome"])?.outcome()?),
+        "next_run_at" => What::NextRunAt(run(body, false)?),
+        "recover" => What::Recover(fault(body)?),
+        "recovered" => {
+            let body = Object::open(body, &["lease_id", "outcome"])?;
+            What::Recovered(lease_id(&body, 0)?, body.outcome()?)
         }
-        "health" => facts(body).map(Query::Health).map(What::Query),
-        _ => input(Input::Retry(failed(body)?)),
-    }
+        "renew_recovery" => What::RenewRecovery(lease_id(&Object::open(body, &["lease_id"])?, 1)?),
+        "health" => What::Health(facts(body)?),
+        _ => What::Retry(Box::new(failed(body)?)),
+    })
 }
 
-/// A run; where it need not say why, it is a scheduled one.
-fn run(body: &Json, needs_intent: bool) -> Result<Run, ConfigError> {
+fn run(body: &Json, needs_intent: bool) -> Result<Run, BoxedError> {
     let body = Object::open(body, &["intent", "key"])?;
     let is_said = needs_intent || body.maybe("intent").is_some();
     let intent = if is_said { body.word("intent", &Intent::ALL, Intent::name)? } else { Intent::Scheduled };
@@ -266,29 +249,19 @@ fn run(body: &Json, needs_intent: bool) -> Result<Run, ConfigError> {
     Ok(body.maybe_text("key")?.map_or(run, |name| run.key(name)))
 }
 
-fn ran(body: &Json) -> Result<Outcome, ConfigError> {
-    let body = Object::open(body, &["outcome"])?;
-    body.outcome()
-}
-
-fn fault(body: &Json) -> Result<Fault, ConfigError> {
+fn fault(body: &Json) -> Result<Fault, BoxedError> {
     let body = Object::open(body, &["class", "until_us"])?;
     let mut fault = Fault::new(body.word("class", &FaultClass::ALL, FaultClass::name)?);
     fault.until = body.maybe_instant("until_us")?;
     Ok(fault)
 }
 
-fn recovered(body: &Json) -> Result<Input, ConfigError> {
-    let body = Object::open(body, &["lease_id", "outcome"])?;
-    Ok(Input::Recovered(lease_id(&body, 0)?, body.outcome()?))
-}
-
-fn facts(body: &Json) -> Result<Facts, ConfigError> {
+fn facts(body: &Json) -> Result<Facts, BoxedError> {
     let body = Object::open(body, &["is_store_away"])?;
     Ok(Facts::new().is_store_away(body.flag("is_store_away")?))
 }
 
-fn failed(body: &Json) -> Result<Failed, ConfigError> {
+fn failed(body: &Json) -> Result<Failed, BoxedError> {
     const FIELDS: [&str; 10] = [
         "attempt",
         "began_at_us",
@@ -317,6 +290,6 @@ fn failed(body: &Json) -> Result<Failed, ConfigError> {
 }
 
 /// The id of a recovery's lease: 24 bits.
-fn lease_id(body: &Object<'_>, lo: u64) -> Result<u32, ConfigError> {
+fn lease_id(body: &Object<'_>, lo: u64) -> Result<u32, BoxedError> {
     body.number("lease_id", lo, ID).map(low32)
 }

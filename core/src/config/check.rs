@@ -8,15 +8,15 @@ use crate::config::fault::Quoted;
 use crate::config::parts::{CircuitConfig, LimitConfig, PolicyConfig};
 use crate::config::walk;
 use crate::config::window::{TimeWindow, WindowConfig};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 use crate::hash::name_hash;
 
 /// A host cannot renew more often than every 10 ms, and renews at a third of the lease.
 const SHORTEST_RENEWED_LEASE_MS: u32 = 30;
 
-/// The same configuration with all defaults filled in, or its first fault.
-pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigError> {
-    walk::check(&mut config)?;
+/// Fills in all defaults, or tells the first fault.
+pub(crate) fn complete(config: &mut PolicyConfig) -> Result<(), BoxedError> {
+    walk::check(config)?;
     let timeout_ms = config.call_timeout_ms;
     if let Some(circuit) = &mut config.circuit {
         complete_circuit(circuit)
@@ -27,9 +27,9 @@ pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigEr
         complete_limit(limit).map_err(|e| e.at(i).within("limits"))?;
     }
     for (i, limit) in config.limits.iter().enumerate() {
-        let earlier = config.limits.iter().take(i).map(|limit| &limit.name);
+        let mut earlier = config.limits.iter().take(i).map(|limit| &limit.name);
         let unique = "a name that no other limit of the policy has";
-        distinct(&limit.name, earlier, unique).map_err(|e| e.at(i).within("limits"))?;
+        distinct(&limit.name, &mut earlier, unique).map_err(|e| e.at(i).within("limits"))?;
     }
     if let Some(bulkhead) = &config.bulkhead {
         lease(bulkhead.lease_ms, timeout_ms).map_err(|e| e.within("bulkhead.lease_ms"))?;
@@ -38,12 +38,11 @@ pub(crate) fn checked(mut config: PolicyConfig) -> Result<PolicyConfig, ConfigEr
         let max_block_ms = config.block.as_ref().map(|block| block.max_block_ms);
         classify.check_block(max_block_ms).map_err(|e| e.within("classify"))?;
     }
-    complete_parts(&mut config)?;
-    Ok(config)
+    complete_parts(config)
 }
 
 /// What stands beside the gates.
-fn complete_parts(config: &mut PolicyConfig) -> Result<(), ConfigError> {
+fn complete_parts(config: &mut PolicyConfig) -> Result<(), BoxedError> {
     if let Some(retry) = &config.retry {
         retry.complete().map_err(|e| e.within("retry"))?;
     }
@@ -56,7 +55,7 @@ fn complete_parts(config: &mut PolicyConfig) -> Result<(), ConfigError> {
     complete_spool(config)
 }
 
-fn complete_spool(config: &mut PolicyConfig) -> Result<(), ConfigError> {
+fn complete_spool(config: &mut PolicyConfig) -> Result<(), BoxedError> {
     let timeout_ms = config.call_timeout_ms;
     if let Some(spool) = &mut config.spool {
         spool
@@ -67,12 +66,12 @@ fn complete_spool(config: &mut PolicyConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn complete_circuit(circuit: &mut CircuitConfig) -> Result<(), ConfigError> {
+fn complete_circuit(circuit: &mut CircuitConfig) -> Result<(), BoxedError> {
     let has_rate = circuit.failure_rate_percent.is_some() || circuit.slow_call_rate_percent.is_some();
     if !has_rate && circuit.consecutive_failures.is_none() && circuit.failures_in_window.is_none() {
         let trips = "at least one of `consecutive_failures`, `failures_in_window`, `failure_rate_percent` and \
                      `slow_call_rate_percent`";
-        return Err(ConfigError::new("", &"a circuit that never opens", trips));
+        return Err(BoxedError::new("", &"a circuit that never opens", trips));
     }
     slow_calls(circuit)?;
     if has_rate {
@@ -84,7 +83,7 @@ fn complete_circuit(circuit: &mut CircuitConfig) -> Result<(), ConfigError> {
     let open_max_ms = circuit.open_max_ms.unwrap_or(circuit.open_ms.max(3_600_000));
     if open_max_ms < circuit.open_ms {
         let allowed = format!("at least `open_ms`, which is {}", circuit.open_ms);
-        return Err(ConfigError::new("open_max_ms", &open_max_ms, &allowed));
+        return Err(BoxedError::new("open_max_ms", &open_max_ms, &allowed));
     }
     circuit.open_max_ms = Some(open_max_ms);
     circuit.half_open_calls = circuit.half_open_calls.or(Some(circuit.half_open_permits.max(1)));
@@ -92,17 +91,17 @@ fn complete_circuit(circuit: &mut CircuitConfig) -> Result<(), ConfigError> {
 }
 
 /// What is slow, and how many slow calls are too many, mean nothing without each other.
-fn slow_calls(circuit: &CircuitConfig) -> Result<(), ConfigError> {
+fn slow_calls(circuit: &CircuitConfig) -> Result<(), BoxedError> {
     match (circuit.slow_call_ms, circuit.slow_call_rate_percent) {
-        (Some(ms), None) => Err(ConfigError::new("slow_call_ms", &ms, "null without `slow_call_rate_percent`")),
+        (Some(ms), None) => Err(BoxedError::new("slow_call_ms", &ms, "null without `slow_call_rate_percent`")),
         (None, Some(_)) => {
-            Err(ConfigError::new("slow_call_ms", &"nothing", "a duration beside `slow_call_rate_percent`"))
+            Err(BoxedError::new("slow_call_ms", &"nothing", "a duration beside `slow_call_rate_percent`"))
         }
         _ => Ok(()),
     }
 }
 
-fn complete_window(circuit: &mut CircuitConfig) -> Result<(), ConfigError> {
+fn complete_window(circuit: &mut CircuitConfig) -> Result<(), BoxedError> {
     let window = circuit.window.get_or_insert_with(|| WindowConfig::Time(TimeWindow::new(60_000)));
     let calls = match window {
         WindowConfig::Calls(window) => window.calls,
@@ -111,46 +110,42 @@ fn complete_window(circuit: &mut CircuitConfig) -> Result<(), ConfigError> {
     let minimum_calls = circuit.minimum_calls.unwrap_or(calls.min(10));
     if minimum_calls > calls {
         let allowed = format!("at most `window.calls`, which is {calls}");
-        return Err(ConfigError::new("minimum_calls", &minimum_calls, &allowed));
+        return Err(BoxedError::new("minimum_calls", &minimum_calls, &allowed));
     }
     circuit.minimum_calls = Some(minimum_calls);
     Ok(())
 }
 
-fn no_window(circuit: &CircuitConfig) -> Result<(), ConfigError> {
+fn no_window(circuit: &CircuitConfig) -> Result<(), BoxedError> {
     let without_rate = "nothing without `failure_rate_percent` or `slow_call_rate_percent`";
     if circuit.window.is_some() {
-        return Err(ConfigError::new("window", &"a window", without_rate));
+        return Err(BoxedError::new("window", &"a window", without_rate));
     }
     match circuit.minimum_calls {
-        Some(calls) => Err(ConfigError::new("minimum_calls", &calls, without_rate)),
+        Some(calls) => Err(BoxedError::new("minimum_calls", &calls, without_rate)),
         None => Ok(()),
     }
 }
 
 /// The engine counts in units of which a token has many; 2^53 of them is the most it can add up in a level.
-fn complete_limit(limit: &mut LimitConfig) -> Result<(), ConfigError> {
+fn complete_limit(limit: &mut LimitConfig) -> Result<(), BoxedError> {
     let most = MAX_UNITS.checked_div(units_per_token(limit)).unwrap_or(0);
     let allowed = |from: u32| {
         format!("a whole number from {from} to {most} while `refill_tokens` and `refill_interval_ms` are as they are")
     };
     if u64::from(limit.capacity) > most {
-        return Err(ConfigError::new("capacity", &limit.capacity, &allowed(1)));
+        return Err(BoxedError::new("capacity", &limit.capacity, &allowed(1)));
     }
     let max_debt = limit.max_debt.unwrap_or(limit.capacity);
     if u64::from(max_debt) > most {
-        return Err(ConfigError::new("max_debt", &max_debt, &allowed(0)));
+        return Err(BoxedError::new("max_debt", &max_debt, &allowed(0)));
     }
     limit.max_debt = Some(max_debt);
     Ok(())
 }
 
 /// A state knows limits and steps by the hashes of their names only. `unique` says what a name must be.
-pub(crate) fn distinct<'a>(
-    name: &str,
-    earlier: impl Iterator<Item = &'a String>,
-    unique: &str,
-) -> Result<(), ConfigError> {
+pub(crate) fn distinct(name: &str, earlier: &mut dyn Iterator<Item = &String>, unique: &str) -> Result<(), BoxedError> {
     let hash = name_hash(name);
     for other in earlier {
         let allowed = if other == name {
@@ -160,13 +155,13 @@ pub(crate) fn distinct<'a>(
         } else {
             continue;
         };
-        return Err(ConfigError::new("name", &Quoted(name), &allowed));
+        return Err(BoxedError::new("name", &Quoted(name), &allowed));
     }
     Ok(())
 }
 
 /// A lease must outlive the call, by the call's timeout or by being renewed; else it ends under calls that still run.
-fn lease(lease_ms: u32, timeout_ms: Option<u32>) -> Result<(), ConfigError> {
+fn lease(lease_ms: u32, timeout_ms: Option<u32>) -> Result<(), BoxedError> {
     let outlives = timeout_ms.is_some_and(|timeout_ms| lease_ms >= timeout_ms);
     if outlives || lease_ms >= SHORTEST_RENEWED_LEASE_MS {
         return Ok(());
@@ -174,5 +169,5 @@ fn lease(lease_ms: u32, timeout_ms: Option<u32>) -> Result<(), ConfigError> {
     let allowed = format!(
         "at least {SHORTEST_RENEWED_LEASE_MS}, so that it can be renewed in time, or at least `call_timeout_ms`"
     );
-    Err(ConfigError::new("", &lease_ms, &allowed))
+    Err(BoxedError::new("", &lease_ms, &allowed))
 }

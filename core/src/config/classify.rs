@@ -17,7 +17,7 @@ use crate::config::table::{
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_values};
-use crate::error::{ConfigError, InputError};
+use crate::error::{BoxedError, InputError};
 use crate::input::Outcome;
 #[cfg(feature = "serde")]
 use crate::json::Json;
@@ -304,29 +304,29 @@ impl ClassifyConfig {
     }
 
     /// Refuses what nothing could come of: a network error's header, a block without a gate, one longer than the gate's.
-    pub(crate) fn check_block(&self, max_block_ms: Option<u32>) -> Result<(), ConfigError> {
+    pub(crate) fn check_block(&self, max_block_ms: Option<u32>) -> Result<(), BoxedError> {
         self.rules.iter().try_for_each(|(on, rule)| rule.check_block(*on, max_block_ms).map_err(|e| e.within_rule(*on)))
     }
 }
 
-impl ConfigError {
+impl BoxedError {
     fn within_rule(self, on: On) -> Self {
         self.within(&on.to_string())
     }
 }
 
 impl ClassifyRule {
-    fn check_block(&self, on: On, max_block_ms: Option<u32>) -> Result<(), ConfigError> {
+    fn check_block(&self, on: On, max_block_ms: Option<u32>) -> Result<(), BoxedError> {
         let block_ms = self.block_ms.unwrap_or(0);
-        let wrong = |allowed: &str| Err(ConfigError::new("block_ms", &block_ms, allowed));
+        let wrong = |allowed: &str| Err(BoxedError::new("block_ms", &block_ms, allowed));
         match (self.retry_after, max_block_ms) {
-            (Some(word), _) if matches!(on, On::Error(_)) => Err(ConfigError::new(
+            (Some(word), _) if matches!(on, On::Error(_)) => Err(BoxedError::new(
                 "retry_after",
                 &Quoted(word.name()),
                 "nothing: without an answer there is no header",
             )),
             (Some(RetryAfterHeader::Block), None) => {
-                Err(ConfigError::new("retry_after", &"\"block\"", "\"ignore\" without `block`"))
+                Err(BoxedError::new("retry_after", &"\"block\"", "\"ignore\" without `block`"))
             }
             (_, None) if block_ms > 0 => wrong("0 without `block`"),
             (_, Some(most)) if block_ms > most => wrong(&format!("at most `block.max_block_ms`, which is {most}")),

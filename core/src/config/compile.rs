@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use crate::answer::Gate;
-use crate::config::check::checked;
+use crate::config::check::complete;
 use crate::config::health::HealthConfig;
 use crate::config::parts::{
     BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig,
@@ -107,8 +107,8 @@ impl Policy {
     ///
     /// # Errors
     /// The first fault: the field, its value, and what is allowed there.
-    pub fn new(config: PolicyConfig) -> Result<Self, ConfigError> {
-        let config = checked(config)?;
+    pub fn new(mut config: PolicyConfig) -> Result<Self, ConfigError> {
+        complete(&mut config)?;
         let mut policy = Self {
             tag: 0,
             circuit: config.circuit.as_ref().map(circuit_rules),

@@ -1,16 +1,17 @@
 //! How a fault deep inside a configuration gets the path to it, and how texts are shown in one.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 
-impl ConfigError {
+impl BoxedError {
     /// The same fault seen one level further out: `open_ms` within `circuit` is `circuit.open_ms`.
     pub(crate) fn within(mut self, outer: &str) -> Self {
-        let joint = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
-        self.field = format!("{outer}{joint}{}", self.field);
+        let joint = if self.0.field.is_empty() || self.0.field.starts_with('[') { "" } else { "." };
+        self.0.field.insert_str(0, &[outer, joint].concat());
         self
     }
 
@@ -21,8 +22,8 @@ impl ConfigError {
 
     /// The same fault where null may stand too. Faults from further in are left alone: null is not allowed there.
     pub(crate) fn or_null(mut self) -> Self {
-        if self.field.is_empty() {
-            self.allowed.push_str(" or null");
+        if self.0.field.is_empty() {
+            self.0.allowed.push_str(" or null");
         }
         self
     }
@@ -51,9 +52,13 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Words in quotes, as a sentence lists them: "a", "b" or "c".
+pub(crate) fn quoted(words: &mut dyn Iterator<Item = &str>) -> String {
+    listed(words.map(|word| Quoted(word).to_string()).collect())
+}
+
 /// Names as a sentence lists them: `a`, `b` or `c`.
-pub(crate) fn listed(items: impl Iterator<Item = String>) -> String {
-    let mut items: alloc::vec::Vec<String> = items.collect();
+pub(crate) fn listed(mut items: Vec<String>) -> String {
     let Some(last) = items.pop() else { return String::new() };
     if items.is_empty() { last } else { format!("{} or {last}", items.join(", ")) }
 }

@@ -33,7 +33,7 @@ pub use decimal::{Multiplier, Percent};
 #[cfg(feature = "serde")]
 pub(crate) use decimal::{parse_scaled, parted};
 #[cfg(feature = "serde")]
-pub(crate) use fault::{Quoted, listed};
+pub(crate) use fault::{Quoted, listed, quoted};
 pub use health::{FlappingConfig, HealthConfig};
 pub use parts::{BlockConfig, BulkheadConfig, CircuitConfig, FailuresInWindowConfig, LimitConfig, PolicyConfig};
 pub use recovery::{RecoveryConfig, RecoveryStepConfig};

@@ -8,13 +8,13 @@ use alloc::vec::Vec;
 use crate::config::check::distinct;
 use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
-use crate::config::fault::{Quoted, listed};
+use crate::config::fault::{Quoted, quoted};
 use crate::config::table::{
     Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 use crate::hash::name_hash;
 use crate::num::index;
 use crate::policy::NEVER_US;
@@ -107,10 +107,10 @@ config! {
 }
 
 impl RecoveryConfig {
-    pub(crate) fn complete(&mut self) -> Result<(), ConfigError> {
+    pub(crate) fn complete(&mut self) -> Result<(), BoxedError> {
         for (i, step) in self.steps.iter().enumerate() {
-            let earlier = self.steps.iter().take(i).map(|step| &step.name);
-            distinct(&step.name, earlier, "a name that no other step has")
+            let mut earlier = self.steps.iter().take(i).map(|step| &step.name);
+            distinct(&step.name, &mut earlier, "a name that no other step has")
                 .and_then(|()| step.complete())
                 .map_err(|e| e.at(i).within("steps"))?;
         }
@@ -119,14 +119,14 @@ impl RecoveryConfig {
         let forget_ms = self.forget_ms.unwrap_or(longest_ms.max(FORGET_MS));
         if forget_ms < longest_ms {
             let allowed = format!("at least the longest `max_delay_ms`, which is {longest_ms}");
-            return Err(ConfigError::new("forget_ms", &forget_ms, &allowed));
+            return Err(BoxedError::new("forget_ms", &forget_ms, &allowed));
         }
         self.forget_ms = Some(forget_ms);
         Ok(())
     }
 
     /// Each class begins at a step that there is.
-    fn complete_beginnings(&mut self) -> Result<(), ConfigError> {
+    fn complete_beginnings(&mut self) -> Result<(), BoxedError> {
         let names: Vec<String> = self.steps.iter().map(|step| step.name.clone()).collect();
         let Some(first) = names.first() else { return Ok(()) };
         for (field, begins_at) in [
@@ -137,8 +137,8 @@ impl RecoveryConfig {
         ] {
             let name = begins_at.get_or_insert_with(|| first.clone());
             if !names.contains(name) {
-                let allowed = listed(names.iter().map(|name| format!("{}", Quoted(name))));
-                return Err(ConfigError::new(field, &Quoted(name), &format!("the name of a step: {allowed}")));
+                let allowed = quoted(&mut names.iter().map(String::as_str));
+                return Err(BoxedError::new(field, &Quoted(name), &format!("the name of a step: {allowed}")));
             }
         }
         Ok(())
@@ -166,12 +166,12 @@ impl RecoveryConfig {
 const FORGET_MS: u32 = 86_400_000;
 
 impl RecoveryStepConfig {
-    fn complete(&self) -> Result<(), ConfigError> {
+    fn complete(&self) -> Result<(), BoxedError> {
         if self.max_delay_ms >= self.base_delay_ms {
             return Ok(());
         }
         let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
-        Err(ConfigError::new("max_delay_ms", &self.max_delay_ms, &allowed))
+        Err(BoxedError::new("max_delay_ms", &self.max_delay_ms, &allowed))
     }
 
     fn rules(&self) -> StepRules {

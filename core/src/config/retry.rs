@@ -11,7 +11,7 @@ use crate::config::table::{Field, Named, Place, Row, Table, argument, config, fi
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_values};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 #[cfg(feature = "serde")]
 use crate::num::index;
 use crate::num::{signed, wide};
@@ -120,10 +120,10 @@ impl Default for RetryBudgetConfig {
 }
 
 impl RetryConfig {
-    pub(crate) fn complete(&self) -> Result<(), ConfigError> {
+    pub(crate) fn complete(&self) -> Result<(), BoxedError> {
         if self.max_delay_ms < self.base_delay_ms {
             let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
-            return Err(ConfigError::new("max_delay_ms", &self.max_delay_ms, &allowed));
+            return Err(BoxedError::new("max_delay_ms", &self.max_delay_ms, &allowed));
         }
         match &self.budget {
             Some(budget) => budget.complete().map_err(|e| e.within("budget")),
@@ -155,13 +155,13 @@ impl RetryBudgetConfig {
         of_time.saturating_mul(of_calls.checked_div(gcd(of_time, of_calls)).unwrap_or(1))
     }
 
-    fn complete(&self) -> Result<(), ConfigError> {
+    fn complete(&self) -> Result<(), BoxedError> {
         let most = MAX_UNITS.checked_div(self.units_per_token()).unwrap_or(0);
         if u64::from(self.capacity) <= most {
             return Ok(());
         }
         let allowed = format!("a whole number from 1 to {most} while the other fields are as they are");
-        Err(ConfigError::new("capacity", &self.capacity, &allowed))
+        Err(BoxedError::new("capacity", &self.capacity, &allowed))
     }
 
     fn rules(&self) -> BudgetRules {

@@ -11,7 +11,7 @@ use crate::config::table::{
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 use crate::schedule::{BackoffRules, FloodRules, ScheduleRules};
 
 config! {
@@ -108,7 +108,7 @@ impl Default for ScheduleBackoffConfig {
 }
 
 impl ScheduleConfig {
-    pub(crate) fn complete(&mut self) -> Result<(), ConfigError> {
+    pub(crate) fn complete(&mut self) -> Result<(), BoxedError> {
         match &mut self.backoff {
             Some(backoff) => backoff.complete(self.interval_ms).map_err(|e| e.within("backoff")),
             None => Ok(()),
@@ -128,16 +128,16 @@ impl ScheduleConfig {
 }
 
 impl ScheduleBackoffConfig {
-    fn complete(&mut self, interval_ms: u32) -> Result<(), ConfigError> {
+    fn complete(&mut self, interval_ms: u32) -> Result<(), BoxedError> {
         let base_ms = self.base_ms.unwrap_or(interval_ms);
         if base_ms < interval_ms {
             let allowed = format!("at least `interval_ms`, which is {interval_ms}");
-            return Err(ConfigError::new("base_ms", &base_ms, &allowed));
+            return Err(BoxedError::new("base_ms", &base_ms, &allowed));
         }
         let max_ms = self.max_ms.unwrap_or_else(|| base_ms.saturating_mul(8).max(7_200_000));
         if max_ms < base_ms {
             let allowed = format!("at least `base_ms`, which is {base_ms}");
-            return Err(ConfigError::new("max_ms", &max_ms, &allowed));
+            return Err(BoxedError::new("max_ms", &max_ms, &allowed));
         }
         self.base_ms = Some(base_ms);
         self.max_ms = Some(max_ms);

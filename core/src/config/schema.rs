@@ -78,7 +78,7 @@ fn named<T: Named>() -> (&'static str, Json) {
         ("type", Json::text("object")),
         ("additionalProperties", Json::Bool(false)),
         ("required", Json::List(required.collect())),
-        ("properties", Json::object(fields)),
+        ("properties", Json::object(fields.collect::<Vec<_>>())),
     ]);
     (T::NAME, definition)
 }

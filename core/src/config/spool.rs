@@ -11,7 +11,7 @@ use crate::config::table::{
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_values};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 #[cfg(feature = "serde")]
 use crate::num::index;
 use crate::num::wide;
@@ -118,17 +118,17 @@ const MAX_ITEM_BYTES: u32 = 16_777_216;
 const MAX_DELAY_MS: u32 = 300_000;
 
 impl SpoolConfig {
-    pub(crate) fn complete(&mut self) -> Result<(), ConfigError> {
+    pub(crate) fn complete(&mut self) -> Result<(), BoxedError> {
         let most = u32::try_from(self.max_bytes).unwrap_or(u32::MAX);
         let max_item_bytes = self.max_item_bytes.unwrap_or(most.min(MAX_ITEM_BYTES));
         if max_item_bytes > most {
             let allowed = format!("at most `max_bytes`, which is {most}");
-            return Err(ConfigError::new("max_item_bytes", &max_item_bytes, &allowed));
+            return Err(BoxedError::new("max_item_bytes", &max_item_bytes, &allowed));
         }
         let max_delay_ms = self.max_delay_ms.unwrap_or(self.base_delay_ms.max(MAX_DELAY_MS));
         if max_delay_ms < self.base_delay_ms {
             let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
-            return Err(ConfigError::new("max_delay_ms", &max_delay_ms, &allowed));
+            return Err(BoxedError::new("max_delay_ms", &max_delay_ms, &allowed));
         }
         self.max_item_bytes = Some(max_item_bytes);
         self.max_delay_ms = Some(max_delay_ms);

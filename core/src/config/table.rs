@@ -19,7 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 #[cfg(feature = "serde")]
-use crate::{error::ConfigError, json::Json};
+use crate::{error::BoxedError, json::Json};
 
 /// A struct that the table made, or what reads like one.
 pub(crate) trait Table {
@@ -98,7 +98,7 @@ pub(crate) trait Tables {
     fn clear(&mut self);
     /// One more, with its defaults: the kind that this JSON wants.
     #[cfg(feature = "serde")]
-    fn add(&mut self, json: &Json) -> Result<&mut dyn Table, ConfigError>;
+    fn add(&mut self, json: &Json) -> Result<&mut dyn Table, BoxedError>;
 }
 
 /// Tables by names that follow a rule, or nothing at all.

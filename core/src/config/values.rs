@@ -7,7 +7,7 @@ use core::convert::identity;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{Datum, Field, Named, Place, Shape, Table, Tables};
 #[cfg(feature = "serde")]
-use crate::{error::ConfigError, json::Json};
+use crate::{error::BoxedError, json::Json};
 
 /// A scalar's type: what it may hold, and how it becomes a datum and comes from one.
 pub(crate) trait Value: Sized {
@@ -142,7 +142,7 @@ impl<T: Named> Tables for Option<T> {
     }
 
     #[cfg(feature = "serde")]
-    fn add(&mut self, _: &Json) -> Result<&mut dyn Table, ConfigError> {
+    fn add(&mut self, _: &Json) -> Result<&mut dyn Table, BoxedError> {
         Ok(self.insert(T::blank()))
     }
 }
@@ -172,7 +172,7 @@ impl<T: Named> Tables for Vec<T> {
     }
 
     #[cfg(feature = "serde")]
-    fn add(&mut self, _: &Json) -> Result<&mut dyn Table, ConfigError> {
+    fn add(&mut self, _: &Json) -> Result<&mut dyn Table, BoxedError> {
         Ok(self.push_mut(T::blank()))
     }
 }

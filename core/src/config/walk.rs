@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::config::decimal::decimal;
-use crate::config::fault::{Quoted, listed};
+use crate::config::fault::{Quoted, quoted};
 use crate::config::table::{Datum, Kind, Map, Place, Row, Shape, Table, Tables};
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 #[cfg(feature = "serde")]
 use crate::json::{Json, Object};
 #[cfg(feature = "serde")]
@@ -17,7 +17,7 @@ use crate::num::index;
 use crate::num::wide;
 
 /// Refuses what is outside of its range.
-pub(crate) fn check(table: &mut dyn Table) -> Result<(), ConfigError> {
+pub(crate) fn check(table: &mut dyn Table) -> Result<(), BoxedError> {
     let (rows, places) = table.fields();
     for (row, place) in rows.iter().zip(places) {
         let checked = match place {
@@ -30,10 +30,10 @@ pub(crate) fn check(table: &mut dyn Table) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn check_map(map: &mut dyn Map) -> Result<(), ConfigError> {
+fn check_map(map: &mut dyn Map) -> Result<(), BoxedError> {
     for (place, name) in map.names().unwrap_or_default().iter().enumerate() {
         if !map.is_name(name) {
-            return Err(ConfigError::new(name, &"an object", &map.names_allowed()));
+            return Err(BoxedError::new(name, &"an object", &map.names_allowed()));
         }
         map.at(place).map_or(Ok(()), check).map_err(|e| e.within(name))?;
     }
@@ -41,7 +41,7 @@ fn check_map(map: &mut dyn Map) -> Result<(), ConfigError> {
 }
 
 #[cfg(feature = "serde")]
-fn read_map(map: &mut dyn Map, json: &Json) -> Result<(), ConfigError> {
+fn read_map(map: &mut dyn Map, json: &Json) -> Result<(), BoxedError> {
     map.start();
     let fields = Object::open_any(json, |_| map.names_allowed(), |name| map.is_name(name))?;
     for (name, value) in fields {
@@ -58,7 +58,7 @@ fn write_map(map: &mut dyn Map) -> Option<Json> {
 
 /// Fills a table from JSON. What the types cannot hold is refused here, the rest of the ranges by [`check`].
 #[cfg(feature = "serde")]
-pub(crate) fn read(table: &mut dyn Table, json: &Json) -> Result<(), ConfigError> {
+pub(crate) fn read(table: &mut dyn Table, json: &Json) -> Result<(), BoxedError> {
     let (rows, places) = table.fields();
     let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
     let object = Object::open(json, &names)?;
@@ -93,24 +93,24 @@ impl Row {
             }
             Shape::Flag => "true or false".to_string(),
             Shape::Text => format!("a text of {lo} to {hi} characters"),
-            Shape::Word(words) => listed(words.iter().map(|word| Quoted(word).to_string())),
+            Shape::Word(words) => quoted(&mut words.iter().copied()),
             Shape::Table(allowed) => allowed.to_string(),
             Shape::Map => "an object".to_string(),
             Shape::List => format!("a list of {lo} to {hi} items"),
         }
     }
 
-    fn refuses(&self, value: &dyn fmt::Display) -> ConfigError {
-        ConfigError::new("", value, &self.allowed())
+    fn refuses(&self, value: &dyn fmt::Display) -> BoxedError {
+        BoxedError::new("", value, &self.allowed())
     }
 
     /// A fault of the value as one of the field.
-    fn fault(&self, fault: ConfigError) -> ConfigError {
+    fn fault(&self, fault: BoxedError) -> BoxedError {
         let fault = if self.kind == Kind::Maybe { fault.or_null() } else { fault };
         fault.within(self.name)
     }
 
-    fn check(&self, datum: &Datum) -> Result<(), ConfigError> {
+    fn check(&self, datum: &Datum) -> Result<(), BoxedError> {
         let range = self.lo..=self.hi;
         match (datum, self.shape) {
             (Datum::Steps(steps), Shape::Number(digits)) if !range.contains(steps) => {
@@ -121,7 +121,7 @@ impl Row {
         }
     }
 
-    fn check_tables(&self, tables: &mut dyn Tables) -> Result<(), ConfigError> {
+    fn check_tables(&self, tables: &mut dyn Tables) -> Result<(), BoxedError> {
         let is_list = matches!(self.shape, Shape::List);
         let count = tables.len();
         if is_list && !(self.lo..=self.hi).contains(&wide(count)) {
@@ -137,8 +137,8 @@ impl Row {
 
 #[cfg(feature = "serde")]
 impl Row {
-    fn read(&self, place: Place<'_>, json: &Json) -> Result<(), ConfigError> {
-        let is_none = self.kind == Kind::Maybe && *json == Json::Null;
+    fn read(&self, place: Place<'_>, json: &Json) -> Result<(), BoxedError> {
+        let is_none = self.kind == Kind::Maybe && matches!(json, Json::Null);
         match place {
             Place::Scalar(scalar) => {
                 let datum = if is_none { Some(Datum::Nothing) } else { self.datum(json) };
@@ -166,7 +166,7 @@ impl Row {
         }
     }
 
-    fn read_tables(&self, tables: &mut dyn Tables, json: &Json) -> Result<(), ConfigError> {
+    fn read_tables(&self, tables: &mut dyn Tables, json: &Json) -> Result<(), BoxedError> {
         if !matches!(self.shape, Shape::List) {
             return read(tables.add(json)?, json);
         }

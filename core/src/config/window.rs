@@ -12,7 +12,7 @@ use crate::config::table::{
 use crate::config::table::{Meaning, default_words, meaning};
 #[cfg(feature = "serde")]
 use crate::{
-    error::ConfigError,
+    error::BoxedError,
     json::{Json, Object},
 };
 
@@ -120,14 +120,14 @@ impl Tables for Option<WindowConfig> {
 
     /// `calls` or `ms` says which of the two it is.
     #[cfg(feature = "serde")]
-    fn add(&mut self, json: &Json) -> Result<&mut dyn Table, ConfigError> {
+    fn add(&mut self, json: &Json) -> Result<&mut dyn Table, BoxedError> {
         let object = Object::open(json, &["calls", "ms", "slots"])?;
         *self = match (object.get("calls"), object.get("ms")) {
             (Some(_), None) => Some(WindowConfig::Calls(CallWindow::blank())),
             (None, Some(_)) => Some(WindowConfig::Time(TimeWindow::blank())),
             _ => None,
         };
-        self.at(0).ok_or_else(|| ConfigError::new("", json, EITHER))
+        self.at(0).ok_or_else(|| BoxedError::new("", json, EITHER))
     }
 }
 

@@ -6,12 +6,13 @@
 #![cfg(feature = "serde")]
 
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Health, HealthReason, HealthReasons};
-use crate::config::{Quoted, listed};
-use crate::error::{ConfigError, InputError};
-use crate::json::{Json, Object, as_input};
+use crate::config::quoted;
+use crate::error::{BoxedError, InputError};
+use crate::json::{Json, Object};
 
 /// Which of the two probes is answered.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +39,9 @@ impl Health {
 
     pub(crate) fn json(self) -> Json {
         let flags = [("live", self.is_live), ("ready", self.is_ready), ("degraded", self.is_degraded)];
-        let fields = flags.map(|(name, value)| (name, Json::Bool(value)));
-        Json::object(fields.into_iter().chain([("reasons", reasons(self.reasons))]))
+        let mut fields = flags.map(|(name, value)| (name, Json::Bool(value))).to_vec();
+        fields.push(("reasons", reasons(self.reasons)));
+        Json::object(fields)
     }
 
     /// Reads the answer back.
@@ -55,7 +57,7 @@ impl Health {
     /// # Errors
     /// What is no JSON or no such object, an unknown reason, and flags that do not go together.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        Json::parse(json).and_then(|json| read(&json)).map_err(as_input)
+        Ok(read(&Json::parse(json)?)?)
     }
 
     fn status(self, probe: Probe) -> &'static str {
@@ -70,8 +72,8 @@ impl Health {
         }
     }
 
-    fn check(self, probe: Probe) -> [(&'static str, Json); 2] {
-        [("status", Json::text(self.status(probe))), ("reasons", reasons(self.reasons))]
+    fn check(self, probe: Probe) -> Vec<(&'static str, Json)> {
+        vec![("status", Json::text(self.status(probe))), ("reasons", reasons(self.reasons))]
     }
 }
 
@@ -79,36 +81,36 @@ fn reasons(reasons: HealthReasons) -> Json {
     Json::List(reasons.iter().map(|reason| Json::text(reason.name())).collect())
 }
 
-fn read(json: &Json) -> Result<Health, ConfigError> {
+fn read(json: &Json) -> Result<Health, BoxedError> {
     let fields = Object::open(json, &["live", "ready", "degraded", "reasons"])?;
     let flag = |name: &str| match fields.get(name) {
         Some(Json::Bool(value)) => Ok(*value),
-        other => Err(ConfigError::new(name, other.unwrap_or(&Json::Null), "true or false")),
+        other => Err(BoxedError::new(name, other.unwrap_or(&Json::Null), "true or false")),
     };
     let reasons = match fields.get("reasons") {
         Some(Json::List(names)) => read_reasons(names)?,
-        other => return Err(ConfigError::new("reasons", other.unwrap_or(&Json::Null), "a list of reasons")),
+        other => return Err(BoxedError::new("reasons", other.unwrap_or(&Json::Null), "a list of reasons")),
     };
     let health = Health { is_live: flag("live")?, is_ready: flag("ready")?, is_degraded: flag("degraded")?, reasons };
     if health.is_ready && !health.is_live {
-        return Err(ConfigError::new("ready", &true, "false, because it is not live"));
+        return Err(BoxedError::new("ready", &true, "false, because it is not live"));
     }
     if health.is_degraded == reasons.is_empty() {
         let allowed =
             if reasons.is_empty() { "false, because there is no reason" } else { "true, because of the reasons" };
-        return Err(ConfigError::new("degraded", &health.is_degraded, allowed));
+        return Err(BoxedError::new("degraded", &health.is_degraded, allowed));
     }
     if !health.is_ready && !health.is_degraded {
-        return Err(ConfigError::new("ready", &false, "true, because there is no reason"));
+        return Err(BoxedError::new("ready", &false, "true, because there is no reason"));
     }
     Ok(health)
 }
 
-fn read_reasons(names: &[Json]) -> Result<HealthReasons, ConfigError> {
+fn read_reasons(names: &[Json]) -> Result<HealthReasons, BoxedError> {
     let read = |(i, name): (usize, &Json)| {
         let known = if let Json::Text(text) = name { HealthReason::from_name(text) } else { None };
-        let allowed = || listed(HealthReason::names().map(|name| Quoted(name).to_string()));
-        known.ok_or_else(|| ConfigError::new("", name, &allowed()).at(i).within("reasons"))
+        let allowed = || quoted(&mut HealthReason::names());
+        known.ok_or_else(|| BoxedError::new("", name, &allowed()).at(i).within("reasons"))
     };
     names.iter().enumerate().map(read).collect()
 }
@@ -173,7 +175,7 @@ impl HealthReport {
     /// # Errors
     /// What is no JSON or no such object, repeated names, and what [`Health::from_json`] refuses.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        Json::parse(json).and_then(|json| read_all(&json)).map_err(as_input)
+        Ok(read_all(&Json::parse(json)?)?)
     }
 
     /// The health of all parts together.
@@ -214,15 +216,16 @@ impl HealthReport {
     }
 
     fn body(&self, probe: Probe) -> String {
-        let check = |(name, health): &(String, Health)| {
-            (name.clone(), Json::List(alloc::vec![Json::object(health.check(probe))]))
-        };
+        let check =
+            |(name, health): &(String, Health)| (name.clone(), Json::List(vec![Json::object(health.check(probe))]));
         let checks = Json::Object(self.checks.iter().map(check).collect());
-        Json::object(self.health().check(probe).into_iter().chain([("checks", checks)])).to_string()
+        let mut fields = self.health().check(probe);
+        fields.push(("checks", checks));
+        Json::object(fields).to_string()
     }
 }
 
-fn read_all(json: &Json) -> Result<HealthReport, ConfigError> {
+fn read_all(json: &Json) -> Result<HealthReport, BoxedError> {
     let parts = Object::open_any(json, |_| String::new(), |_| true)?;
     let part =
         |(name, json): &(String, Json)| read(json).map(|health| (name.clone(), health)).map_err(|e| e.within(name));

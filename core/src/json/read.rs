@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::Json;
 use crate::config::parted;
-use crate::error::ConfigError;
+use crate::error::BoxedError;
 
 /// How deep lists and objects may lie in each other: hostile text must not use up the stack.
 const MAX_DEPTH: u32 = 127;
@@ -25,7 +25,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads a whole text.
-    pub(super) fn read(text: &'a str) -> Result<Json, ConfigError> {
+    pub(super) fn read(text: &'a str) -> Result<Json, BoxedError> {
         let mut reader = Self { text, rest: text, depth: 0 };
         let json = reader.value()?;
         match reader.peek() {
@@ -35,12 +35,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What is wrong at the next byte, or at the end.
-    fn fault(&self, what: &str) -> ConfigError {
+    fn fault(&self, what: &str) -> BoxedError {
         let read = self.text.len().saturating_sub(self.rest.len()).saturating_add(usize::from(!self.rest.is_empty()));
         let before = self.text.as_bytes().get(..read).unwrap_or_default();
         let line = before.split(|byte| *byte == b'\n').count();
         let column = before.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
-        ConfigError::new("", &format!("invalid JSON ({what} at line {line} column {column})"), "a JSON object")
+        BoxedError::new("", &format!("invalid JSON ({what} at line {line} column {column})"), "a JSON object")
     }
 
     /// The next byte that is no white space.
@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    fn value(&mut self) -> Result<Json, ConfigError> {
+    fn value(&mut self) -> Result<Json, BoxedError> {
         match self.peek() {
             None => Err(self.fault("EOF while parsing a value")),
             Some(b'n') => self.word("null", Json::Null),
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, word: &str, json: Json) -> Result<Json, ConfigError> {
+    fn word(&mut self, word: &str, json: Json) -> Result<Json, BoxedError> {
         for letter in word.chars() {
             self.rest = self.rest.strip_prefix(letter).ok_or_else(|| self.fault("expected ident"))?;
         }
@@ -95,8 +95,8 @@ impl<'a> Reader<'a> {
     fn sequence(
         &mut self,
         close: u8,
-        item: &mut dyn FnMut(&mut Self) -> Result<(), ConfigError>,
-    ) -> Result<(), ConfigError> {
+        item: &mut dyn FnMut(&mut Self) -> Result<(), BoxedError>,
+    ) -> Result<(), BoxedError> {
         if self.depth == MAX_DEPTH {
             return Err(self.fault("recursion limit exceeded"));
         }
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A field's name and its colon.
-    fn name(&mut self) -> Result<String, ConfigError> {
+    fn name(&mut self) -> Result<String, BoxedError> {
         let name = match self.peek() {
             Some(b'"') => self.string()?,
             Some(_) => return Err(self.fault("key must be a string")),
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<String, ConfigError> {
+    fn string(&mut self) -> Result<String, BoxedError> {
         let mut string = String::new();
         self.take(1);
         loop {
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The character that stands behind a backslash.
-    fn escaped(&mut self) -> Result<char, ConfigError> {
+    fn escaped(&mut self) -> Result<char, BoxedError> {
         let c = match self.rest.bytes().next() {
             Some(b'"') => '"',
             Some(b'\\') => '\\',
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One code point, of one UTF-16 unit or of a pair of them.
-    fn unicode(&mut self) -> Result<char, ConfigError> {
+    fn unicode(&mut self) -> Result<char, BoxedError> {
         let first = self.unit()?;
         if let Some(c) = char::from_u32(first.into()) {
             return Ok(c);
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `u` and four hexadecimal digits.
-    fn unit(&mut self) -> Result<u16, ConfigError> {
+    fn unit(&mut self) -> Result<u16, BoxedError> {
         let digits = self.rest.strip_prefix('u').and_then(|rest| rest.get(..4)).unwrap_or_default();
         match u16::from_str_radix(digits, 16) {
             Ok(unit) if !digits.starts_with('+') => {
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<String, ConfigError> {
+    fn number(&mut self) -> Result<String, BoxedError> {
         let is_part = |c: char| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
         let end = self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len());
         let text = self.rest.get(..end).unwrap_or_default();

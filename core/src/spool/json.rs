@@ -7,8 +7,8 @@ use super::{
     SpoolAppend, SpoolAppended, SpoolCall, SpoolChange, SpoolDeath, SpoolEnd, SpoolNext, SpoolRules, SpoolSettled,
     SpoolState, SpoolStep,
 };
-use crate::error::{ConfigError, InputError};
-use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
+use crate::error::{BoxedError, InputError};
+use crate::json::{Json, LARGEST, MOST_32, Object, number, wrong};
 use crate::num::low32;
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -43,12 +43,11 @@ impl Policy {
     /// A policy without a spool, what is no JSON, no state and no known input, and a field that is unknown, missing, repeated
     /// or out of range.
     pub fn spool_step(&self, state: &str, input: &str, now: Timestamp) -> Result<String, InputError> {
-        let result = self.spool_step_json(state, input, now).map(|json| json.to_string());
-        result.map_err(as_input)
+        Ok(self.spool_step_json(state, input, now)?.to_string())
     }
 
-    fn spool_step_json(&self, state: &str, input: &str, now: Timestamp) -> Result<Json, ConfigError> {
-        let rules = self.spool().ok_or_else(|| ConfigError::new("spool", &"nothing", "a policy with a spool"))?;
+    fn spool_step_json(&self, state: &str, input: &str, now: Timestamp) -> Result<Json, BoxedError> {
+        let rules = self.spool().ok_or_else(|| BoxedError::new("spool", &"nothing", "a policy with a spool"))?;
         let mut state = SpoolState::read(&Json::parse(state)?, now).map_err(|e| e.within("state"))?;
         let input = Json::parse(input)?;
         let (name, body) = input.only_field(&NAMES, "input")?;
@@ -74,7 +73,7 @@ fn said(
     name: &str,
     body: &Json,
     now: Timestamp,
-) -> Result<SpoolStep<Json>, ConfigError> {
+) -> Result<SpoolStep<Json>, BoxedError> {
     let query = |answer| SpoolStep { answer, at: now, changes: Vec::new() };
     Ok(match name {
         "append" => rules.append(state, &append(body)?, now).map(appended),
@@ -111,18 +110,18 @@ impl<T> SpoolStep<T> {
     }
 }
 
-fn append(body: &Json) -> Result<SpoolAppend, ConfigError> {
+fn append(body: &Json) -> Result<SpoolAppend, BoxedError> {
     let object = Object::open(body, &["id", "bytes"])?;
     let bytes = object.number("bytes", 0, LARGEST)?;
     let append = SpoolAppend::new(bytes);
     match object.get("id") {
         None | Some(Json::Null) => Ok(append),
-        Some(Json::Text(id)) => append.id(id).map_err(|e| ConfigError::new(&e.field, &e.value, &e.allowed)),
+        Some(Json::Text(id)) => append.id(id).map_err(|e| BoxedError::new(&e.field, &e.value, &e.allowed)),
         other => Err(wrong("id", other, "a text of 1 to 255 bytes or null")),
     }
 }
 
-fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), ConfigError> {
+fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), BoxedError> {
     let object = Object::open(body, &["seq", "lease", "outcome", "not_before_us", "dead", "call"])?;
     let mut end = SpoolEnd::new(object.outcome()?);
     end.not_before = object.maybe_instant("not_before_us")?;
@@ -141,7 +140,7 @@ fn settle(body: &Json) -> Result<(u64, u32, SpoolEnd), ConfigError> {
 }
 
 /// A number from 1 on.
-fn needed(object: &Object<'_>, field: &str, hi: u64) -> Result<u64, ConfigError> {
+fn needed(object: &Object<'_>, field: &str, hi: u64) -> Result<u64, BoxedError> {
     number(field, object.get(field).unwrap_or(&Json::Null), 1, hi)
 }
 
@@ -156,8 +155,8 @@ pub(super) fn or_null(instant: Option<Timestamp>) -> Json {
 fn appended(answer: SpoolAppended) -> Json {
     let seq = answer.seq().map_or(Json::Null, Json::number);
     Json::object([match answer {
-        SpoolAppended::Accepted { .. } => ("appended", Json::object([("seq", seq)])),
-        SpoolAppended::Duplicate { .. } => ("duplicate", Json::object([("seq", seq)])),
+        SpoolAppended::Accepted { .. } => ("appended", Json::only("seq", seq)),
+        SpoolAppended::Duplicate { .. } => ("duplicate", Json::only("seq", seq)),
         SpoolAppended::Refused(why) => ("refused", Json::text(why.name())),
     }])
 }
@@ -186,9 +185,9 @@ fn dead(seq: u64, why: SpoolDeath) -> (&'static str, Json) {
 
 fn settled(seq: u64, answer: SpoolSettled) -> Json {
     Json::object([match answer {
-        SpoolSettled::Returned { at: end } => ("returned", Json::object([("at_us", at(end))])),
-        SpoolSettled::Renewed { until } => ("renewed", Json::object([("until_us", at(until))])),
-        SpoolSettled::Paced { until } => ("paced", Json::object([("until_us", at(until))])),
+        SpoolSettled::Returned { at: end } => ("returned", Json::only("at_us", at(end))),
+        SpoolSettled::Renewed { until } => ("renewed", Json::only("until_us", at(until))),
+        SpoolSettled::Paced { until } => ("paced", Json::only("until_us", at(until))),
         SpoolSettled::Dead { why } => dead(seq, why),
         word => ("settled", Json::text(word.name())),
     }])

@@ -7,8 +7,8 @@ use super::json::{at, or_null};
 use super::state::Known;
 use super::{SpoolAppend, SpoolDeath, SpoolItem, SpoolState, SpoolStatus};
 use crate::SpoolChange;
-use crate::error::{ConfigError, InputError};
-use crate::json::{Json, LARGEST, MOST_32, Object, as_input, number, wrong};
+use crate::error::{BoxedError, InputError};
+use crate::json::{Json, LARGEST, MOST_32, Object, number, wrong};
 use crate::num::low32;
 use crate::time::Timestamp;
 
@@ -41,8 +41,7 @@ impl SpoolState {
     /// What is no JSON and no state: a field that is unknown, missing, repeated or out of range, and numbers of items that do
     /// not ascend.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
-        let state = Json::parse(json).and_then(|json| Self::read_some(&json));
-        state.map_err(as_input)
+        Ok(Self::read_some(&Json::parse(json)?)?)
     }
 
     pub(super) fn write(&self) -> Json {
@@ -61,11 +60,11 @@ impl SpoolState {
     }
 
     /// A state, or a new one where there is none.
-    pub(super) fn read(json: &Json, now: Timestamp) -> Result<Self, ConfigError> {
-        if *json == Json::Null { Ok(Self::new(now)) } else { Self::read_some(json) }
+    pub(super) fn read(json: &Json, now: Timestamp) -> Result<Self, BoxedError> {
+        if matches!(json, Json::Null) { Ok(Self::new(now)) } else { Self::read_some(json) }
     }
 
-    fn read_some(json: &Json) -> Result<Self, ConfigError> {
+    fn read_some(json: &Json) -> Result<Self, BoxedError> {
         let object = Object::open(json, &FIELDS)?;
         let last_at = needed(&object, "last_at_us")?;
         let last_seq = count(&object, "last_seq", LARGEST)?;
@@ -118,11 +117,11 @@ fn item(item: &SpoolItem) -> Json {
     ])
 }
 
-fn read_item(json: &Json, before: u64, state: &SpoolState, is_dead: bool) -> Result<SpoolItem, ConfigError> {
+fn read_item(json: &Json, before: u64, state: &SpoolState, is_dead: bool) -> Result<SpoolItem, BoxedError> {
     let object = Object::open(json, &ITEM_FIELDS)?;
     let seq = count(&object, "seq", state.last_seq())?;
     if seq <= before || state.item(seq).is_some() {
-        return Err(ConfigError::new("seq", &seq, "a number of its own, in ascending order"));
+        return Err(BoxedError::new("seq", &seq, "a number of its own, in ascending order"));
     }
     let mut item = SpoolItem::new(seq, count(&object, "bytes", LARGEST)?, needed(&object, "since_us")?);
     item.id = id_of(&object)?;
@@ -136,7 +135,7 @@ fn read_item(json: &Json, before: u64, state: &SpoolState, is_dead: bool) -> Res
     Ok(item)
 }
 
-fn status(object: &Object<'_>, is_dead: bool) -> Result<SpoolStatus, ConfigError> {
+fn status(object: &Object<'_>, is_dead: bool) -> Result<SpoolStatus, BoxedError> {
     let why = match object.get("why") {
         None | Some(Json::Null) => None,
         Some(Json::Text(word)) if word_of(word).is_some() => word_of(word),
@@ -155,32 +154,32 @@ fn word_of(word: &str) -> Option<SpoolDeath> {
     (1..=4).filter_map(SpoolDeath::from_code).find(|why| why.name() == word)
 }
 
-fn known_id(json: &Json) -> Result<(Timestamp, alloc::sync::Arc<str>), ConfigError> {
+fn known_id(json: &Json) -> Result<(Timestamp, alloc::sync::Arc<str>), BoxedError> {
     let object = Object::open(json, &KNOWN_FIELDS)?;
     let id = id_of(&object)?.ok_or_else(|| wrong("id", object.get("id"), "a text of 1 to 255 bytes"))?;
     Ok((needed(&object, "at_us")?, id))
 }
 
-fn id_of(object: &Object<'_>) -> Result<Option<alloc::sync::Arc<str>>, ConfigError> {
+fn id_of(object: &Object<'_>) -> Result<Option<alloc::sync::Arc<str>>, BoxedError> {
     match object.get("id") {
         None | Some(Json::Null) => Ok(None),
         Some(Json::Text(id)) => {
             let checked = SpoolAppend::new(0).id(id);
-            checked.map(|append| append.id).map_err(|e| ConfigError::new(&e.field, &e.value, &e.allowed))
+            checked.map(|append| append.id).map_err(|e| BoxedError::new(&e.field, &e.value, &e.allowed))
         }
         other => Err(wrong("id", other, "a text of 1 to 255 bytes or null")),
     }
 }
 
-fn needed(object: &Object<'_>, field: &str) -> Result<Timestamp, ConfigError> {
+fn needed(object: &Object<'_>, field: &str) -> Result<Timestamp, BoxedError> {
     object.maybe_instant(field)?.ok_or_else(|| wrong(field, object.get(field), "an instant in microseconds"))
 }
 
-fn count(object: &Object<'_>, field: &str, hi: u64) -> Result<u64, ConfigError> {
+fn count(object: &Object<'_>, field: &str, hi: u64) -> Result<u64, BoxedError> {
     number(field, object.get(field).unwrap_or(&Json::Null), 0, hi)
 }
 
-fn list<'a>(object: &Object<'a>, field: &str) -> Result<&'a Vec<Json>, ConfigError> {
+fn list<'a>(object: &Object<'a>, field: &str) -> Result<&'a Vec<Json>, BoxedError> {
     match object.get(field) {
         Some(Json::List(items)) => Ok(items),
         other => Err(wrong(field, other, "a list")),
