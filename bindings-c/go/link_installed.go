@@ -1,6 +1,6 @@
-//go:build cgo && !stanchion_repo
+//go:build cgo && !stanchion_repo && !stanchion_shared
 
 package stanchion
 
-// #cgo pkg-config: stanchion
+// #cgo pkg-config: stanchion-static
 import "C"

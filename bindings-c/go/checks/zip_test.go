@@ -44,10 +44,20 @@ func TestTheModulesZipIsBuiltAgainstAnInstalledLibrary(t *testing.T) {
 	write(t, filepath.Join(main, "main.go"), program)
 	write(t, filepath.Join(main, "go.mod"), "module main\n\ngo 1.24\n\nrequire "+path+" v0.0.0\n\nreplace "+path+" => "+unpacked+"\n")
 	said := run(t, main, []string{
-		"GOFLAGS=-mod=mod", "GOWORK=off", "CGO_LDFLAGS=", "LD_LIBRARY_PATH=" + prefix + "/lib", "PKG_CONFIG_PATH=" + prefix + "/lib/pkgconfig",
+		"GOFLAGS=-mod=mod", "GOWORK=off", "CGO_LDFLAGS=", "PKG_CONFIG_PATH=" + prefix + "/lib/pkgconfig",
 	}, "go", "run", ".")
 	if said != "zip true\n" {
 		t.Errorf("the program said %q", said)
+	}
+}
+
+// Only who asks for it gets a program that needs the shared library.
+func TestTheTagSharedLinksTheSharedLibrary(t *testing.T) {
+	for tag, want := range map[string]string{"none": "[stanchion-static]", "stanchion_shared": "[stanchion]", "stanchion_repo": "[]"} {
+		said := run(t, "..", []string{"GOFLAGS=-tags=" + tag}, "go", "list", "-f", "{{.CgoPkgConfig}}", ".")
+		if strings.TrimSpace(said) != want {
+			t.Errorf("%s asks pkg-config for %s", tag, said)
+		}
 	}
 }
 

@@ -1,0 +1,6 @@
+//go:build cgo && !stanchion_repo && stanchion_shared
+
+package stanchion
+
+// #cgo pkg-config: stanchion
+import "C"
