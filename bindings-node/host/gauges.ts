@@ -3,6 +3,8 @@ import type { GiveUp, Keyed, Policy } from 'stanchion-wasm/host';
 /** The phases of a circuit, as metrics name them. */
 export const PHASES = ['closed', 'half_open', 'open'] as const;
 
+const NAMES = { closed: 'closed', halfOpen: 'half_open', open: 'open' } as const;
+
 /** What of a policy is read when metrics are collected. */
 export interface Gauges {
   readonly phase: (typeof PHASES)[number] | undefined;
@@ -16,7 +18,7 @@ export function readGauges(policies: Policy | Keyed<Policy>): Gauges | undefined
   try {
     const { circuit, bulkhead, limits } = policies.explain();
     const tokens = limits.map((limit) => ({ name: limit.name, tokens: limit.tokens + limit.tokenThousandths / 1000 }));
-    return { phase: circuit?.phase, inFlight: bulkhead?.inFlight, limits: tokens };
+    return { phase: circuit === null ? undefined : NAMES[circuit.phase], inFlight: bulkhead?.inFlight, limits: tokens };
   } catch {
     return undefined;
   }

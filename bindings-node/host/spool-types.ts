@@ -78,8 +78,8 @@ export interface SpoolSettled {
     | 'requeued'
     | 'removed'
     | 'unchanged'
-    | 'lease_lost'
-    | 'not_found';
+    | 'leaseLost'
+    | 'notFound';
   /** When it may go out again, or the lease ends, in ms since the Unix epoch. */
   readonly atMs: number | null;
   /** Why it is dead. */

@@ -8,6 +8,7 @@ import {
   conduct,
   isStanchionError,
   keepLease,
+  shown,
 } from 'stanchion-wasm/host';
 
 import { type RawDone, type RawSpool, type RawStoreOptions, addon } from './addon.js';
@@ -30,20 +31,6 @@ export type * from './spool-types.js';
 
 const OUTCOMES: Readonly<Record<Outcome | 'dead', number>> = { success: 0, failure: 1, ignored: 2, dead: 3 };
 const CALLS = { returned: 1, failed: 2, cancelled: 3 } as const;
-
-/** The names of the core's JSON, as this layer has them: instants in ms, names in camelCase. */
-function shown(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(shown);
-  if (typeof json !== 'object' || json === null) return json;
-  return Object.fromEntries(
-    Object.entries(json).map(([name, value]) => {
-      if (name.endsWith('_us')) return [camel(`${name.slice(0, -'_us'.length)}_ms`), typeof value === 'number' ? value / 1000 : null];
-      return [camel(name), shown(value)];
-    }),
-  );
-}
-
-const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /**
  * Where what could not be sent waits, in a folder that processes of any language share: what was accepted leaves the disk only when it

@@ -77,7 +77,7 @@ test('a letter that nobody will ever take is a dead one, to be looked at, brough
   assert.deepEqual([seq, status, why, new TextDecoder().decode(await spool.payload(seq))], [1, 'dead', 'refused', 'bad']);
   assert.equal((await spool.requeue(1)).settled, 'requeued');
   assert.equal((await spool.drain(() => {})).delivered, 1);
-  assert.deepEqual([(await spool.remove(1)).settled, await spool.payload(1)], ['not_found', null]);
+  assert.deepEqual([(await spool.remove(1)).settled, await spool.payload(1)], ['notFound', null]);
 });
 
 test('what became of a delivery can be judged, and a caller who leaves counts as no attempt', async () => {
@@ -144,7 +144,7 @@ test('a lease of one\'s own is settled by its number', async () => {
   const { delivery } = await spool.lease();
   assert.equal((await spool.renew(delivery)).settled, 'renewed');
   assert.equal((await spool.settle(delivery, 'ignored')).settled, 'returned');
-  assert.equal((await spool.settle(delivery, 'failure')).settled, 'lease_lost');
+  assert.equal((await spool.settle(delivery, 'failure')).settled, 'leaseLost');
   await assert.rejects(spool.settle(delivery, 'perhaps'), (error) => error.code === 'invalid_input');
 });
 

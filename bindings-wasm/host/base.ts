@@ -281,7 +281,7 @@ export abstract class BasePolicy implements Policy {
 
   /** @internal Whether a result may close the circuit at any time. */
   isProbing(): boolean {
-    return this.explain().circuit?.phase === 'half_open';
+    return this.explain().circuit?.phase === 'halfOpen';
   }
 }
 

@@ -1,66 +1,75 @@
+import type { Health, Unrecoverable } from './beside-types.js';
+import { type Gate, gateOf } from './engine-types.js';
+
 /** A count, and what it is measured against. */
 export interface Count {
   readonly count: number;
   readonly of: number;
 }
 
-/** What an operator needs: each gate, its numbers, since when, until when, why. Instants are whole µs since the Unix epoch. */
+/** What an operator needs: each gate, its numbers, since when, until when, why. Instants are ms since the Unix epoch. */
 export interface Explanation {
   /** The policy's name. */
   readonly policy: string;
   /** State time: now, or the last change where that is later. */
-  readonly atUs: number;
+  readonly atMs: number;
   /** When the state changed last. */
-  readonly lastAtUs: number;
+  readonly lastAtMs: number;
   /** Of the permits that are given out now. */
   readonly generation: number;
   /** Whether a call of cost 1 would be admitted. */
   readonly admits: boolean;
-  /** Which gate holds such a call up longest, `limit:calls` for example. */
-  readonly by: string | null;
+  /** Which gate holds such a call up longest; null where it is admitted. */
+  readonly by: Gate | null;
   /** All gates that refuse it now. */
-  readonly gates: readonly string[];
-  /** How long to wait; null where it is admitted, and where waiting cannot help. */
-  readonly retryAfterUs: number | null;
+  readonly gates: readonly Gate[];
+  /** In so many ms, rounded up, it would be admitted; `Infinity`: waiting cannot help. Null where it is admitted. */
+  readonly retryAfterMs: number | null;
   /** Nothing is enforced: what would be refused is only told. */
   readonly isShadow: boolean;
   /** The circuit; null where the policy has none. */
   readonly circuit: CircuitExplanation | null;
   /** The end of the block; null where there is none now. */
-  readonly blockUntilUs: number | null;
+  readonly blockUntilMs: number | null;
   /** The limits in the policy's order. */
   readonly limits: readonly LimitExplanation[];
   /** How many limits of other configurations are carried, because they are not full again. */
   readonly carriedLimits: number;
   /** The bulkhead; null where the policy has none. */
   readonly bulkhead: BulkheadExplanation | null;
+  /** The schedule; undefined where the policy has none. */
+  readonly schedule?: ScheduleExplanation;
+  /** The recovery; undefined where the policy has none. */
+  readonly recovery?: RecoveryExplanation;
+  /** How well it is; undefined where the policy has no `health`. */
+  readonly health?: HealthExplanation;
   /** What changes next by itself. */
-  readonly nextChangeUs: number | null;
+  readonly nextChangeMs: number | null;
   /** From when the state says nothing that a new one would not. */
-  readonly vacuousUs: number | null;
+  readonly vacuousMs: number | null;
 }
 
 /** The circuit of an explanation. */
 export interface CircuitExplanation {
   /** Its phase now. */
-  readonly phase: 'closed' | 'open' | 'half_open';
+  readonly phase: 'closed' | 'open' | 'halfOpen';
   /** What lies over it. */
-  readonly mode: 'forced_open' | 'disabled' | 'metrics_only' | null;
+  readonly mode: 'forcedOpen' | 'disabled' | 'metricsOnly' | null;
   /** When the mode ends by itself. */
-  readonly modeUntilUs: number | null;
+  readonly modeUntilMs: number | null;
   /** Since when it is in its phase. */
-  readonly sinceUs: number;
+  readonly sinceMs: number;
   /** The end of the open time, or of a half-open time that began. */
-  readonly untilUs: number | null;
+  readonly untilMs: number | null;
   /** Why it opened last. */
   readonly reason:
     | 'none'
-    | 'consecutive_failures'
-    | 'failures_in_window'
-    | 'failure_rate'
-    | 'slow_call_rate'
-    | 'probe_failed'
-    | 'half_open_timeout'
+    | 'consecutiveFailures'
+    | 'failuresInWindow'
+    | 'failureRate'
+    | 'slowCallRate'
+    | 'probeFailed'
+    | 'halfOpenTimeout'
     | 'tripped';
   /** How often it opened since growth was reset. */
   readonly growth: number;
@@ -97,7 +106,7 @@ export interface LimitExplanation {
   /** How many it holds at most. */
   readonly capacity: number;
   /** When it is full, if nothing more is taken; now or earlier where it is. */
-  readonly fullUs: number;
+  readonly fullMs: number;
 }
 
 /** The bulkhead of an explanation. */
@@ -107,19 +116,94 @@ export interface BulkheadExplanation {
   /** How many there are. */
   readonly maxConcurrent: number;
   /** When the first lease ends that is not given back before. */
-  readonly firstEndUs: number | null;
+  readonly firstEndMs: number | null;
   /** The holders that have slots, by their hash, with how many; at most 32 of them. */
   readonly holders: readonly (readonly [string, number])[];
 }
 
-/** The core's JSON with the names of TypeScript. */
-export function explanationOf(json: string): Explanation {
-  return renamed(JSON.parse(json)) as Explanation;
+/** The schedule of an explanation. */
+export interface ScheduleExplanation {
+  /** The last scheduled run, or the first ask where there was none: the next slot lies after it. Null before the first ask. */
+  readonly anchorMs: number | null;
+  /** The last run, whatever asked for it. */
+  readonly lastRunMs: number | null;
+  /** Failures in a row. */
+  readonly failures: number;
+  /** Until when they make runs wait; scheduled ones wait for their slot from then on. */
+  readonly backoffUntilMs: number | null;
+  /** Until when `minSpacingMs` holds every run. */
+  readonly spacingUntilMs: number | null;
+  /** Runs within the window of the flood guard, and how many are enough. */
+  readonly runs: Count | null;
+  /** Until when the flood guard holds every run. */
+  readonly floodUntilMs: number | null;
 }
 
-function renamed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(renamed);
-  if (typeof value !== 'object' || value === null) return value;
-  const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [camel(name), renamed(inner)]));
+/** The recovery of an explanation. */
+export interface RecoveryExplanation {
+  /** Why nothing is done any more; null where something is, or nothing is at fault. */
+  readonly gaveUp: Unrecoverable | null;
+  /** The step that was reached; null at rest. */
+  readonly reached: string | null;
+  /** The step that is under way. */
+  readonly doing: string | null;
+  /** When its lease ends. */
+  readonly leaseUntilMs: number | null;
+  /** Until when the upstream wants to be left alone. */
+  readonly throttledUntilMs: number | null;
+  /** When it moved last; null where it never did. */
+  readonly sinceMs: number | null;
+  /** The steps of the ladder. */
+  readonly steps: readonly {
+    readonly name: string;
+    /** Attempts that count, and how many there may be. */
+    readonly attempts: Count;
+    /** Until when it backs off. */
+    readonly againMs: number | null;
+  }[];
 }
+
+/** The health of an explanation: as `health` answers, and what it was judged by. */
+export interface HealthExplanation extends Health {
+  /** When something worked last, as far as it was stored; null where the policy does not ask. */
+  readonly lastSuccessMs: number | null;
+  /** How often the circuit opened within the window, and how often is flapping; null where the policy does not ask. */
+  readonly openings: Count | null;
+}
+
+/** The core's explanation with the names, the gates and the units of this layer. */
+export function explanationOf(json: string): Explanation {
+  const page = JSON.parse(json) as Page;
+  const { admits, by, gates, retry_after_us: retryAfterUs } = page;
+  return {
+    ...(shown(page) as Explanation),
+    by: by === null ? null : gateOf(by),
+    gates: gates.map(gateOf),
+    retryAfterMs: admits ? null : Math.ceil((retryAfterUs ?? Infinity) / 1000),
+  };
+}
+
+/** What of the core's page is said otherwise here. */
+interface Page {
+  readonly admits: boolean;
+  readonly by: string | null;
+  readonly gates: readonly string[];
+  readonly retry_after_us: number | null;
+}
+
+/** The fields whose text is one of the core's words; all other text is its user's. */
+const WORDS: ReadonlySet<string> = new Set(['phase', 'mode', 'reason', 'gave_up', 'settled']);
+
+/** The core's JSON as this layer has it: names and words in camelCase, µs as ms. */
+export function shown(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(shown);
+  if (typeof json !== 'object' || json === null) return json;
+  return Object.fromEntries(Object.entries(json).map(shownField));
+}
+
+function shownField([name, value]: [string, unknown]): [string, unknown] {
+  if (name.endsWith('_us')) return [camel(name.replace(/_us$/, '_ms')), typeof value === 'number' ? value / 1000 : null];
+  return [camel(name), WORDS.has(name) && typeof value === 'string' ? camel(value) : shown(value)];
+}
+
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -245,7 +245,7 @@ export interface Policy extends Guard, Disposable {
   /** What an acquire would be answered. Takes nothing. */
   peek(options?: TryAcquireOptions): Peek;
 
-  /** Each gate, its numbers, since when, until when, why. Instants are µs since the Unix epoch. */
+  /** Each gate, its numbers, since when, until when, why. Instants are ms since the Unix epoch. */
   explain(): Explanation;
 
   /**
