@@ -48,6 +48,20 @@ func (p *Policy) begin(ctx context.Context, permit [4]uint32, asked time.Duratio
 	return c, c
 }
 
+// told is the error of a call, which is a timeout's where the context ended by one.
+func (c *call) told(err error) error {
+	if c == nil || err == nil {
+		return err
+	}
+	c.mu.Lock()
+	inside := c.context // not made for this: who never looked at it did not end by it
+	c.mu.Unlock()
+	if inside == nil || context.Cause(inside) != ErrTimeout {
+		return err
+	}
+	return &TimeoutError{Policy: c.policy.name, Err: err}
+}
+
 // settle ends the renewals.
 func (c *call) settle() {
 	if c == nil {

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"errors"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -111,7 +112,7 @@ func toError(status C.uint32_t, why *C.stn_error) error {
 // statusError makes the error of a status that says all there is.
 func statusError(status C.uint32_t) error {
 	return &EngineError{
-		Code:    C.GoString(C.stn_status_name(status)),
+		Code:    strings.ToLower(C.GoString(C.stn_status_name(status))),
 		message: C.GoString(C.stn_status_text(status)),
 	}
 }

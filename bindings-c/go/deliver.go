@@ -141,7 +141,7 @@ func (s *Spool) hand(
 		return deliver(inside, d)
 	}, all, admitted.permit, sinceUS)
 	end = s.endOf(ctx, v, failed)
-	if slices.Contains(all.events.Names(), "closed") {
+	if slices.Contains(all.events.Names(), EventClosed) {
 		_, _ = s.Resume() // where the folder is busy, items go out unpaced
 	}
 	return answer, nil

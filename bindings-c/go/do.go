@@ -9,7 +9,8 @@ import (
 )
 
 // Do makes a call if the policy admits it, and settles it by how it ended. A refusal is that of [Policy.Acquire], and then
-// fn is not called; else Do returns what fn returned.
+// fn is not called; else Do returns what fn returned; where the
+// call took too long, within a [*TimeoutError].
 //
 // The call is a Success if fn returned nil. It is Ignored if the caller's context was cancelled, or if the error is a
 // refusal by a policy within: neither says anything about the system. A [ReplyError] is what the policy's table makes of it. Any
@@ -70,7 +71,7 @@ func (p *Policy) run(
 	}()
 	err := fn(inside)
 	v = p.verdict(ctx, inside, all, err)
-	return v, err
+	return v, going.told(err)
 }
 
 // conclude settles a call with its duration, by the policy's clock if that was read when the call began; it tells what happened.

@@ -40,7 +40,7 @@ func TestDoEndsALateCall(t *testing.T) {
 				}
 				return child.Err()
 			}, Timeout(asked))
-			if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != want {
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrTimeout) || time.Since(began) != want {
 				t.Errorf("after %v: %v", time.Since(began), err)
 			}
 			if err := p.Peek(); !errors.Is(err, ErrRejected) {

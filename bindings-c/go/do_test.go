@@ -114,7 +114,7 @@ func TestDoCallsNothingWhenRefused(t *testing.T) {
 	if err := p.Do(ended, call); !errors.Is(err, errUpstream) {
 		t.Errorf("an ended context: %v", err)
 	}
-	if err := p.Do(context.Background(), call, Timeout(0)); !isCode(err, "OUT_OF_RANGE") {
+	if err := p.Do(context.Background(), call, Timeout(0)); !isCode(err, "out_of_range") {
 		t.Errorf("no time at all: %v", err)
 	}
 	if _, err := p.TryAcquire(Timeout(time.Second)); !errors.Is(err, errNoUse) {

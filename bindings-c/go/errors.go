@@ -20,7 +20,7 @@ var ErrClosed = errors.New("stanchion: closed")
 // ErrPermitUsed is told where a permit is given back twice.
 var ErrPermitUsed = errors.New("stanchion: the permit was given back before")
 
-// ErrTimeout is the cause with which [Policy.Do] ends the context of a call that took too long.
+// ErrTimeout is the cause with which [Policy.Do] ends the context of a call that took too long, and what every [*TimeoutError] is.
 var ErrTimeout = errors.New("stanchion: the call took too long")
 
 // ErrLeaseLost is the cause with which [Policy.Do] ends the context of a call whose slot may be another's by now.
@@ -74,7 +74,7 @@ func (e *StoreError) Error() string { return "stanchion: " + e.message }
 
 // EngineError is a call that the engine refused as a whole: an instant out of range, a text that is not UTF-8, a fault inside.
 type EngineError struct {
-	// Code is the name of the status: OUT_OF_RANGE, INTERNAL, and so on.
+	// Code is a stable name, the same in all languages: out_of_range, internal, and so on.
 	Code    string
 	message string
 }
@@ -83,6 +83,8 @@ func (e *EngineError) Error() string { return "stanchion: " + e.message }
 
 // RejectedError is a refusal. Nothing was taken from any gate.
 type RejectedError struct {
+	// Policy is the policy's name.
+	Policy string
 	// By is the gate that holds the call up longest.
 	By Gate
 	// Gates are all gates that refuse now, in their order.
@@ -98,9 +100,9 @@ type RejectedError struct {
 
 func (e *RejectedError) Error() string {
 	if e.Never {
-		return fmt.Sprintf("stanchion: rejected by %s, waiting cannot help", e.By)
+		return fmt.Sprintf("stanchion: %s: rejected by %s, waiting cannot help", e.Policy, e.By)
 	}
-	return fmt.Sprintf("stanchion: rejected by %s, retry after %s", e.By, e.RetryAfter)
+	return fmt.Sprintf("stanchion: %s: rejected by %s, retry after %s", e.Policy, e.By, e.RetryAfter)
 }
 
 // Is makes every refusal ErrRejected, and one without the state file ErrDegraded.
@@ -117,7 +119,7 @@ type WaitError struct {
 }
 
 func (e *WaitError) Error() string {
-	return fmt.Sprintf("stanchion: held up by %s until the context ended: %v", e.Rejected.By, e.Cause)
+	return fmt.Sprintf("stanchion: %s: held up by %s until the context ended: %v", e.Rejected.Policy, e.Rejected.By, e.Cause)
 }
 
 // Unwrap is both the refusal and the cause.
@@ -125,12 +127,14 @@ func (e *WaitError) Unwrap() []error { return []error{e.Rejected, e.Cause} }
 
 // UnavailableError is a refusal by on_store_error: reject. No gate was asked.
 type UnavailableError struct {
+	// Policy is the policy's name.
+	Policy string
 	// Report says how the answer came about; its Degraded is the reason.
 	Report Report
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("stanchion: unavailable: %v", e.Report.Degraded)
+	return fmt.Sprintf("stanchion: %s: unavailable: %v", e.Policy, e.Report.Degraded)
 }
 
 // Is makes it ErrDegraded.
@@ -138,3 +142,25 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrDegraded 
 
 // Unwrap is the reason.
 func (e *UnavailableError) Unwrap() error { return e.Report.Degraded }
+
+// TimeoutError is the error of a call whose context [Policy.Do] ended, because it took longer than [Timeout] or the policy's
+// call_timeout_ms lets it.
+type TimeoutError struct {
+	// Policy is the policy's name.
+	Policy string
+	// Err is what the call returned, mostly [context.DeadlineExceeded].
+	Err error
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("stanchion: %s: the call took too long: %v", e.Policy, e.Err)
+}
+
+// Is makes it ErrTimeout.
+func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
+
+// Timeout makes it one for whoever asks as package net does.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Unwrap is what the call returned.
+func (e *TimeoutError) Unwrap() error { return e.Err }

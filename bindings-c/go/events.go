@@ -12,7 +12,7 @@ import (
 type Event struct {
 	// Policy is the policy's name.
 	Policy string
-	// Name is one of the engine's events, such as opened, half_opened or closed, or one of the constants.
+	// Name is one of the constants.
 	Name string
 	// Rejected is the refusal of EventRejected, and of EventWouldReject; else nil.
 	Rejected *RejectedError
@@ -28,6 +28,32 @@ type Event struct {
 	// Reason is why of EventGiveUp: that of a [GiveUp]; else empty.
 	Reason string
 }
+
+// What the engine tells, in all languages by these names.
+const (
+	// EventOpened is a circuit that lets nothing through any more.
+	EventOpened = "opened"
+	// EventHalfOpened is a circuit that lets probes through.
+	EventHalfOpened = "half_opened"
+	// EventClosed is a circuit that lets all through again.
+	EventClosed = "closed"
+	// EventExtended is an open circuit that stays so for longer, after a failure that came late.
+	EventExtended = "extended"
+	// EventBlocked is a block that began, or ends later: a server wants no calls until then.
+	EventBlocked = "blocked"
+	// EventUnblocked is that an operator lets it be called again.
+	EventUnblocked = "unblocked"
+	// EventModeChanged is a mode that an operator laid over the circuit, or lifted.
+	EventModeChanged = "mode_changed"
+	// EventReset is that an operator had everything start anew.
+	EventReset = "reset"
+	// EventClockStepped is a clock that was set back so far that the state was repaired.
+	EventClockStepped = "clock_stepped"
+	// EventAdopted is a state of another configuration that was taken over.
+	EventAdopted = "adopted"
+	// EventLimitDropped is a limit of another configuration that was carried and had to go, for want of room.
+	EventLimitDropped = "limit_dropped"
+)
 
 // What this package tells beside the engine's events.
 const (
@@ -71,7 +97,7 @@ func WithLogger(logger *slog.Logger) Option {
 
 func (e *Event) level() slog.Level {
 	switch e.Name {
-	case "opened", "clock_stepped", "limit_dropped", EventUnavailable, EventNotSettled, EventDegraded, EventDeadLetter:
+	case EventOpened, EventClockStepped, EventLimitDropped, EventUnavailable, EventNotSettled, EventDegraded, EventDeadLetter:
 		return slog.LevelWarn
 	case EventAdmitted, EventRejected, EventWouldReject, EventSettled, EventRetry:
 		return slog.LevelDebug

@@ -175,3 +175,16 @@ func TestSnapshotsAreMarshalled(t *testing.T) {
 		t.Errorf("no state: %v", err)
 	}
 }
+
+func TestTheEnginesEventsAreTheConstants(t *testing.T) {
+	constants := []string{EventOpened, EventHalfOpened, EventClosed, EventExtended, EventBlocked, EventUnblocked, EventModeChanged,
+		EventReset, EventClockStepped, EventAdopted, EventLimitDropped}
+	for i, constant := range constants {
+		if name := eventName(byte(i + 1)); name != constant {
+			t.Errorf("event %d is %q in the engine, %q here", i+1, name, constant)
+		}
+	}
+	if more := eventName(byte(len(constants) + 1)); more != "" {
+		t.Errorf("no constant for %q", more)
+	}
+}

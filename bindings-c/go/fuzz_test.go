@@ -17,7 +17,7 @@ func FuzzFromJSON(f *testing.F) {
 		p, err := FromJSON(json)
 		if err != nil {
 			var config *ConfigError
-			if !errors.As(err, &config) && !isCode(err, "NOT_UTF8") {
+			if !errors.As(err, &config) && !isCode(err, "not_utf8") {
 				t.Fatalf("%T: %v", err, err)
 			}
 			return

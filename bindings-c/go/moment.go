@@ -79,7 +79,7 @@ func (m Moment) judge(d decided) (decided, error) {
 		m.tellAdmitted(&d)
 		return d, nil
 	case C.STN_UNAVAILABLE:
-		unavailable := &UnavailableError{Report: d.report}
+		unavailable := &UnavailableError{Policy: m.policy.name, Report: d.report}
 		m.policy.tellReport(&d.report)
 		m.policy.tell(Event{Name: EventUnavailable, Err: unavailable})
 		return decided{}, unavailable
@@ -204,7 +204,7 @@ func (p *Policy) fill(permit *Permit, d *decided) {
 
 // rejected is a refusal with its gates by name.
 func (p *Policy) rejected(d *decided) *RejectedError {
-	e := &RejectedError{By: p.gates[d.by], Report: d.report, gate: d.by}
+	e := &RejectedError{Policy: p.name, By: p.gates[d.by], Report: d.report, gate: d.by}
 	for i, gate := range p.gates {
 		if d.gates>>i&1 != 0 {
 			e.Gates = append(e.Gates, gate)

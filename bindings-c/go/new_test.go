@@ -73,7 +73,7 @@ func TestConfigTellsNothingNullAndZeroApart(t *testing.T) {
 // What JSON cannot say is refused, and not changed.
 func TestConfigIsNotChangedOnTheWay(t *testing.T) {
 	_, err := New(Config{Name: "p", Limits: []LimitConfig{{Name: "\xff", Capacity: 1, RefillTokens: 1, RefillIntervalMS: 1}}})
-	if !isCode(err, "NOT_UTF8") {
+	if !isCode(err, "not_utf8") {
 		t.Errorf("no UTF-8: %v", err)
 	}
 	var config *ConfigError

@@ -66,7 +66,7 @@ func TestRejectionTellsGateAndWait(t *testing.T) {
 	if err := p.Peek(Cost(101)); !errors.As(err, &rejected) || !rejected.Never {
 		t.Errorf("cost above the capacity: got %v", err)
 	}
-	if err := p.Peek(Holder("\xff")); !isCode(err, "NOT_UTF8") {
+	if err := p.Peek(Holder("\xff")); !isCode(err, "not_utf8") {
 		t.Errorf("a holder that is not UTF-8: got %v", err)
 	}
 }
@@ -112,7 +112,7 @@ func TestBadSettleDoesNotUseThePermit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Settle(permit, Failure, Took(-time.Second)); !isCode(err, "OUT_OF_RANGE") {
+	if _, err := p.Settle(permit, Failure, Took(-time.Second)); !isCode(err, "out_of_range") {
 		t.Errorf("a negative duration: %v", err)
 	}
 	if answer, err := p.Settle(permit, Failure); err != nil || answer.Result != Counted {

@@ -49,7 +49,7 @@ func TestBadFailuresAreRefused(t *testing.T) {
 		"circuit wait":   {Attempt: 1, Began: start, MaxCircuitWait: &late},
 	} {
 		var refused *EngineError
-		if _, err := p.Retry(failed); !errors.As(err, &refused) || refused.Code != "OUT_OF_RANGE" {
+		if _, err := p.Retry(failed); !errors.As(err, &refused) || refused.Code != "out_of_range" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -38,16 +38,32 @@ func TestTheModulesZipIsBuiltAgainstAnInstalledLibrary(t *testing.T) {
 		t.Skip("installs the library")
 	}
 	away := t.TempDir()
-	unpacked, prefix, main := filepath.Join(away, "module"), filepath.Join(away, "usr"), filepath.Join(away, "main")
-	unzip(t, unpacked)
+	prefix, main := filepath.Join(away, "usr"), filepath.Join(away, "main")
+	use := unzip(t, "..", path, filepath.Join(away, "module"))
 	run(t, "..", nil, "make", "--no-print-directory", "-C", "..", "install", "PREFIX="+prefix)
 	write(t, filepath.Join(main, "main.go"), program)
-	write(t, filepath.Join(main, "go.mod"), "module main\n\ngo 1.24\n\nrequire "+path+" v0.0.0\n\nreplace "+path+" => "+unpacked+"\n")
+	write(t, filepath.Join(main, "go.mod"), "module main\n\ngo 1.24\n\n"+use)
 	said := run(t, main, []string{
 		"GOFLAGS=-mod=mod", "GOWORK=off", "CGO_LDFLAGS=", "PKG_CONFIG_PATH=" + prefix + "/lib/pkgconfig",
 	}, "go", "run", ".")
 	if said != "zip true\n" {
 		t.Errorf("the program said %q", said)
+	}
+}
+
+// To build gRPC for it takes a minute, so the other module's zip is only looked through: each package that it needs is found.
+func TestTheOtherModulesZipFindsWhatItNeeds(t *testing.T) {
+	away := t.TempDir()
+	main, grpc := filepath.Join(away, "main"), path+"/stanchiongrpc"
+	use := unzip(t, "..", path, filepath.Join(away, "module")) + unzip(t, "../stanchiongrpc", grpc, filepath.Join(away, "grpc"))
+	write(t, filepath.Join(main, "main.go"), "package main\n\nimport _ \""+grpc+"\"\n\nfunc main() {}\n")
+	write(t, filepath.Join(main, "go.mod"), "module main\n\ngo 1.24\n\n"+use)
+	write(t, filepath.Join(main, "go.sum"), read(t, "../stanchiongrpc/go.sum")) // of what the proxy would be asked for
+	said := run(t, main, []string{"GOFLAGS=-mod=mod", "GOWORK=off"}, "go", "list", "-deps", ".")
+	for _, needed := range []string{path, grpc, "google.golang.org/grpc"} {
+		if !strings.Contains(said, "\n"+needed+"\n") {
+			t.Errorf("%s is not found", needed)
+		}
 	}
 }
 
@@ -61,15 +77,16 @@ func TestTheTagSharedLinksTheSharedLibrary(t *testing.T) {
 	}
 }
 
-func unzip(t *testing.T, into string) {
+// unzip packs a module, unpacks it, and returns the lines of a go.mod that uses it.
+func unzip(t *testing.T, from, path, into string) string {
 	t.Helper()
-	version := module.Version{Path: path, Version: "v0.0.0"}
-	packed := filepath.Join(t.TempDir(), "module.zip")
+	version := module.Version{Path: path, Version: "v0.1.0"}
+	packed := into + ".zip"
 	file, err := os.Create(packed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := zip.CreateFromDir(file, version, ".."); err != nil {
+	if err := zip.CreateFromDir(file, version, from); err != nil {
 		t.Fatal(err)
 	}
 	if err := file.Close(); err != nil {
@@ -78,6 +95,7 @@ func unzip(t *testing.T, into string) {
 	if err := zip.Unzip(into, version, packed); err != nil {
 		t.Fatal(err)
 	}
+	return "require " + path + " v0.1.0\n\nreplace " + path + " => " + into + "\n\n"
 }
 
 func write(t *testing.T, name, text string) {

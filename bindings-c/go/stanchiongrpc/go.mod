@@ -3,7 +3,7 @@ module github.com/stanchion/stanchion/bindings-c/go/stanchiongrpc
 go 1.24.0
 
 require (
-	github.com/stanchion/stanchion/bindings-c/go v0.0.0
+	github.com/stanchion/stanchion/bindings-c/go v0.1.0
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250804133106-a7a43d27e69b
 	google.golang.org/grpc v1.76.0
 	google.golang.org/protobuf v1.36.6

@@ -10,7 +10,7 @@ import (
 	stanchion "github.com/stanchion/stanchion/bindings-c/go"
 )
 
-// Limiter is how [Limit] guards a handler.
+// Limiter is how [Limiter.Limit] guards a handler.
 type Limiter struct {
 	// Keys has the policy of each caller.
 	Keys *Keys

@@ -28,8 +28,8 @@ func ExampleClock() {
 	clock.Advance(time.Millisecond)
 	fmt.Println(policy.Peek())
 	// Output:
-	// stanchion: rejected by circuit, retry after 1s
-	// stanchion: rejected by circuit, retry after 1ms
+	// stanchion: p: rejected by circuit, retry after 1s
+	// stanchion: p: rejected by circuit, retry after 1ms
 	// <nil>
 }
 
