@@ -437,6 +437,9 @@ type ClassifyRule struct {
 
 	// Whether the request may be made again. Default: as without the rule.
 	Retry *Retry `json:"retry,omitempty"`
+
+	// What is at fault: where the ladder of `recovery` begins. Default: as without the rule.
+	Fault *Fault `json:"fault,omitempty"`
 }
 
 // OnStoreError: what a host answers while the shared state cannot be reached.
@@ -560,4 +563,30 @@ const (
 
 	// RetryAlways: the first one was surely not processed.
 	RetryAlways Retry = "always"
+)
+
+// Fault: what is at fault: where the ladder of `recovery` begins.
+type Fault string
+
+const (
+	// FaultTransient: it may pass by itself.
+	FaultTransient Fault = "transient"
+
+	// FaultThrottled: the server wants no calls for a time.
+	FaultThrottled Fault = "throttled"
+
+	// FaultUnauthenticated: new credentials are needed.
+	FaultUnauthenticated Fault = "unauthenticated"
+
+	// FaultSessionLost: the session is gone.
+	FaultSessionLost Fault = "session_lost"
+
+	// FaultConflict: somebody else still has the session.
+	FaultConflict Fault = "conflict"
+
+	// FaultFatal: nothing that can be done by itself will help.
+	FaultFatal Fault = "fatal"
+
+	// FaultCancelled: nothing is at fault.
+	FaultCancelled Fault = "cancelled"
 )

@@ -10,26 +10,6 @@ import (
 	"time"
 )
 
-// Fault is a class of what is at fault.
-type Fault string
-
-const (
-	// FaultTransient may go away by itself, or by the first step.
-	FaultTransient Fault = "transient"
-	// FaultThrottled is a server that wants to be left alone for a time.
-	FaultThrottled Fault = "throttled"
-	// FaultUnauthenticated is credentials that are not accepted any more.
-	FaultUnauthenticated Fault = "unauthenticated"
-	// FaultSessionLost is a session that is gone.
-	FaultSessionLost Fault = "session_lost"
-	// FaultConflict is a session that somebody else holds.
-	FaultConflict Fault = "conflict"
-	// FaultFatal is what no step mends.
-	FaultFatal Fault = "fatal"
-	// FaultCancelled is that nobody wants it any more.
-	FaultCancelled Fault = "cancelled"
-)
-
 // FaultError is an error with its class: what a step, or what is supervised, returns to say more than that it failed.
 type FaultError struct {
 	// Fault is the class.

@@ -5,8 +5,10 @@ import { ConfigError, InputError } from './errors.js';
 export const snake = (name: string): string => name.replaceAll('_', '__').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 /** The way back. */
 export const camel = (name: string): string => name.replace(/__|_([a-z])/g, (_, letter?: string) => letter?.toUpperCase() ?? '_');
-/** Field names in a text stand in backticks. */
-const inProse = (text: string): string => text.replace(/`[^`]*`/g, camel);
+/** Field names in a text stand in backticks, words as JSON has them. */
+const inProse = (text: string): string => text.replace(/`[^`]*`|"[a-z_]+"/g, camel);
+/** The fields whose words are more than one: `sessionLost`. */
+const WORDS: ReadonlySet<string> = new Set(['fault']);
 
 /** A configuration as the core reads it. Text is JSON already, with the names of JSON, as a file that hosts share has it. */
 export function configJson(config: PolicyConfig | string): string {
@@ -19,8 +21,10 @@ function wire(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [snake(name), wire(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [snake(name), worded(name, wire(inner))]));
 }
+
+const worded = (name: string, value: unknown): unknown => (WORDS.has(name) && typeof value === 'string' ? snake(value) : value);
 
 /** The core's error with the names as the user of an object wrote them. */
 export function asWritten(error: unknown): unknown {

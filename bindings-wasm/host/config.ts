@@ -786,4 +786,16 @@ export interface ClassifyRule {
    * - `'always'`: The first one was surely not processed.
    */
   readonly retry?: 'never' | 'idempotent' | 'always' | undefined;
+
+  /**
+   * What is at fault: where the ladder of `recovery` begins. Default: as without the rule.
+   * - `'transient'`: It may pass by itself.
+   * - `'throttled'`: The server wants no calls for a time.
+   * - `'unauthenticated'`: New credentials are needed.
+   * - `'sessionLost'`: The session is gone.
+   * - `'conflict'`: Somebody else still has the session.
+   * - `'fatal'`: Nothing that can be done by itself will help.
+   * - `'cancelled'`: Nothing is at fault.
+   */
+  readonly fault?: 'transient' | 'throttled' | 'unauthenticated' | 'sessionLost' | 'conflict' | 'fatal' | 'cancelled' | undefined;
 }

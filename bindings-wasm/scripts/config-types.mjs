@@ -15,7 +15,7 @@ const prose = (text) => text.replace(/`[^`]*`/g, camel);
 function typeOf(schema) {
   if (schema.$ref) return schema.$ref.split('/').at(-1);
   if (schema.anyOf) return schema.anyOf.map(typeOf).join(' | ');
-  if (schema.oneOf) return schema.oneOf.map((one) => (one.const === undefined ? typeOf(one) : `'${one.const}'`)).join(' | ');
+  if (schema.oneOf) return schema.oneOf.map((one) => (one.const === undefined ? typeOf(one) : `'${camel(one.const)}'`)).join(' | ');
   if (Array.isArray(schema.type)) return schema.type.map((type) => typeOf({ ...schema, type })).join(' | ');
   if (schema.additionalProperties) return `Readonly<Record<string, ${typeOf(schema.additionalProperties)} | undefined>>`;
   if (schema.type === 'array') return `readonly ${typeOf(schema.items)}[]`;
@@ -27,7 +27,7 @@ function typeOf(schema) {
 function details(schema) {
   const lines = [];
   for (const { const: value, description } of schema.oneOf ?? [])
-    if (value !== undefined) lines.push(`- \`'${value}'\`: ${prose(description)}`);
+    if (value !== undefined) lines.push(`- \`'${camel(value)}'\`: ${prose(description)}`);
   const range = [schema.minimum, schema.maximum, schema.minLength, schema.maxLength];
   if (range[1] !== undefined) lines.push(`From ${range[0].toLocaleString('en')} to ${range[1].toLocaleString('en')}.`);
   if (range[3] !== undefined) lines.push(`${range[2]} to ${range[3]} characters.`);

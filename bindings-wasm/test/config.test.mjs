@@ -25,6 +25,7 @@ test('an object in camelCase and JSON text are the same policy', () => {
     limits: [{ ...LIMIT, maxDebt: 0 }],
     bulkhead: undefined,
     onStoreError: 'reject',
+    classify: { '302': { fault: 'sessionLost' } },
   });
   const circuit = {
     failures_in_window: { count: 3, window_ms: 60_000 },
@@ -34,7 +35,8 @@ test('an object in camelCase and JSON text are the same policy', () => {
     late_failure: 'extend',
   };
   const limits = [{ name: 'l', capacity: 2, refill_tokens: 1, refill_interval_ms: 1000, max_debt: 0 }];
-  const json = JSON.stringify({ name: 'p', circuit, limits, on_store_error: 'reject' });
+  const classify = { 302: { fault: 'session_lost' } };
+  const json = JSON.stringify({ name: 'p', circuit, limits, on_store_error: 'reject', classify });
   assert.equal(written.common.rules.toJson(), engine.policy(json).toJson());
   assert.equal(definePolicy(json).common.rules.toJson(), engine.policy(json).toJson());
   assert.equal(policy('p', { limits: [LIMIT] }).name, 'p');
@@ -59,6 +61,7 @@ test('errors name fields as their user wrote them', () => {
   refused({ name: 'p', limits: [LIMIT, { ...LIMIT, name: 'm', refillTokens: -1 }] }, 'limits[1].refillTokens', '-1');
   refused({ name: 'p', circuit: { consecutiveFailures: 1, openMs: 9, openMaxMs: 8 } }, 'circuit.openMaxMs', '8', ['openMs']);
   refused({ name: 'p', circuit: { consecutiveFailures: 1, opneMs: 9 } }, 'circuit.opneMs', '9');
+  refused({ name: 'p', classify: { tls: { fault: 'broken' } } }, 'classify.tls.fault', '"broken"', ['"sessionLost"']);
 });
 
 test('the names of JSON are no names of an object', () => {

@@ -96,6 +96,7 @@ struct Row {
     takes_retry_after: bool,
     block_ms: u32,
     retry: Retry,
+    fault: Option<FaultClass>,
 }
 
 /// So long a 429 blocks that does not say for how long.
@@ -120,8 +121,8 @@ impl Policy {
     /// | `tls` | failure | | never |
     /// | `aborted` | ignored | | never |
     ///
-    /// What is at fault, where the caller did not get what it asked for: an answer says it to the caller, whatever it says of
-    /// the upstream.
+    /// What is at fault, where the caller did not get what it asked for and no rule says otherwise: an answer says it to the caller,
+    /// whatever it says of the upstream.
     ///
     /// | what came back | class |
     /// |---|---|
@@ -161,13 +162,13 @@ impl Policy {
             Reply::Status { retry_after, .. } => retry_after.and_then(|value| parse_retry_after(value, now)),
             Reply::Error(_) => None,
         };
-        let row = self.row(reply);
+        let row = self.row(reply, retry_at);
         Classified {
             outcome: row.outcome,
             block_until: self.block_until(&row, retry_at, now),
             retry: row.retry,
             retry_at,
-            fault: fault_class(reply, retry_at).map(|class| Fault { class, until: throttle(class, retry_at) }),
+            fault: row.fault.map(|class| Fault { class, until: throttle(class, retry_at) }),
         }
     }
 
@@ -178,7 +179,7 @@ impl Policy {
         Some(until.min(now.saturating_add(longest))).filter(|until| *until > now)
     }
 
-    fn row(&self, reply: &Reply<'_>) -> Row {
+    fn row(&self, reply: &Reply<'_>, retry_at: Option<Timestamp>) -> Row {
         let (mut row, class, exact) = match *reply {
             Reply::Error(error) => (by_error(error), None, On::Error(error)),
             Reply::Status { status, .. } => {
@@ -186,6 +187,7 @@ impl Policy {
                 (by_status(status, self.block.is_some()), Some(On::Class(class)), On::Status(status))
             }
         };
+        row.fault = fault_class(reply, retry_at);
         if let Some(rules) = &self.config().classify {
             for rule in class.into_iter().chain([exact]).filter_map(|on| rules.rule(on)) {
                 row.overridden_by(rule);
@@ -221,7 +223,7 @@ fn throttle(class: FaultClass, retry_at: Option<Timestamp>) -> Option<Timestamp>
 
 impl Row {
     const fn new(outcome: Outcome, retry: Retry) -> Self {
-        Self { outcome, takes_retry_after: false, block_ms: 0, retry }
+        Self { outcome, takes_retry_after: false, block_ms: 0, retry, fault: None }
     }
 
     fn overridden_by(&mut self, rule: &ClassifyRule) {
@@ -230,6 +232,7 @@ impl Row {
             rule.retry_after.map_or(self.takes_retry_after, |header| header == RetryAfterHeader::Block);
         self.block_ms = rule.block_ms.unwrap_or(self.block_ms);
         self.retry = rule.retry.unwrap_or(self.retry);
+        self.fault = rule.fault.or(self.fault);
     }
 }
 

@@ -87,5 +87,5 @@ fn every_field_says_what_it_means_and_what_it_is_by_default() {
             fields += 1;
         }
     }
-    assert_eq!(fields, 17 + 21 + 2 + 1 + 2 + 7 + 2 + 3 + 4 + (8 + 4) + (5 + 2 + 4) + (8 + 8) + (2 + 2) + (13 + 3));
+    assert_eq!(fields, 17 + 21 + 2 + 1 + 2 + 7 + 2 + 3 + 5 + (8 + 4) + (5 + 2 + 4) + (8 + 8) + (2 + 2) + (13 + 3));
 }

@@ -16,7 +16,7 @@ use crate::config::table::{
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
-use crate::config::values::{Value, choices, scalars, word_values};
+use crate::config::values::{Value, choices, scalars, word_shape, word_values};
 use crate::error::{BoxedError, InputError};
 use crate::input::Outcome;
 #[cfg(feature = "serde")]
@@ -24,6 +24,7 @@ use crate::json::Json;
 #[cfg(feature = "serde")]
 use crate::num::index;
 use crate::num::wide;
+use crate::recovery::FaultClass;
 
 choices! {
     /// A class of network errors: what there was instead of a status.
@@ -89,6 +90,25 @@ word_values! {
         Failure = "failure",
         /// It says nothing about the system.
         Ignored = "ignored",
+    }
+}
+
+word_shape! {
+    FaultClass {
+        /// It may pass by itself.
+        Transient = "transient",
+        /// The server wants no calls for a time.
+        Throttled = "throttled",
+        /// New credentials are needed.
+        Unauthenticated = "unauthenticated",
+        /// The session is gone.
+        SessionLost = "session_lost",
+        /// Somebody else still has the session.
+        Conflict = "conflict",
+        /// Nothing that can be done by itself will help.
+        Fatal = "fatal",
+        /// Nothing is at fault.
+        Cancelled = "cancelled",
     }
 }
 
@@ -223,7 +243,7 @@ config! {
     /// assert_eq!(locked.retry, Some(Retry::Idempotent));
     /// ```
     pub struct ClassifyRule {
-        /// assert_eq!((config.outcome, config.retry), (None, None));
+        /// assert_eq!((config.outcome, config.retry, config.fault), (None, None, None));
         new();
         required {}
         optional {
@@ -235,6 +255,8 @@ config! {
             block_ms: derived(u32) in 0..=4_294_967_295, "as without the rule", e.g. 1_000;
             /// Whether the request may be made again.
             retry: derived(Retry), "as without the rule", e.g. Retry::Never;
+            /// What is at fault: where the ladder of `recovery` begins.
+            fault: derived(FaultClass), "as without the rule", e.g. FaultClass::SessionLost;
         }
     }
 }

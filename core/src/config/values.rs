@@ -197,6 +197,14 @@ macro_rules! word_values {
             }
         }
 
+        $crate::config::values::word_shape! { $Name { $($(#[doc = $doc])+ $Variant = $word,)+ } }
+    };
+}
+pub(crate) use word_values;
+
+/// How an enum that has `ALL` and names already stands in a configuration.
+macro_rules! word_shape {
+    ($Name:ident { $($(#[doc = $doc:literal])+ $Variant:ident = $word:literal,)+ }) => {
         impl Value for $Name {
             const SHAPE: Shape = Shape::Word(&[$($word),+]);
             #[cfg(feature = "serde")]
@@ -215,7 +223,7 @@ macro_rules! word_values {
         scalars! { $Name }
     };
 }
-pub(crate) use word_values;
+pub(crate) use word_shape;
 
 /// An enum of words, each declared once with its doc.
 macro_rules! choices {

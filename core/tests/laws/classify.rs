@@ -26,9 +26,10 @@ fn on() -> impl Strategy<Value = On> {
 fn rule() -> impl Strategy<Value = ClassifyRule> {
     let outcome = proptest::option::of(select(vec![Outcome::Success, Outcome::Failure, Outcome::Ignored]));
     let retry = proptest::option::of(select(vec![Retry::Never, Retry::Idempotent, Retry::Always]));
-    (outcome, retry, proptest::option::of(0_u32..=5_000)).prop_map(|(outcome, retry, block_ms)| {
+    let fault = proptest::option::of((1_u32..=7).prop_map(|code| FaultClass::from_code(code).expect("seven classes")));
+    (outcome, retry, proptest::option::of(0_u32..=5_000), fault).prop_map(|(outcome, retry, block_ms, fault)| {
         let mut rule = ClassifyRule::new();
-        (rule.outcome, rule.retry, rule.block_ms) = (outcome, retry, block_ms);
+        (rule.outcome, rule.retry, rule.block_ms, rule.fault) = (outcome, retry, block_ms, fault);
         rule
     })
 }
@@ -80,6 +81,8 @@ fn what_a_rule_says_is_so_and_no_block_is_longer_than_the_gates() {
         let ruled = || names.iter().filter_map(|on| rules.rule(*on));
         prop_assert_eq!(ruled().find_map(|rule| rule.outcome).unwrap_or(said.outcome), said.outcome);
         prop_assert_eq!(ruled().find_map(|rule| rule.retry).unwrap_or(said.retry), said.retry);
+        let class = said.fault.map(|fault| fault.class);
+        prop_assert_eq!(ruled().find_map(|rule| rule.fault).or(class), class);
         let retry_at = if error.is_some() { None } else { parse_retry_after(&header, now) };
         prop_assert_eq!(said.retry_at, retry_at);
         // A throttle lasts for as long as the server asked for, and nothing else has an end.
