@@ -6,7 +6,7 @@ export interface RawAddon extends RawEngine {
   slot(): Uint32Array;
   restart(): void;
   storeOpen(path: string, options: RawStoreOptions): RawStore | null;
-  spoolOpen(path: string, policy: number, options: RawStoreOptions): RawSpool | null;
+  spoolOpenLater(path: string, policy: number, options: RawStoreOptions): Promise<RawDone>;
 }
 
 /** As the addon takes them; what is left out is as the store has it. */
@@ -78,12 +78,14 @@ export interface RawDone {
   /** Makes it the engine's last answer and tells its status, once. */
   load(): number;
   transaction(): RawTransaction | null;
+  spool(): RawSpool | null;
 }
 
 /** The file's lock, held for one key. */
 export interface RawTransaction {
   read(): Uint8Array | null;
   commit(bytes: Uint8Array, vacuousAtUs: number): number;
+  commitLater(bytes: Uint8Array, vacuousAtUs: number): Promise<RawDone>;
   abort(): number;
 }
 

@@ -39,7 +39,7 @@ const CALLS = { returned: 1, failed: 2, cancelled: 3 } as const;
  * @example
  * ```ts
  * const sync = definePolicy({ name: 'sync', circuit: { consecutiveFailures: 10 }, spool: { order: 'strict' } });
- * const spool = Spool.open('/var/lib/app/spool', sync);
+ * const spool = await Spool.open('/var/lib/app/spool', sync);
  * await spool.append(JSON.stringify(order), { id: order.id });
  * await spool.drain(({ payload }, { signal }) => send(payload, signal));
  * ```
@@ -64,13 +64,20 @@ export class Spool {
    * Opens a spool, or makes its folder where that is missing. The policy has a `spool`; its state may be in this process or in a store.
    * @throws StoreError for a policy without one, and for anything but a folder of ours that is safe to use.
    */
-  static open(path: string, policy: Policy, options: SpoolOptions = {}): Spool {
+  static async open(path: string, policy: Policy, options: SpoolOptions = {}): Promise<Spool> {
     const { raw, engine } = addon();
     const own = engine.policy((policy as BasePolicy).common.rules.toJson());
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    const spool = engine.run(() => raw.spoolOpen(path, own.handle, given as RawStoreOptions));
-    if (spool === null) throw engine.lastFault();
-    own.free();
+    let done: RawDone;
+    try {
+      done = await raw.spoolOpenLater(path, own.handle, given as RawStoreOptions);
+    } catch (error) {
+      throw engine.caught(error);
+    } finally {
+      own.free();
+    }
+    const spool = done.spool();
+    if (spool === null) throw engine.fault(engine.run(() => done.load()));
     return new Spool(policy, engine, spool);
   }
 

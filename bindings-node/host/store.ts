@@ -27,7 +27,7 @@ export { StoreError } from 'stanchion-wasm/host';
 export interface StoreOptions {
   /** How long an operation waits for the lock at most, in ms; 100 by default. Only the thread pool waits. */
   readonly waitMs?: number | undefined;
-  /** Whether every write survives a loss of power; by default it survives the death of any process. */
+  /** Whether every write survives a loss of power, which takes it milliseconds in the thread pool; by default it survives the death of any process. */
   readonly sync?: boolean | undefined;
   /** How many keys the file may hold before a new one needs an old one to be forgotten; 100,000 by default. */
   readonly maxKeys?: number | undefined;
@@ -57,12 +57,14 @@ export type Write = Uint8Array | { readonly bytes: Uint8Array; readonly vacuousA
 export class Store implements PolicyStore {
   readonly #engine: Engine;
   readonly #raw: RawStore;
+  readonly #isSynced: boolean;
   readonly #policies = new WeakMap<EnginePolicy, EnginePolicy>();
 
   /** @internal Made by `Store.open`. */
-  private constructor(engine: Engine, raw: RawStore) {
+  private constructor(engine: Engine, raw: RawStore, isSynced: boolean) {
     this.#engine = engine;
     this.#raw = raw;
+    this.#isSynced = isSynced;
   }
 
   /**
@@ -75,7 +77,7 @@ export class Store implements PolicyStore {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     const store = engine.run(() => raw.storeOpen(path, given as RawStoreOptions));
     if (store === null) throw engine.lastFault();
-    return new Store(engine, store);
+    return new Store(engine, store, options.sync === true);
   }
 
   /**
@@ -157,7 +159,18 @@ export class Store implements PolicyStore {
       transaction.abort();
       throw error;
     }
-    this.#engine.check(this.#engine.run(() => commit(transaction, write)));
+    return this.#end(transaction, write);
+  }
+
+  async #end(transaction: RawTransaction, write: Write | null | undefined): Promise<number> {
+    const bytes = write instanceof Uint8Array ? write : write?.bytes;
+    const vacuousAtUs = write instanceof Uint8Array ? 0 : (write?.vacuousAtUs ?? 0);
+    const done = this.#isSynced && bytes !== undefined ? await this.#pooled(transaction.commitLater(bytes, vacuousAtUs)) : undefined;
+    const end = (): number => {
+      if (done !== undefined) return done.load();
+      return bytes === undefined ? transaction.abort() : transaction.commit(bytes, vacuousAtUs);
+    };
+    this.#engine.check(this.#engine.run(end));
     return this.#engine.sequence();
   }
 
@@ -188,12 +201,6 @@ export class Store implements PolicyStore {
     }
     return own;
   }
-}
-
-function commit(transaction: RawTransaction, write: Write | null | undefined): number {
-  if (write === null || write === undefined) return transaction.abort();
-  if (write instanceof Uint8Array) return transaction.commit(write, 0);
-  return transaction.commit(write.bytes, write.vacuousAtUs ?? 0);
 }
 
 /** The addon's engine in this thread: the same as the one in WebAssembly, beside the store. */

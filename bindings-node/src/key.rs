@@ -1,7 +1,8 @@
 //! A policy on one key of a file.
 //!
 //! Each operation comes twice. The plain one runs on the thread of JavaScript and asks for the lock once: where another
-//! holds it, it answers [`LOCKED`] and has done nothing. The one named `…_later` waits for the lock in the thread pool.
+//! holds it, it answers [`LOCKED`] and has done nothing. The one named `…_later` waits for the lock in the thread pool. Where
+//! each write is synced, which takes milliseconds, the plain one always answers so.
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::store::{fault_of, moment};
 #[napi]
 pub struct RawKey {
     pub(crate) handle: Arc<KeyHandle>,
+    pub(crate) is_synced: bool,
 }
 
 /// A permit as its four words.
@@ -29,6 +31,7 @@ impl RawKey {
     /// Runs an operation at once where the lock is free. What the numbers refuse is its status.
     fn now(&self, op: impl FnOnce() -> Result<Op, Status>) -> napi::Result<Status> {
         call(|raw| match op() {
+            Ok(_) if self.is_synced => LOCKED,
             Ok(op) => match self.handle.try_turn() {
                 Some(turn) => op.at_once(turn).put(raw),
                 None => LOCKED,

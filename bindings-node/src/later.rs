@@ -5,12 +5,12 @@ use std::sync::Arc;
 use napi::Task;
 use napi::bindgen_prelude::Env;
 use napi_derive::napi;
-use stanchion::{Acquire, Asked, Command, Permit, Settle, Timestamp, UnknownAnswer};
+use stanchion::{Acquire, Asked, Command, Permit, Policy, Settle, Timestamp, UnknownAnswer};
 use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, UNKNOWN, commanded, renewed, settled};
 use stanchion_raw::{Fault, Raw, Slot, number};
-use stanchion_store::{KeyHandle, Spool, Store, StoreError, Stored, Transaction, Turn, Verdict};
+use stanchion_store::{KeyHandle, Options, Spool, Store, StoreError, Stored, Transaction, Turn, Verdict};
 
-use crate::spool::SpoolOp;
+use crate::spool::{RawSpool, SpoolOp};
 use crate::store::{RawTransaction, fault_of};
 use crate::{call, guard};
 
@@ -62,6 +62,7 @@ pub struct Done {
     bytes: Option<Vec<u8>>,
     fault: Option<Fault>,
     transaction: Option<Transaction>,
+    spool: Option<Spool>,
 }
 
 impl Done {
@@ -124,6 +125,8 @@ pub(crate) enum Work {
     Key(Arc<KeyHandle>, Op),
     Begin(Store, String),
     Remove(Store, String),
+    Commit(Transaction, Vec<u8>, Option<Timestamp>),
+    OpenSpool(String, Arc<Policy>, Options),
     Spool(Spool, SpoolOp, Option<Timestamp>),
     /// An argument was none: the answer stands already.
     Refused(Status),
@@ -149,6 +152,18 @@ impl Work {
                     done.slot.value = f64::from(u8::from(was_there));
                     done
                 }
+                Err(error) => Done::failed(fault_of(&error)),
+            },
+            Self::Commit(held, bytes, vacuous_at) => match held.commit(&bytes, vacuous_at) {
+                Ok(sequence) => {
+                    let mut done = Done::default();
+                    done.slot.sequence = number::exact(sequence);
+                    done
+                }
+                Err(error) => Done::failed(fault_of(&error)),
+            },
+            Self::OpenSpool(path, policy, options) => match Spool::open(path, policy, options) {
+                Ok(spool) => Done { spool: Some(spool), ..Done::default() },
                 Err(error) => Done::failed(fault_of(&error)),
             },
             Self::Spool(spool, op, now) => match op.run(&spool, now) {
@@ -194,6 +209,12 @@ impl RawDone {
     pub fn load(&mut self) -> napi::Result<Status> {
         let done = self.done.take().unwrap_or_default();
         call(|raw| done.put(raw))
+    }
+
+    /// The spool that was opened, once. Take it before `load`.
+    #[napi]
+    pub fn spool(&mut self) -> Option<RawSpool> {
+        self.done.as_mut().and_then(|done| done.spool.take()).map(RawSpool::new)
     }
 
     /// The transaction that began, once.

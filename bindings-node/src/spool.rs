@@ -10,7 +10,7 @@ use stanchion_store::{Delivery, Offer, Payload, Spool, SpoolReport, StoreError};
 
 use crate::call;
 use crate::later::{Later, Work};
-use crate::store::{RawStoreOptions, fault_of, kept, moment};
+use crate::store::{RawStoreOptions, fault_of, moment};
 
 /// A step of a spool, with everything that it needs.
 pub(crate) enum SpoolOp {
@@ -121,16 +121,22 @@ pub struct RawSpool {
     spool: Spool,
 }
 
-/// Opens a spool; nothing, and a fault, where the policy was freed or has none, or the folder cannot be used.
+/// Opens a spool in the thread pool, for that waits for its lock and reads what is in it; a fault where the policy was freed or has
+/// none, or the folder cannot be used.
 #[napi]
-pub fn spool_open(path: String, policy: u32, options: RawStoreOptions) -> napi::Result<Option<RawSpool>> {
-    call(|raw| {
-        let policy = raw.policy(policy).ok()?;
-        kept(raw, Spool::open(path, policy, options.into())).map(|spool| RawSpool { spool })
-    })
+pub fn spool_open_later(path: String, policy: u32, options: RawStoreOptions) -> napi::Result<AsyncTask<Later>> {
+    let policy = call(|raw| raw.policy(policy))?;
+    Ok(AsyncTask::new(Later(match policy {
+        Ok(policy) => Work::OpenSpool(path, policy, options.into()),
+        Err(status) => Work::Refused(status),
+    })))
 }
 
 impl RawSpool {
+    pub(crate) const fn new(spool: Spool) -> Self {
+        Self { spool }
+    }
+
     fn later(&self, op: SpoolOp, now_us: f64) -> AsyncTask<Later> {
         AsyncTask::new(Later(match moment(now_us) {
             Ok(now) => Work::Spool(self.spool.clone(), op, now),

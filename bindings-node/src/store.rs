@@ -73,12 +73,14 @@ pub struct RawKeyInfo {
 #[napi]
 pub struct RawStore {
     store: Store,
+    is_synced: bool,
 }
 
 /// Opens a state file; nothing, and a fault, where it cannot be used.
 #[napi]
 pub fn store_open(path: String, options: RawStoreOptions) -> napi::Result<Option<RawStore>> {
-    call(|raw| kept(raw, Store::open(path, options.into())).map(|store| RawStore { store }))
+    let is_synced = options.sync == Some(true);
+    call(|raw| kept(raw, Store::open(path, options.into())).map(|store| RawStore { store, is_synced }))
 }
 
 #[napi]
@@ -88,7 +90,8 @@ impl RawStore {
     pub fn key(&self, policy: u32, key: String) -> napi::Result<Option<RawKey>> {
         call(|raw| {
             let policy = raw.policy(policy).ok()?;
-            kept(raw, self.store.gate(policy, &key)).map(|handle| RawKey { handle: Arc::new(handle) })
+            kept(raw, self.store.gate(policy, &key))
+                .map(|handle| RawKey { handle: Arc::new(handle), is_synced: self.is_synced })
         })
     }
 
@@ -184,6 +187,16 @@ impl RawTransaction {
                 Err(error) => raw.fail(fault_of(&error)),
             }
         })
+    }
+
+    /// The same in the thread pool, for a file whose writes are synced.
+    #[napi]
+    pub fn commit_later(&mut self, bytes: Uint8Array, vacuous_at_us: f64) -> AsyncTask<Later> {
+        AsyncTask::new(Later(match (moment(vacuous_at_us), self.transaction.take()) {
+            (Err(status), _) => Work::Refused(status),
+            (Ok(_), None) => Work::Failed(ended()),
+            (Ok(vacuous_at), Some(held)) => Work::Commit(held, bytes.to_vec(), vacuous_at),
+        }))
     }
 
     /// Unlocks and changes nothing; the key's write sequence lies in the slot.

@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
+
+import { definePolicy } from '../dist/index.js';
+import { Spool, Store } from '../dist/store.js';
 
 const support = (name) => fileURLToPath(new URL(`support/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'stanchion-'));
@@ -19,7 +22,7 @@ after(() => {
 });
 
 /** Runs the waiter, and tells its answer and how often its first thread asked for a lock. */
-async function wait(operation) {
+async function wait(path, operation) {
   const env = { ...process.env, LD_PRELOAD: counter };
   const child = spawn(process.execPath, [support('waiter.mjs'), path, operation], { env, stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
   let [said, asked] = ['', ''];
@@ -30,19 +33,55 @@ async function wait(operation) {
   return { ...JSON.parse(said), asked: Number(asked) };
 }
 
-test('with a stopped lock holder', { skip: process.platform !== 'linux' && 'needs a preloaded library' }, async (t) => {
+const skip = process.platform !== 'linux' && 'needs a preloaded library';
+test('with a stopped lock holder', { skip }, async (t) => {
   execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', counter, support('count-flock.c')]);
   await once(holder.stdout, 'data');
   holder.kill('SIGSTOP');
   for (const [operation, expected] of [
     ['acquire', { admitted: false, code: 'busy' }],
+    ['settle', { code: 'busy' }],
     ['transact', { code: 'busy' }],
   ]) {
     await t.test(`${operation} asks once on the thread of JavaScript, waits elsewhere, and says that it was busy`, async () => {
-      const { answer, ticks, asked } = await wait(operation);
+      const { answer, ticks, asked } = await wait(path, operation);
       assert.deepEqual(answer, expected);
       assert(ticks >= 10, `the timer of the event loop fired ${ticks} times in 300 ms`);
       assert.equal(asked, 1);
     });
   }
+  for (const [operation, name] of [
+    ['left by signal', 'TimeoutError'],
+    ['left by deadline', 'TimeoutError'],
+  ]) {
+    await t.test(`who ${operation} does not wait for the lock to the end`, async () => {
+      const { answer, asked } = await wait(path, operation);
+      assert.deepEqual([answer, asked], [{ name }, 1]);
+    });
+  }
+  await t.test('who only reads asks for no lock', async () => {
+    const { answer, asked } = await wait(path, 'peek');
+    assert.deepEqual([answer, asked], [{ admitted: true }, 0]);
+  });
+  await t.test('a spool is opened in the thread pool', async () => {
+    const spool = join(folder, 'spool');
+    await Spool.open(spool, definePolicy({ name: 's', spool: {} }));
+    // Whichever of its files has the lock.
+    const holders = readdirSync(spool).map((file) => spawn('flock', ['--no-fork', join(spool, file), 'sh', '-c', 'echo held; exec sleep 60']));
+    await Promise.all(holders.map(({ stdout }) => once(stdout, 'data')));
+    const { answer, ticks, asked } = await wait(spool, 'spool');
+    holders.forEach((child) => child.kill());
+    assert.deepEqual([answer, asked], [{ code: 'busy' }, 0]);
+    assert(ticks >= 10, `the timer of the event loop fired ${ticks} times in 300 ms`);
+  });
+});
+
+test('where each write is synced, the thread of JavaScript asks for no lock and writes nothing', { skip }, async () => {
+  const synced = join(folder, 'synced.state');
+  const { answer, asked } = await wait(synced, 'synced');
+  assert.deepEqual([answer, asked], [{ admitted: true }, 0]);
+  const store = Store.open(synced, { sync: true });
+  assert.equal(store.read('k').sequence, 2, 'acquire and settle');
+  assert.equal(await store.transact('other', () => Uint8Array.of(1)), 1);
+  assert.deepEqual(store.read('other'), { bytes: Uint8Array.of(1), sequence: 1 });
 });

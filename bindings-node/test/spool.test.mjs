@@ -13,17 +13,17 @@ const folder = mkdtempSync(join(tmpdir(), 'stanchion-spool-'));
 after(() => rmSync(folder, { recursive: true }));
 let folders = 0;
 
-function build(config, path = join(folder, String((folders += 1)))) {
+async function build(config, path = join(folder, String((folders += 1)))) {
   const clock = new TestClock();
   const usual = { name: 'sync', circuit: { consecutiveFailures: 2, openMs: 60_000 }, spool: { baseDelayMs: 1000 } };
   const policy = definePolicy({ ...usual, ...config }, { clock });
-  return { clock, policy, path, spool: Spool.open(path, policy) };
+  return { clock, policy, path, spool: await Spool.open(path, policy) };
 }
 const text = ({ payload }) => new TextDecoder().decode(payload);
 const down = () => Promise.reject(new Error('down'));
 
 test('what is handed in is delivered in its order, once it is acknowledged it is gone', async () => {
-  const { spool } = build();
+  const { spool } = await build();
   assert.deepEqual(await spool.append('a', { id: 'one' }), { appended: 'accepted', seq: 1, why: null });
   assert.deepEqual(await spool.append('a', { id: 'one' }), { appended: 'duplicate', seq: 1, why: null });
   for (const payload of ['b', 'c']) await spool.append(new TextEncoder().encode(payload));
@@ -41,7 +41,7 @@ test('what is handed in is delivered in its order, once it is acknowledged it is
 });
 
 test('while the server is down the circuit opens, and nothing is lost or spent', async () => {
-  const { spool, clock, policy } = build();
+  const { spool, clock, policy } = await build();
   for (let i = 0; i < 5; i += 1) await spool.append(`${i}`);
   const first = await spool.drain(down);
   assert.deepEqual([first.delivered, first.failed, first.why, first.nextAtMs], [0, 2, 'rejected', clock.now() + 60_000]);
@@ -55,17 +55,17 @@ test('while the server is down the circuit opens, and nothing is lost or spent',
 
 test('what failed waits, and those behind it go on unless the order is strict', async () => {
   const fails = (seq) => (delivery) => (delivery.seq === seq ? down() : undefined);
-  const loose = build();
+  const loose = await build();
   for (const payload of ['a', 'b']) await loose.spool.append(payload);
   const { delivered, failed, why, nextAtMs } = await loose.spool.drain(fails(1));
   assert.deepEqual([delivered, failed, why, nextAtMs], [1, 1, 'wait', loose.clock.now() + 1000]);
-  const strict = build({ spool: { order: 'strict' } });
+  const strict = await build({ spool: { order: 'strict' } });
   for (const payload of ['a', 'b']) await strict.spool.append(payload);
   assert.equal((await strict.spool.drain(fails(1))).delivered, 0);
 });
 
 test('a letter that nobody will ever take is a dead one, to be looked at, brought back or thrown away', async () => {
-  const { spool } = build();
+  const { spool } = await build();
   await spool.append('bad');
   await spool.append('good');
   const isDead = (error) => error.message === 'bad';
@@ -81,7 +81,7 @@ test('a letter that nobody will ever take is a dead one, to be looked at, brough
 });
 
 test('what became of a delivery can be judged, and a caller who leaves counts as no attempt', async () => {
-  const { spool, clock } = build();
+  const { spool, clock } = await build();
   await spool.append('a');
   const retryAtMs = clock.now() + 90_000;
   const classify = () => ({ outcome: 'failure', retryAtMs });
@@ -97,7 +97,7 @@ test('what became of a delivery can be judged, and a caller who leaves counts as
 });
 
 test('what threw is not delivered, whatever it says of the server', async () => {
-  const { spool } = build();
+  const { spool } = await build();
   await spool.append('a');
   const gone = () => Promise.reject(Object.assign(new Error('the mailbox is gone'), { status: 404 }));
   const { delivered, failed } = await spool.drain(gone, { classify: () => 'success' });
@@ -110,7 +110,7 @@ test('what is told to come later waits without an attempt, and what waits for no
     [{ outcome: 'ignored', block: { forMs: 7000 } }, 7000, 0],
     [undefined, 9000, 0],
   ]) {
-    const { spool, clock } = build({ block: {} });
+    const { spool, clock } = await build({ block: {} });
     const within = definePolicy({ name: 'within', block: {} }, { clock });
     await within.block({ forMs: 9000 });
     await spool.append('a');
@@ -122,8 +122,8 @@ test('what is told to come later waits without an attempt, and what waits for no
 });
 
 test('two that have it open share it: a lease holds until its end, and is renewed while a delivery runs', async () => {
-  const { spool, path, policy, clock } = build({ spool: { leaseMs: 3000 } });
-  const other = Spool.open(path, policy);
+  const { spool, path, policy, clock } = await build({ spool: { leaseMs: 3000 } });
+  const other = await Spool.open(path, policy);
   await spool.append('a');
   let end;
   const draining = spool.drain(() => new Promise((resolve) => (end = resolve)));
@@ -139,7 +139,7 @@ test('two that have it open share it: a lease holds until its end, and is renewe
 });
 
 test('a lease of one\'s own is settled by its number', async () => {
-  const { spool } = build();
+  const { spool } = await build();
   await spool.append('a');
   const { delivery } = await spool.lease();
   assert.equal((await spool.renew(delivery)).settled, 'renewed');
@@ -150,7 +150,7 @@ test('a lease of one\'s own is settled by its number', async () => {
 
 test('it is drained again and again until it is stopped', async () => {
   const policy = definePolicy({ name: 'sync', spool: { baseDelayMs: 1 } });
-  const spool = Spool.open(join(folder, 'again'), policy);
+  const spool = await Spool.open(join(folder, 'again'), policy);
   const got = [];
   const draining = spool.keepDraining((delivery) => {
     got.push(`${text(delivery)}${delivery.attempt}`);
@@ -165,8 +165,8 @@ test('it is drained again and again until it is stopped', async () => {
   assert.equal((await spool.report()).items, 1);
 });
 
-test('a policy without a spool, and a folder that is none, are errors', () => {
+test('a policy without a spool, and a folder that is none, are errors', async () => {
   const isNoSpool = (error) => error instanceof StoreError && error.code === 'no_spool';
-  assert.throws(() => Spool.open(join(folder, 'none'), definePolicy({ name: 'p' })), isNoSpool);
-  assert.throws(() => Spool.open('/dev/null', build().policy), StoreError);
+  await assert.rejects(Spool.open(join(folder, 'none'), definePolicy({ name: 'p' })), isNoSpool);
+  await assert.rejects(Spool.open('/dev/null', (await build()).policy), StoreError);
 });

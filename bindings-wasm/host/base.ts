@@ -2,7 +2,7 @@ import { askHealth, askRecovery, askRun, nextRunAt, renewRecovery, tellRan, tell
 import type { Fault, Health, Intent, Recovery, RunAnswer } from './beside-types.js';
 import type { Common } from './common.js';
 import { atLeastZero } from './common.js';
-import { type Limit, conduct } from './conduct.js';
+import { conduct } from './conduct.js';
 import type { EngineEventName, EngineReply, Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
 import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
@@ -29,6 +29,7 @@ import type {
 } from './policy.js';
 import { Rejection } from './rejection.js';
 import { dispose } from './symbols.js';
+import type { Limit } from './within.js';
 
 /** What an acquire is answered. */
 export type Answer = Permit | Rejection;
@@ -208,7 +209,8 @@ export abstract class BasePolicy implements Policy {
     const beganMs = deadlineMs === undefined ? 0 : this.common.ticker.readSteadyMs();
     const wait = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs ?? Infinity));
     if (timeoutMs !== undefined) atLeastZero('timeoutMs', timeoutMs);
-    const permit = await admit(this, { cost, holder, waitMs: wait, signal });
+    const deadline = deadlineMs === undefined ? undefined : { deadlineMs, beganMs };
+    const permit = await admit(this, { cost, holder, waitMs: wait, signal, deadline });
     return conduct(this, permit, fn, { signal, limit: this.limit(timeoutMs, deadlineMs, beganMs), classify });
   }
 

@@ -1,17 +1,9 @@
 import type { BasePolicy } from './base.js';
-import { type TimeoutOption, TimeoutError, isStanchionError } from './errors.js';
+import { isStanchionError } from './errors.js';
 import type { Outcome } from './engine-types.js';
 import type { Permit } from './permit.js';
 import type { Call, Classify, Ending, Verdict } from './policy.js';
-
-/** When a call is given up, and by which option. */
-export interface Limit {
-  readonly by: TimeoutOption;
-  /** What the option says. */
-  readonly timeoutMs: number;
-  /** What is left of it. */
-  readonly leftMs: number;
-}
+import { type Limit, within } from './within.js';
 
 /** How an admitted call is made. */
 export interface Conduct<T> {
@@ -40,7 +32,10 @@ export async function conduct<T>(
   if (permit.isLeased && policy.common.outlives(limit?.leftMs ?? Infinity)) keeper.enter(permit);
   let value: T;
   try {
-    value = await (signal === undefined && limit === undefined ? fn(permit) : bounded(policy, permit, fn, signal, limit));
+    value = await (signal === undefined && limit === undefined
+      ? fn(permit)
+      : // Whether or not `fn` heeds its signal.
+        within(policy.common, signal, limit, () => fn(permit), (reason) => permit.abort(reason)));
   } catch (error) {
     keeper.leave(permit);
     await conclude(policy, permit, { isOk: false, error }, usualOutcome(error, signal), classify, seen);
@@ -56,39 +51,6 @@ export function usualOutcome(error: unknown, signal: AbortSignal | undefined): O
   if (isStanchionError(error, 'TimeoutError')) return 'failure';
   if (signal?.aborted === true || isStanchionError(error, 'RejectedError')) return 'ignored';
   return isStanchionError(error, 'EngineError') ? 'ignored' : 'failure';
-}
-
-/** Makes a call that ends at the latest when the caller aborts or its time is over, whether or not `fn` heeds its signal. */
-function bounded<T>(
-  policy: BasePolicy,
-  permit: Permit,
-  fn: (call: Call) => T | PromiseLike<T>,
-  signal: AbortSignal | undefined,
-  limit: Limit | undefined,
-): Promise<T> {
-  const { ticker } = policy.common;
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => {
-      signal?.removeEventListener('abort', onAbort);
-      if (timer !== undefined) ticker.clear(timer);
-    };
-    const giveUp = (reason: unknown): void => {
-      stop();
-      permit.abort(reason);
-      reject(reason);
-    };
-    const onAbort = (): void => giveUp(signal?.reason);
-    const timer =
-      limit === undefined ? undefined : ticker.after(limit.leftMs, () => giveUp(new TimeoutError(limit.by, limit.timeoutMs)));
-    signal?.addEventListener('abort', onAbort);
-    const end =
-      <V>(tell: (value: V) => void) =>
-      (value: V): void => {
-        stop();
-        tell(value);
-      };
-    new Promise<T>((called) => called(fn(permit))).then(end(resolve), end(reject));
-  });
 }
 
 /** Settles a call. Whatever goes wrong with that is told as an event: the call itself ended as it ended. */

@@ -1,7 +1,8 @@
-import type { BasePolicy } from './base.js';
+import type { Answer, BasePolicy, Soon } from './base.js';
 import type { RejectedError } from './errors.js';
 import { Permit } from './permit.js';
 import { Rejection } from './rejection.js';
+import { type Limit, within } from './within.js';
 
 /** A first in line who did not ask for so long after it could have is gone: some edge runtimes drop the timers of a dead request. */
 const GONE_AFTER_MS = 1000;
@@ -112,6 +113,15 @@ export interface Wait {
   readonly holder: string | undefined;
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
+  /** When the caller wants no answer any more. */
+  readonly deadline?: Deadline | undefined;
+}
+
+/** The option `deadlineMs`. */
+export interface Deadline {
+  readonly deadlineMs: number;
+  /** When it was begun to count, on the steady clock. */
+  readonly beganMs: number;
 }
 
 /** Asks for a call, and waits for it as long as it may. */
@@ -121,7 +131,7 @@ export async function admit(policy: BasePolicy, wait: Wait): Promise<Permit> {
   const { common, key } = policy;
   let held: Rejection | undefined;
   if (waitMs === 0 || !common.hasLine(key)) {
-    const answer = await policy.ask(wait.cost, wait.holder);
+    const answer = await ask(policy, wait);
     if (answer instanceof Permit) return kept(answer, signal);
     if (waitMs === 0 || isHopeless(answer)) throw policy.refused(answer);
     held = answer;
@@ -131,6 +141,19 @@ export async function admit(policy: BasePolicy, wait: Wait): Promise<Permit> {
   const line = common.line(key);
   line.held ??= held;
   return queue(policy, line, wait);
+}
+
+/** Asks the gates. A store may have to wait for its lock: who leaves meanwhile is told at once, and what comes later is given back. */
+function ask(policy: BasePolicy, { cost, holder, signal, deadline }: Wait): Soon<Answer> {
+  const answer = policy.ask(cost, holder);
+  if (!(answer instanceof Promise) || (signal === undefined && deadline === undefined)) return answer;
+  const leave = (): void => policy.watch(answer.then((late) => (late instanceof Permit ? late.cancel() : undefined)));
+  return within(policy.common, signal, deadline && limitOf(policy, deadline), () => answer, leave);
+}
+
+function limitOf(policy: BasePolicy, { deadlineMs, beganMs }: Deadline): Limit {
+  const goneMs = policy.common.ticker.readSteadyMs() - beganMs;
+  return { by: 'deadlineMs', timeoutMs: deadlineMs, leftMs: Math.max(deadlineMs - goneMs, 0) };
 }
 
 async function queue(policy: BasePolicy, line: Line, wait: Wait): Promise<Permit> {
@@ -160,7 +183,7 @@ async function turns(policy: BasePolicy, line: Line, waiter: Waiter, wait: Wait)
     let leftMs = endsAtMs - ticker.readSteadyMs();
     let pauseMs = Math.min(leftMs, GONE_AFTER_MS);
     if (line.isTurnOf(waiter, ticker.steadyMs)) {
-      const answer = await policy.ask(wait.cost, wait.holder);
+      const answer = await ask(policy, wait);
       if (answer instanceof Permit) return answer;
       leftMs = endsAtMs - ticker.readSteadyMs();
       pauseMs = pauseAfter(policy, answer, polls, leftMs);

@@ -77,7 +77,9 @@ export class Attempts {
   /** Admits the next attempt. A refusal is none: it is thrown, and nothing is counted. */
   async admit(): Promise<Permit> {
     const { cost = 1, holder, signal } = this.#options;
-    const permit = await admit(this.#policy, { cost, holder, signal, waitMs: Math.min(this.#waitMs, this.#leftMs()) });
+    const deadline = this.#deadlineMs === Infinity ? undefined : { deadlineMs: this.#deadlineMs, beganMs: this.beganMs };
+    const waitMs = Math.min(this.#waitMs, this.#leftMs());
+    const permit = await admit(this.#policy, { cost, holder, signal, waitMs, deadline });
     this.#attempt += 1;
     if (this.#attempt === 1) this.#beganAtMs = this.#policy.common.ticker.nowUs() / 1000;
     else permit.countAs(this.#attempt);

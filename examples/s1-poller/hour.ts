@@ -53,7 +53,7 @@ export async function live(folder: string): Promise<Hour> {
   const startMs = clock.now();
   const server = new MailServer(clock, simulation.hangs);
   const desk = new Desk();
-  const inbox = openInbox(folder, clock);
+  const inbox = await openInbox(folder, clock);
   const [opened, ended, duplicates]: [string[], Ended[], string[]] = [[], [], []];
   const append: Spool['append'] = async (payload, options) => {
     const answer = await simulation.during(() => inbox.append(payload, options));

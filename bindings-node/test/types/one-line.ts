@@ -76,7 +76,7 @@ void beside(shared);
 
 /** What waits on disk goes out through the gates of either. */
 async function spooled(guard: Policy): Promise<number> {
-  const spool = Spool.open('/var/lib/app/spool', guard);
+  const spool = await Spool.open('/var/lib/app/spool', guard);
   const { appended } = await spool.append('hello', { id: 'one' });
   appended satisfies 'accepted' | 'duplicate' | 'refused';
   return (await spool.drain(({ payload }, { signal }) => [payload.length, signal])).delivered;
