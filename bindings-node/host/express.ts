@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
 
-import { ended } from './responses.js';
+import { ended, leaving } from './responses.js';
 
 export type { LimiterOptions } from 'stanchion-wasm/host';
 
@@ -29,8 +29,9 @@ export function limit<Request extends IncomingMessage>(
   options: LimiterOptions<Request> = {},
 ): Handler<Request> {
   return (request, response, next) => {
-    admitRequest(policies, request, options)
+    admitRequest(policies, request, options, leaving(response))
       .then((admission) => {
+        if (admission === undefined) return;
         for (const [name, value] of Object.entries(admission.headers)) response.setHeader(name, value);
         if (admission.isAdmitted) {
           ended(response, admission.end);

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
 
-import { ended } from './responses.js';
+import { ended, leaving } from './responses.js';
 
 export type { LimiterOptions } from 'stanchion-wasm/host';
 
@@ -21,7 +21,8 @@ export function limit(
   options: LimiterOptions<FastifyRequest> = {},
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
   return async (request, reply) => {
-    const admission = await admitRequest(policies, request, options);
+    const admission = await admitRequest(policies, request, options, leaving(reply.raw));
+    if (admission === undefined) return reply.hijack();
     for (const [name, value] of Object.entries(admission.headers)) reply.header(name, value);
     if (admission.isAdmitted) return void ended(reply.raw, admission.end);
     reply.code(admission.status);

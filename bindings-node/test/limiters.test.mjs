@@ -1,6 +1,7 @@
 // The limiters, on the real frameworks over loopback: keys, headers, refusals, and what becomes of a permit.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { Readable, Writable } from 'node:stream';
 import test from 'node:test';
 
 import express from 'express';
@@ -19,7 +20,7 @@ const CONFIG = {
   limits: [{ name: 'calls', capacity: 2, refillTokens: 1, refillIntervalMs: 10_000 }],
 };
 
-/** The same three routes in each framework: an answer, a failure, and one that never comes. */
+/** The same routes in each framework: an answer, a failure, one that never comes, and one that comes in parts. */
 const FRAMEWORKS = {
   async express(t, policies, options) {
     const app = express();
@@ -32,6 +33,7 @@ const FRAMEWORKS = {
     app.get('/', (_, response) => void response.send('hello'));
     app.get('/broken', (_, response) => void response.status(500).send('oops'));
     app.get('/hangs', () => {});
+    app.get('/parts', (_, response) => void parts().pipeTo(Writable.toWeb(response)).catch(() => {}));
     app.use((error, _request, response, _next) => void response.status(500).send(error.message));
     return listening(t, createServer(app));
   },
@@ -47,6 +49,7 @@ const FRAMEWORKS = {
     app.get('/', async () => 'hello');
     app.get('/broken', async (_, reply) => reply.code(500).send('oops'));
     app.get('/hangs', () => new Promise(() => {}));
+    app.get('/parts', (_, reply) => reply.send(Readable.fromWeb(parts())));
     t.after(() => app.close());
     t.after(() => app.server.closeAllConnections());
     return app.listen({ port: 0, host: '127.0.0.1' });
@@ -62,9 +65,29 @@ const FRAMEWORKS = {
     app.get('/', (context) => context.text('hello'));
     app.get('/broken', (context) => context.text('oops', 500));
     app.get('/hangs', () => new Promise(() => {}));
-    return (path, init) => app.request(path, init);
+    app.get('/parts', () => new Response(parts()));
+    // As `fetch` does, it is over for the client when that leaves.
+    const left = (signal) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    return (path, init) => Promise.race([app.request(path, init), left(init.signal)]);
   },
 };
+
+/** Ends the answers that come in parts. */
+let goOn;
+const parts = () =>
+  new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('one '));
+      goOn = () => (controller.enqueue(new TextEncoder().encode('two')), controller.close());
+    },
+  });
+
+/** What needs a turn of the network, at most a few seconds. */
+async function until(isSo) {
+  for (const end = Date.now() + 5000; !isSo(); await new Promise((resolve) => setTimeout(resolve, 1))) {
+    assert(Date.now() < end, `${isSo}`);
+  }
+}
 
 async function listening(t, server) {
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
@@ -123,17 +146,57 @@ for (const [name, start] of Object.entries(FRAMEWORKS)) {
   });
 }
 
-for (const name of ['express', 'fastify']) {
+const ONE_SLOT = { name: 'all', circuit: { consecutiveFailures: 1 }, bulkhead: { maxConcurrent: 1 } };
+
+for (const name of Object.keys(FRAMEWORKS)) {
   test(`${name}: a client that leaves gives its slot back, and says nothing about the server`, async (t) => {
-    const policy = definePolicy({ name: 'all', circuit: { consecutiveFailures: 1 }, bulkhead: { maxConcurrent: 1 } });
+    const policy = definePolicy(ONE_SLOT);
     const settled = new Promise((resolve) => policy.on('settled', ({ outcome }) => resolve(outcome)));
     const admitted = new Promise((resolve) => policy.on('admitted', resolve));
     const get = asking(await FRAMEWORKS[name](t, policy, () => ({})));
     const controller = new AbortController();
     const asked = get('/hangs', 'ann', { signal: controller.signal }).catch((error) => error.name);
     await admitted;
+    await new Promise(setImmediate);
     controller.abort();
     assert.deepEqual([await asked, await settled, policy.explain().bulkhead.inFlight], ['AbortError', 'ignored', 0]);
+  });
+
+  test(`${name}: a client that leaves while it waits is never admitted`, async (t) => {
+    const policy = definePolicy(ONE_SLOT);
+    const get = asking(await FRAMEWORKS[name](t, policy, () => ({ waitMs: 60_000 })));
+    const held = policy.tryAcquire();
+    const seen = [];
+    for (const type of ['admitted', 'settled']) policy.on(type, () => seen.push(type));
+    const controller = new AbortController();
+    const asked = get('/', 'ann', { signal: controller.signal }).catch((error) => error.name);
+    await until(() => policy.common.waiting === 1);
+    controller.abort();
+    assert.equal(await asked, 'AbortError');
+    await until(() => policy.common.waiting === 0);
+    await held.settle('success');
+    assert.equal(await (await get('/', 'bob')).text(), 'hello');
+    await until(() => seen.length === 3);
+    assert.deepEqual([seen, policy.explain().bulkhead.inFlight], [['settled', 'admitted', 'settled'], 0]);
+  });
+
+  test(`${name}: an answer in parts holds its slot until the last is out, or nobody wants more of it`, async (t) => {
+    const policy = definePolicy(ONE_SLOT);
+    const outcomes = [];
+    policy.on('settled', ({ outcome }) => outcomes.push(outcome));
+    const get = asking(await FRAMEWORKS[name](t, policy, () => ({ waitMs: 60_000 })));
+    const whole = (await get('/parts', 'ann')).body.getReader();
+    assert.equal(new TextDecoder().decode((await whole.read()).value), 'one ');
+    assert.deepEqual([policy.explain().bulkhead.inFlight, outcomes], [1, []]);
+    goOn();
+    assert.equal(new TextDecoder().decode((await whole.read()).value), 'two');
+    assert.equal((await whole.read()).done, true);
+    await until(() => outcomes.length === 1);
+    const half = (await get('/parts', 'ann')).body.getReader();
+    await half.read();
+    await half.cancel();
+    await until(() => outcomes.length === 2);
+    assert.deepEqual([policy.explain().bulkhead.inFlight, outcomes], [0, ['success', 'ignored']]);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { BasePolicy } from './base.js';
+import { telling } from './body.js';
 import { atLeastZero } from './common.js';
 import type { EngineClassified, EngineReply, NetworkError, Outcome } from './engine-types.js';
 import { type RejectedError, TimeoutError, isStanchionError } from './errors.js';
@@ -180,32 +181,14 @@ class Exchange {
     return { classified, result: () => guarded, drop: async () => guarded.body?.cancel().catch(() => {}) };
   }
 
-  /** The body, which tells its end. It is read only as it is asked for. */
   #guarded(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const reader = body.getReader();
-    return new ReadableStream(
-      {
-        pull: async (controller) => {
-          try {
-            const { done, value } = await reader.read();
-            if (!done) {
-              controller.enqueue(value);
-              return this.#renew();
-            }
-            await this.#end(this.#outcome);
-            controller.close();
-          } catch (error) {
-            await this.#end(this.#afterBroken(error));
-            throw error;
-          }
-        },
-        cancel: async (reason) => {
-          await this.#end(this.#outcome);
-          await reader.cancel(reason);
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    const end = (): Promise<void> => this.#end(this.#outcome);
+    return telling(body, {
+      moved: () => this.#renew(),
+      done: end,
+      broken: (error) => this.#end(this.#afterBroken(error)),
+      cancelled: end,
+    });
   }
 
   /** A body that breaks says more than a good status. */

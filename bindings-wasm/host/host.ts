@@ -1,6 +1,7 @@
 /** What both engines share: the classes, the types and the errors. */
 export { type Answer, type AppliedStep, BasePolicy, type Soon } from './base.js';
 export type * from './beside-types.js';
+export { telling } from './body.js';
 export { type Ended, conduct } from './conduct.js';
 export { Common } from './common.js';
 export { commonOf } from './define.js';

@@ -32,13 +32,16 @@ export type End = (status: number | undefined) => void;
 const NO_HEADERS: Headers = Object.freeze({});
 const FREE: Admission = { isAdmitted: true, headers: NO_HEADERS, end: () => {} };
 
-/** Asks for a request. The headers go with whatever is answered. */
+/**
+ * Asks for a request. The headers go with whatever is answered. With a signal that tells that the client left: undefined where it left
+ * before it was admitted, and nobody wants an answer any more.
+ */
 export async function admitRequest<Request>(
   policies: Policy | Keyed<Policy>,
   request: Request,
   options: LimiterOptions<Request>,
-  signal?: AbortSignal,
-): Promise<Admission> {
+  signal: AbortSignal | undefined,
+): Promise<Admission | undefined> {
   const policy = await policyFor(policies, request, options);
   if (policy === undefined) return FREE;
   const cost = typeof options.cost === 'function' ? options.cost(request) : options.cost;
@@ -46,6 +49,7 @@ export async function admitRequest<Request>(
     const permit = await policy.acquire({ cost, waitMs: options.waitMs, signal });
     return { isAdmitted: true, headers: policy.rateLimitHeaders(), end: endOf(permit) };
   } catch (error) {
+    if (signal?.aborted === true) return undefined;
     if (!isStanchionError(error, 'RejectedError')) throw error;
     const { status } = error;
     const text = status === 429 ? 'Too Many Requests' : 'Service Unavailable';
