@@ -134,7 +134,7 @@ class Exchange {
   bound({ timeoutMs, deadlineMs }: GuardFetchOptions, beganMs: number): void {
     const limit = this.#policy.limit(timeoutMs, deadlineMs, beganMs);
     if (limit === undefined) return;
-    const giveUp = (): void => this.#controller.abort(new TimeoutError(limit.by, limit.timeoutMs));
+    const giveUp = (): void => this.#abort(new TimeoutError(limit.by, limit.timeoutMs));
     this.#timer = this.#policy.common.ticker.after(limit.leftMs, giveUp);
   }
 
@@ -186,14 +186,14 @@ class Exchange {
     return telling(body, {
       moved: () => this.#renew(),
       done: end,
-      broken: (error) => this.#end(this.#afterBroken(error)),
+      broken: (error) => this.#broken(error),
       cancelled: end,
     });
   }
 
   /** A body that breaks says more than a good status. */
-  #afterBroken(error: unknown): Outcome | undefined {
-    return this.#outcome === 'success' ? this.#reply({ error: this.#errorOf(error) }).outcome : this.#outcome;
+  async #broken(error: unknown): Promise<void> {
+    await this.#end(this.#outcome === 'success' ? this.#reply({ error: this.#errorOf(error) }).outcome : this.#outcome);
   }
 
   /** While a body is read, its lease is kept; one that is forgotten is not. */
@@ -239,7 +239,13 @@ class Exchange {
     await this.#settle(outcome);
   }
 
-  readonly #onAbort = (): void => this.#controller.abort(this.#caller?.reason);
+  readonly #onAbort = (): void => this.#abort(this.#caller?.reason);
+
+  /** Ends the request. Where its answer is there, that ends it for good: nobody may ever read the body. */
+  #abort(reason: unknown): void {
+    this.#controller.abort(reason);
+    if (this.#outcome !== undefined) this.#policy.watch(this.#broken(reason));
+  }
 }
 
 /** The same response with another body. What a constructor cannot set is set on the object. */

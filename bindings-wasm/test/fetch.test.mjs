@@ -73,6 +73,22 @@ test('an answer is as without a guard, and holds its permit until the body has e
   assert.deepEqual([inFlight(policy), settled], [0, ['success']]);
 });
 
+test('a body that nobody reads gives its permit back when the caller aborts, and when its time is over', async () => {
+  const { policy, settled, get } = build();
+  const controller = new AbortController();
+  const left = await get('/endless', { signal: controller.signal });
+  controller.abort(new Error('left'));
+  await new Promise(setImmediate);
+  assert.deepEqual([inFlight(policy), settled], [0, ['ignored']]);
+  await assert.rejects(left.text(), { message: 'left' });
+  const late = guardFetch(policy, { timeoutMs: 20 });
+  const ended = new Promise((resolve) => policy.on('settled', resolve));
+  const unread = await late(`${origin}/endless`);
+  assert.equal((await ended).outcome, 'failure');
+  await assert.rejects(unread.text(), TimeoutError);
+  assert.deepEqual([inFlight(policy), settled], [0, ['ignored', 'failure']]);
+});
+
 test('an answer without a body is settled at once', async () => {
   const { policy, settled, get } = build();
   assert.equal((await get('/none')).body, null);
