@@ -38,7 +38,7 @@ func take(p *Policy) {
 // ended tells how the one call ended of a policy that had failed once.
 func ended(t *testing.T, p *Policy) Outcome {
 	t.Helper()
-	text, err := p.Explain()
+	text, err := p.ExplainJSON()
 	if err != nil {
 		t.Fatal(err)
 	}

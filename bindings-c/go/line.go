@@ -206,7 +206,7 @@ func (p *Policy) pause(held *RejectedError, polls int, left time.Duration) time.
 // isProbing tells whether a result may close the circuit at any time.
 func (p *Policy) isProbing() bool {
 	var now struct{ Circuit struct{ Phase string } }
-	text, err := p.Explain()
+	text, err := p.ExplainJSON()
 	return err == nil && json.Unmarshal(text, &now) == nil && now.Circuit.Phase == "half_open"
 }
 

@@ -177,9 +177,6 @@ func (m Moment) Block(until time.Time) (Answer, error) {
 	return m.Command(`{"block":{"until_us":` + strconv.FormatInt(until.UnixMicro(), 10) + `}}`)
 }
 
-// Explain is [Policy.Explain] at the instant.
-func (m Moment) Explain() ([]byte, error) { return m.policy.backend.explain(m.us) }
-
 // NextChangeAt is when something changes next by time alone; the zero time where nothing does.
 func (m Moment) NextChangeAt() (time.Time, error) {
 	c, isLocal := m.policy.backend.(*cell)

@@ -211,14 +211,12 @@ func (p *Policy) Cancel(permit *Permit) (Answer, error) { return p.current().Can
 // Renew extends the lease of a call that goes on. After LeaseLost, abort the call: its slot may be another's.
 func (p *Policy) Renew(permit *Permit) (Answer, error) { return p.current().Renew(permit) }
 
-// Command gives a command in its JSON form, such as {"block":{"for_ms":1000}}. What is no command is an [*InputError].
+// Command gives a command in its JSON form, such as {"block":{"for_ms":1000}}. What is no command is an [*InputError]. [Policy.Block],
+// [Policy.Trip] and the others are more comfortable.
 func (p *Policy) Command(json string) (Answer, error) { return p.current().Command(json) }
 
 // Peek is the error that TryAcquire would have now, nil where it would admit. It gives no permit and changes nothing.
 func (p *Policy) Peek(opts ...AcquireOption) error { return p.current().Peek(opts...) }
-
-// Explain is what an operator needs, as JSON: each gate, its numbers, since when, until when, why.
-func (p *Policy) Explain() ([]byte, error) { return p.current().Explain() }
 
 // Snapshot is the state's portable bytes; nil where a state file has no such key yet.
 func (p *Policy) Snapshot() (Snapshot, error) { return p.backend.snapshot() }

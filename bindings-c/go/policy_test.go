@@ -158,7 +158,7 @@ func TestCircuitOpensAndIsExplained(t *testing.T) {
 	if err := p.At(start.Add(time.Second)).Peek(); err != nil {
 		t.Errorf("after the open time: %v", err)
 	}
-	if text, err := p.Explain(); err != nil || !strings.Contains(string(text), "consecutive_failures") {
+	if text, err := p.ExplainJSON(); err != nil || !strings.Contains(string(text), "consecutive_failures") {
 		t.Errorf("explained: %s, %v", text, err)
 	}
 	if next, err := p.At(start).NextChangeAt(); err != nil || !next.Equal(start.Add(time.Second)) {

@@ -44,7 +44,7 @@ func TestPoliciesShareAKey(t *testing.T) {
 	if answer, err := two.Cancel(permits[0]); err != nil || answer.Result != Counted {
 		t.Errorf("cancelled: %+v, %v", answer, err)
 	}
-	if text, err := two.Explain(); err != nil || len(text) == 0 {
+	if text, err := two.ExplainJSON(); err != nil || len(text) == 0 {
 		t.Errorf("explained: %s, %v", text, err)
 	}
 	if answer, err := two.Command(`{"trip":{}}`); err != nil || answer.Result != Done {

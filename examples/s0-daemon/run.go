@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -117,9 +116,8 @@ func (d *daemon) isKept(id string) bool {
 
 // isClosed tells whether the circuit is, whatever the time.
 func (r *run) isClosed() bool {
-	text, err := r.policy.Explain()
-	var now struct{ Circuit struct{ Phase string } }
-	return err != nil || json.Unmarshal(text, &now) != nil || now.Circuit.Phase == "closed"
+	phase, err := r.policy.Phase()
+	return err != nil || phase == stanchion.PhaseClosed
 }
 
 func (r *run) hear(event stanchion.Event) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -207,15 +206,9 @@ func (r *run) theCircuit() error {
 	}
 	r.say("       %s\n       %s", probe, next)
 	r.claim(probe.Status == http.StatusNotFound && next.Status == http.StatusOK && len(next.Held) == 0, "the 404 blocks for 0: the next is admitted at once")
-	phase, err := r.phase()
-	r.claim(phase == "closed", "two probes closed the circuit")
+	phase, err := r.policy.Phase()
+	r.claim(phase == stanchion.PhaseClosed, "two probes closed the circuit")
 	return err
-}
-
-func (r *run) phase() (string, error) {
-	var now struct{ Circuit struct{ Phase string } }
-	text, err := r.policy.Explain()
-	return now.Circuit.Phase, errors.Join(err, json.Unmarshal(text, &now))
 }
 
 // theSlotIsBack has four calls held at once, which takes all four slots.

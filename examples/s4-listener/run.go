@@ -240,7 +240,7 @@ func (r *run) lease() (until time.Time, step string, err error) {
 			LeaseUntilUS int64 `json:"lease_until_us"`
 		}
 	}
-	text, err := r.policy.Explain()
+	text, err := r.policy.ExplainJSON()
 	if err == nil {
 		err = json.Unmarshal(text, &now)
 	}

@@ -349,7 +349,7 @@ func (r *run) theReset() error {
 		r.stop(channel)
 	}
 	r.server.change(func(s *server) { s.script.isClosed = false })
-	if _, err := r.policy.Command(`{"reset":{}}`); err != nil {
+	if _, err := r.policy.Reset(); err != nil {
 		return err
 	}
 	if err := r.start("alerts"); err != nil {

@@ -247,7 +247,7 @@ func (p *player) do(kind string, fields object, args any) (object, error) {
 		left, err := m.RateLimit()
 		return query(object{"rate_limit_policy": p.policy.RateLimitPolicy(), "rate_limit": left}), err
 	case "explain":
-		text, err := m.Explain()
+		text, err := m.ExplainJSON()
 		if err != nil {
 			return nil, err
 		}
