@@ -202,8 +202,3 @@ export class Store implements PolicyStore {
     return own;
   }
 }
-
-/** The addon's engine in this thread: the same as the one in WebAssembly, beside the store. */
-export function addonEngine(): Engine {
-  return addon().engine;
-}

@@ -12,6 +12,9 @@ import { dts } from 'rollup-plugin-dts';
 
 import { BUNDLES, ENTRIES, exportsOf } from './conditions.mjs';
 
+/** The declarations bring what they need of `using` along: their users' `lib` may be older than it. */
+const WITH_DISPOSABLE = '/// <reference lib="esnext.disposable" />';
+
 const require = createRequire(import.meta.url);
 const here = fileURLToPath(new URL('..', import.meta.url));
 const wasm = join(here, '../bindings-wasm');
@@ -89,7 +92,8 @@ async function bundleTypes() {
   for (const { name, isCommonJs } of BUNDLES) {
     const extension = isCommonJs ? '.d.cts' : '.d.ts';
     const chunk = ({ name }) => `${name.replace(/\.d$/, '')}${extension}`;
-    await bundle.write({ dir: join(out, name), entryFileNames: `[name]${extension}`, chunkFileNames: chunk });
+    const entryFileNames = `[name]${extension}`;
+    await bundle.write({ dir: join(out, name), entryFileNames, chunkFileNames: chunk, banner: WITH_DISPOSABLE });
   }
   await bundle.close();
 }

@@ -11,7 +11,7 @@ import { PLATFORMS, platform } from '../dist/platform.js';
 const here = fileURLToPath(new URL('..', import.meta.url));
 const root = join(here, '..');
 const own = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
-const { version, license, engines } = own;
+const { version, license, engines, author, homepage, repository, bugs } = own;
 const LICENSES = ['LICENSE-APACHE', 'LICENSE-MIT'];
 
 /**
@@ -33,6 +33,10 @@ function addonPackage(name) {
     version,
     description: `The addon of \`stanchion\` for ${name}`,
     license,
+    author,
+    homepage,
+    repository,
+    bugs,
     engines,
     os: [os],
     cpu: [cpu],

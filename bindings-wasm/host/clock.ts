@@ -94,9 +94,3 @@ export class Ticker {
     else clearTimeout(timer as ReturnType<typeof setTimeout>);
   }
 }
-
-/** The system's clock in whole µs since the Unix epoch, as policies read it. Reads nothing before it is called. */
-export function systemClock(): () => number {
-  const ticker = new Ticker();
-  return () => ticker.nowUs();
-}

@@ -9,13 +9,27 @@ import type { Keyed, KeyedOptions, LocalPolicy, Policy, PolicyOptions, PolicySto
 import { wasmEngine } from './wasm.js';
 
 export type * from './beside-types.js';
-export { type Clock, systemClock } from './clock.js';
+export type { Clock } from './clock.js';
 export type * from './config.js';
 export { Engine } from './engine.js';
 export { EnginePermit } from './engine-permit.js';
 export { EnginePolicy } from './engine-policy.js';
 export type * from './engine-types.js';
-export * from './errors.js';
+export {
+  ConfigError,
+  EngineError,
+  type ErrorParts,
+  InputError,
+  RecoveryError,
+  RejectedError,
+  type RejectedCode,
+  StanchionError,
+  StateError,
+  StoreError,
+  TimeoutError,
+  type TimeoutOption,
+  isStanchionError,
+} from './errors.js';
 export type * from './events.js';
 export type * from './explanation.js';
 export { type Fetch, type GuardFetchOptions, guardFetch } from './fetch.js';

@@ -1,7 +1,8 @@
 /** A guarded client in Node: the store's key decides, in one call of the addon under the file's lock. */
 import { readFileSync } from 'node:fs';
 
-import { addonEngine, Store } from 'stanchion/store';
+import { engine } from 'stanchion';
+import { Store } from 'stanchion/store';
 
 import { serve, settings } from './lib/host.mjs';
 
@@ -15,7 +16,7 @@ await serve(
     settle: (permit, result) => key.settle(permit, result),
     cancel: (permit) => key.cancel(permit),
     block: (untilUs) => key.command({ block: { until_us: untilUs } }),
-    parseRetryAfter: (header, nowUs) => addonEngine().parseRetryAfter(header, nowUs),
+    parseRetryAfter: (header, nowUs) => engine.parseRetryAfter(header, nowUs),
   },
   config,
 );

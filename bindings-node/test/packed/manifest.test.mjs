@@ -33,8 +33,23 @@ test('each platform has its package, of the same version, and nothing runs at an
   for (const { scripts, dependencies } of [manifest, addon]) assert.deepEqual([scripts, dependencies], [undefined, undefined]);
 });
 
+test('all packages say where they come from: from where the crates do', () => {
+  const [, repository] = readFileSync(new URL('../../../Cargo.toml', import.meta.url), 'utf8').match(/^repository = "(.*)"$/m);
+  for (const { repository: found, homepage, bugs, author } of [manifest, addon]) {
+    assert.deepEqual(found, { type: 'git', url: `git+${repository}.git`, directory: 'bindings-node' });
+    assert.deepEqual([homepage, bugs.url, typeof author], [`${repository}#readme`, `${repository}/issues`, 'string']);
+  }
+});
+
+test('what an entry wants from its user is an optional peer', () => {
+  const peers = Object.keys(manifest.peerDependencies);
+  assert.deepEqual(peers, ['@opentelemetry/api', 'express', 'fastify', 'hono', 'prom-client']);
+  for (const peer of peers) assert.equal(manifest.peerDependenciesMeta[peer].optional, true);
+});
+
 test('the licences and what the README shows are in the package', () => {
   for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md']) assert(files.includes(name), name);
+  assert.doesNotMatch(readFileSync(join(installed, 'README.md'), 'utf8'), /npm ci|in the repository/, 'nothing of how it was built');
 });
 
 test('source maps carry their sources, and the bytes of the engine are in none', () => {
