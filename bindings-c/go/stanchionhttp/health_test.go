@@ -38,6 +38,14 @@ func TestProbesAreAnsweredByTheCore(t *testing.T) {
 	if answer := ask(http.MethodPost, "/health/live"); answer.Code != http.StatusMethodNotAllowed {
 		t.Errorf("%d", answer.Code)
 	}
+	twins := HealthHandler(mail, mail, calendar, mail)
+	recorder := httptest.NewRecorder()
+	twins.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/health/live", nil))
+	for _, part := range []string{`"p":`, `"p/1":`, `"p/2":`, `"calendar":`} {
+		if body := recorder.Body.String(); !strings.Contains(body, part) {
+			t.Errorf("%s hides behind another: %s", part, body)
+		}
+	}
 	calendar.Close()
 	if answer := ask(http.MethodGet, "/health/live"); answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("%d", answer.Code)

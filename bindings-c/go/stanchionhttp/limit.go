@@ -3,8 +3,10 @@
 package stanchionhttp
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 
 	stanchion "github.com/stanchion/stanchion/bindings-c/go"
@@ -12,6 +14,8 @@ import (
 
 // Limiter is how [Limiter.Limit] guards a handler.
 type Limiter struct {
+	// Policy is that of all requests, where Keys is nil.
+	Policy *stanchion.Policy
 	// Keys has the policy of each caller.
 	Keys *Keys
 	// Key tells the callers apart: by address, account, token. Requests with an empty key are not limited.
@@ -23,26 +27,37 @@ type Limiter struct {
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, err error)
 }
 
-// Limit is a middleware: each request needs the admission of its caller's policy. Callers are told of their limits by RateLimit
+// Limit is a middleware: each request needs the admission of its caller's policy, or of the one for all. Callers are told of their limits by RateLimit
 // and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers), and in a refusal by Retry-After when to come again.
 //
 // A request is settled by the status of its answer, as the policy's table has it. A handler that panics is a failure, a caller
 // that went away is ignored. The handler's context ends besides when the call takes longer than the policy lets it.
 func (l *Limiter) Limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := l.Key(r)
-		if key == "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		policy, release, err := l.Keys.Policy(key)
+		policy, release, err := l.policyOf(r)
 		if err != nil {
 			l.refuse(w, r, http.StatusServiceUnavailable, err)
 			return
 		}
 		defer release()
+		if policy == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
 		l.serve(policy, next, w, r)
 	})
+}
+
+// policyOf is nil for a request that is not limited.
+func (l *Limiter) policyOf(r *http.Request) (policy *stanchion.Policy, release func(), err error) {
+	if l.Keys == nil {
+		return l.Policy, func() {}, nil
+	}
+	key := l.Key(r)
+	if key == "" {
+		return nil, func() {}, nil
+	}
+	return l.Keys.Policy(key)
 }
 
 func (l *Limiter) serve(policy *stanchion.Policy, next http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -128,6 +143,16 @@ func (r *recorder) Write(bytes []byte) (int, error) {
 func (r *recorder) Flush() {
 	r.isWritten = true
 	_ = http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+// Hijack is for who asks for an [http.Hijacker], as what serves WebSockets does. What becomes of the connection is not seen: it counts
+// as an answer that switched protocols.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err == nil {
+		r.status, r.isWritten = http.StatusSwitchingProtocols, true
+	}
+	return conn, buffered, err
 }
 
 // Unwrap is for [http.ResponseController].

@@ -5,9 +5,11 @@ package stanchionhttp
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -176,5 +178,50 @@ func TestWhatCannotBeBuiltIsTold(t *testing.T) {
 	keys := NewKeys(1, func(string) (*stanchion.Policy, error) { return stanchion.FromJSON([]byte(`{}`)) })
 	if got := ask((&Limiter{Keys: keys, Key: byUser}).Limit(status(204)), "ann"); got.StatusCode != 503 || keys.Len() != 0 {
 		t.Errorf("%s, %d keys", got.Status, keys.Len())
+	}
+}
+
+// A connection that is taken over, as for WebSockets, holds its slot until the handler returns, and is no failure.
+func TestAConnectionMayBeTakenOver(t *testing.T) {
+	policy := policyOf(t, oneSlot)
+	limiter := &Limiter{Policy: policy}
+	server := httptest.NewServer(limiter.Limit(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		if policy.Peek() == nil {
+			t.Error("holds no slot")
+		}
+		_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+		_ = buffered.Flush()
+	})))
+	defer server.Close()
+	for range 2 { // the second shows that the first gave its slot back, and opened no circuit
+		response, err := http.Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if string(body) != "hi" || err != nil {
+			t.Fatalf("%d %q, %v", response.StatusCode, body, err)
+		}
+		server.CloseClientConnections()
+		for policy.Peek() != nil {
+			runtime.Gosched() // the handler returns after its answer
+		}
+	}
+}
+
+func TestOnePolicyLimitsAllRequests(t *testing.T) {
+	limiter := &Limiter{Policy: policyOf(t, twoCalls)}
+	handler := limiter.Limit(status(http.StatusNoContent))
+	for i, want := range []int{204, 204, 429} {
+		if got := ask(handler, "ann"); got.StatusCode != want || got.Header.Get("RateLimit") == "" {
+			t.Errorf("%d: %d", i, got.StatusCode)
+		}
 	}
 }

@@ -21,7 +21,8 @@ import (
 // had again (GetBody). Its answer is read to the end, closed and given up for that of the next attempt. An answer that is handed
 // out after all, because there is no other attempt, was settled when its headers came.
 //
-// A refused request is an error that [errors.As] knows as a [*stanchion.RejectedError], also behind the *url.Error of a client.
+// A refused request is an error that [errors.As] knows as a [*stanchion.RejectedError], also behind the *url.Error of a client; one
+// that took too long, as a [*stanchion.TimeoutError].
 type Transport struct {
 	// Policy is what guards the requests.
 	Policy *stanchion.Policy
@@ -74,6 +75,9 @@ func (t *Transport) attempt(
 	defer e.endIfPanicking()
 	response, err := t.base().RoundTrip(request.WithContext(call.Context()))
 	if err != nil {
+		if errors.Is(context.Cause(call.Context()), stanchion.ErrTimeout) {
+			err = &stanchion.TimeoutError{Policy: policy.Name(), Err: err} // as of [stanchion.Policy.Do]
+		}
 		e.failed(err)
 		return e, nil, err
 	}

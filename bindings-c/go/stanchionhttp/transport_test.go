@@ -225,9 +225,13 @@ func TestNetworkErrorsCountByTheTable(t *testing.T) {
 		policy := policyOf(t, oneSlot)
 		transport := &Transport{Policy: policy, Base: &http.Transport{}, Options: func(*http.Request) []stanchion.AcquireOption { return row.opts }}
 		request, _ := http.NewRequestWithContext(row.ctx, http.MethodGet, row.url, nil)
-		if response, err := transport.RoundTrip(request); err == nil {
+		response, err := transport.RoundTrip(request)
+		if err == nil {
 			response.Body.Close()
 			t.Errorf("%s: answered", row.name)
+		}
+		if errors.Is(err, stanchion.ErrTimeout) != (row.name == "too slow") {
+			t.Errorf("%s: %v", row.name, err)
 		}
 		if by := refusedBy(t, policy); by != row.by {
 			t.Errorf("%s: held up by %q, not %q", row.name, by, row.by)
