@@ -14,10 +14,8 @@
 //! | the generation | rises by one, and refunds end there |
 
 use crate::circuit::next_generation;
-use crate::limit;
-use crate::num::{mul_div, signed};
-use crate::policy::{CircuitRules, LimitRules, Policy, WindowRules};
-use crate::snapshot::{CircuitSnapshot, LimitSnapshot, Phase, Snapshot, WindowSnapshot};
+use crate::policy::{CircuitRules, Policy, WindowRules};
+use crate::snapshot::{CircuitSnapshot, Phase, Snapshot, WindowSnapshot};
 use crate::sort::sort_by_key;
 
 /// How many limits that a policy lacks are carried at most.
@@ -58,12 +56,12 @@ fn adopt_limits(policy: &Policy, snapshot: &mut Snapshot) -> bool {
     snapshot.limits.retain(|limit| own(limit.name_hash).is_some() || !limit.can_be_dropped());
     for limit in &mut snapshot.limits {
         if let Some(rules) = own(limit.name_hash) {
-            *limit = converted(rules, limit);
+            *limit = rules.converted(limit);
         }
     }
     for rules in &policy.limits {
         if !snapshot.limits.iter().any(|limit| limit.name_hash == rules.name_hash) {
-            snapshot.limits.push(limit::from_words(&rules.words(rules.initial_level())));
+            snapshot.limits.push(rules.snapshot(rules.initial_level()));
         }
     }
     let mut has_dropped = false;
@@ -79,17 +77,6 @@ fn adopt_limits(policy: &Policy, snapshot: &mut Snapshot) -> bool {
     }
     sort_by_key(&mut snapshot.limits, |limit| limit.name_hash);
     has_dropped
-}
-
-/// The same tokens in the units of the new rules.
-fn converted(rules: &LimitRules, old: &LimitSnapshot) -> LimitSnapshot {
-    let (old_unit, new_unit) = (old.units_per_token.max(1), rules.units_per_token);
-    let (tokens, rest) = (old.level.div_euclid(signed(old_unit)), old.level.rem_euclid(signed(old_unit)));
-    let rest = signed(mul_div(rest.unsigned_abs(), new_unit, old_unit));
-    // What saturates is cut off next.
-    let units = tokens.saturating_mul(signed(new_unit)).saturating_add(rest);
-    let units = units.clamp(rules.max_debt_units.saturating_neg(), rules.capacity_units);
-    limit::from_words(&rules.words(units))
 }
 
 fn adopt_circuit(rules: &CircuitRules, snapshot: &mut Snapshot, t: u64) {

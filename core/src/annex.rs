@@ -74,11 +74,13 @@ macro_rules! annexes {
         }
 
         impl Snapshot {
-            /// Tells the kind and the words of each annex that is there.
-            pub(crate) fn each_annex(&self, mut tell: impl FnMut(u8, &[u64])) {
+            /// Kind and words of each annex that is there.
+            pub(crate) fn annexes(&self) -> Vec<(u8, Vec<u64>)> {
+                let mut annexes = Vec::new();
                 $(if let Some(annex) = &self.$field {
-                    tell(<$Annex>::KIND, &words_of(annex));
+                    annexes.push((<$Annex>::KIND, words_of(annex)));
                 })+
+                annexes
             }
 
             /// Takes an annex from its words; where they are none, its name.
@@ -160,20 +162,9 @@ macro_rules! annexes {
             }
         }
 
-        /// Whether neither the policy nor the snapshot has an annex: mostly so.
-        fn needs_none(policy: &Policy, snapshot: Option<&Snapshot>) -> bool {
-            true $(&& <$Annex>::room(policy) == 0 && snapshot.is_none_or(|snapshot| snapshot.$field.is_none()))+
-        }
-
-        /// The rooms of all annexes: kind and words, of those that have one.
-        fn rooms(policy: &Policy, snapshot: Option<&Snapshot>) -> Vec<(u8, usize)> {
-            let mut rooms = Vec::new();
-            $({
-                let brought = snapshot.and_then(|snapshot| snapshot.$field.as_ref()).map_or(0, |annex| words_of(annex).len());
-                rooms.push((<$Annex>::KIND, <$Annex>::room(policy).max(brought)));
-            })+
-            rooms.retain(|(_, room)| *room > 0);
-            rooms
+        /// The kind of each annex, and the most words that it takes under a policy.
+        fn rooms(policy: &Policy) -> impl Iterator<Item = (u8, usize)> {
+            [$((<$Annex>::KIND, <$Annex>::room(policy))),+].into_iter()
         }
     };
 }
@@ -184,12 +175,31 @@ annexes! {
     health: HealthSnapshot,
 }
 
-/// How many words all annexes need: the policy's own, and whatever a snapshot brings beyond them.
-pub(crate) fn annex_words(policy: &Policy, snapshot: Option<&Snapshot>) -> usize {
-    if needs_none(policy, snapshot) {
-        return 0;
+/// The words of one annex, and the room that is kept for them.
+struct Block {
+    kind: u8,
+    room: usize,
+    words: Vec<u64>,
+}
+
+/// The blocks of all annexes: the policy's own, and whatever a snapshot brings beyond them.
+fn blocks(policy: &Policy, snapshot: Option<&Snapshot>) -> Vec<Block> {
+    let mut there = snapshot.map(Snapshot::annexes).unwrap_or_default();
+    let mut blocks = Vec::new();
+    for (kind, room) in rooms(policy) {
+        let own = there.iter_mut().find(|(own, _)| *own == kind);
+        let words = own.map(|(_, words)| core::mem::take(words)).unwrap_or_default();
+        let room = room.max(words.len());
+        if room > 0 {
+            blocks.push(Block { kind, room, words });
+        }
     }
-    rooms(policy, snapshot).iter().map(|(_, room)| room.saturating_add(1)).sum()
+    blocks
+}
+
+/// How many words the blocks of all annexes need.
+pub(crate) fn annex_words(policy: &Policy, snapshot: Option<&Snapshot>) -> usize {
+    blocks(policy, snapshot).iter().map(|block| block.room.saturating_add(1)).sum()
 }
 
 /// The first word of a block.
@@ -250,35 +260,30 @@ impl Mem<'_> {
             return;
         }
         let shape = Shape::of(self.head);
-        let places = self.body.get_mut(shape.annexes_at()..shape.raw_at()).unwrap_or_default();
-        let mut rest = places.iter_mut();
-        for (kind, room) in rooms(policy, Some(snapshot)) {
-            let mut own = Vec::new();
-            snapshot.each_annex(|other, words| {
-                if other == kind {
-                    own.extend_from_slice(words);
-                }
-            });
-            let used = own.len();
-            own.resize(room, 0);
-            let words = core::iter::once(block(kind, room, used)).chain(own);
-            // Not the other way round: a zip takes one more from its first.
-            words.for_each(|word| rest.next().into_iter().for_each(|place| *place = word));
+        let mut rest = self.body.get_mut(shape.annexes_at()..shape.raw_at()).unwrap_or_default();
+        for Block { kind, room, words } in blocks(policy, Some(snapshot)) {
+            let Some((first, places)) = rest.split_first_mut() else { break };
+            *first = block(kind, room, words.len());
+            places.iter_mut().zip(words).for_each(|(place, word)| *place = word);
+            rest = places.get_mut(room..).unwrap_or_default();
         }
         self.heed(policy);
     }
 
     /// Puts an annex where the one of its kind is, or takes it away. Its words fit: the policy said how many they are at most.
     pub(crate) fn put_annex<T: Annex>(&mut self, policy: &Policy, annex: Option<&T>) {
-        let words = annex.map_or_else(Vec::new, words_of);
+        self.put_words(policy, T::KIND, &annex.map_or_else(Vec::new, words_of));
+    }
+
+    fn put_words(&mut self, policy: &Policy, kind: u8, words: &[u64]) {
         let shape = Shape::of(self.head);
         let mut rest = self.body.get_mut(shape.annexes_at()..shape.raw_at()).unwrap_or_default();
         while let Some((first, places)) = rest.split_first_mut() {
             let room = room(*first);
-            if low8(*first) == T::KIND {
+            if low8(*first) == kind {
                 debug_assert!(words.len() <= room, "an annex has the room that its policy said");
-                *first = block(T::KIND, room, words.len());
-                places.iter_mut().zip(&words).for_each(|(place, word)| *place = *word);
+                *first = block(kind, room, words.len());
+                places.iter_mut().zip(words).for_each(|(place, word)| *place = *word);
                 break;
             }
             rest = places.get_mut(room..).unwrap_or_default();

@@ -28,8 +28,7 @@ pub(crate) fn part(us: u64, random: u32) -> u64 {
 pub(crate) fn shortened(us: u64, jitter_bp: u32, random: u32) -> u64 {
     // Below 2^42 × 2^14, so nothing is cut, and the part of it that the random number says is no more.
     let most = us.wrapping_mul(u64::from(jitter_bp));
-    let part = u128::from(most).wrapping_mul(u128::from(random)) >> 32;
-    us.saturating_sub(u64::try_from(part).unwrap_or(most).wrapping_div(10_000))
+    us.saturating_sub(part(most, random).wrapping_div(10_000))
 }
 
 #[cfg(test)]

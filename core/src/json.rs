@@ -146,14 +146,14 @@ impl<'a> Object<'a> {
     /// Refuses what is no object, unknown names and repeated names.
     pub(crate) fn open(json: &'a Json, known: &[&str]) -> Result<Self, BoxedError> {
         let is_known = |name: &str| known.contains(&name);
-        Self::open_any(json, |name| no_such_field(name, known), is_known).map(Self)
+        Self::open_any(json, &|name| no_such_field(name, known), &is_known).map(Self)
     }
 
     /// The same for names that follow a rule instead of standing in a list; `refusal` says what is no name.
     pub(crate) fn open_any(
         json: &'a Json,
-        refusal: impl Fn(&str) -> String,
-        is_known: impl Fn(&str) -> bool,
+        refusal: &dyn Fn(&str) -> String,
+        is_known: &dyn Fn(&str) -> bool,
     ) -> Result<&'a [(String, Json)], BoxedError> {
         let Json::Object(fields) = json else { return Err(BoxedError::new("", json, "an object")) };
         for (i, (name, value)) in fields.iter().enumerate() {

@@ -4,7 +4,7 @@
 //! number, so refilling in one step or in many is the same. Only overspend makes a level negative.
 
 use crate::live::LIMIT_WORDS;
-use crate::num::{bits, level, low32, signed};
+use crate::num::{bits, level, low32, mul_div, signed};
 use crate::permit::Permit;
 use crate::policy::LimitRules;
 use crate::snapshot::LimitSnapshot;
@@ -81,9 +81,9 @@ impl LimitRules {
         level.saturating_sub(over).max(self.max_debt_units.saturating_neg()).min(level)
     }
 
-    /// The words of a live state for it.
-    pub(crate) fn words(&self, units: i64) -> [u64; LIMIT_WORDS] {
-        words(&LimitSnapshot {
+    /// A limit by these rules that has so many units.
+    pub(crate) fn snapshot(&self, units: i64) -> LimitSnapshot {
+        LimitSnapshot {
             name_hash: self.name_hash,
             level: units,
             units_per_token: self.units_per_token,
@@ -91,7 +91,22 @@ impl LimitRules {
             capacity: self.capacity,
             is_per_call: self.is_per_call,
             starts_empty: self.starts_empty,
-        })
+        }
+    }
+
+    /// The same tokens in these rules' units, rounded down, and no more than fit.
+    pub(crate) fn converted(&self, old: &LimitSnapshot) -> LimitSnapshot {
+        let (old_unit, new_unit) = (old.units_per_token.max(1), self.units_per_token);
+        let (tokens, rest) = (old.level.div_euclid(signed(old_unit)), old.level.rem_euclid(signed(old_unit)));
+        let rest = signed(mul_div(rest.unsigned_abs(), new_unit, old_unit));
+        // What saturates is cut off next.
+        let units = tokens.saturating_mul(signed(new_unit)).saturating_add(rest);
+        self.snapshot(units.clamp(self.max_debt_units.saturating_neg(), self.capacity_units))
+    }
+
+    /// The words of a live state for it.
+    pub(crate) fn words(&self, units: i64) -> [u64; LIMIT_WORDS] {
+        words(&self.snapshot(units))
     }
 }
 

@@ -51,13 +51,16 @@ pub(crate) const fn signed(x: u64) -> i64 {
     (x & (u64::MAX >> 1)).cast_signed()
 }
 
-/// `a × b ÷ c` rounded down, where `a` is below `c` and both `b` and `c` are below 2^42: in two steps of 21 bits of `b`, so that
-/// nothing is cut and no division of 128 bits is needed.
+/// `a × b ÷ c` rounded down, where `a` is below `c` and `c` at most 2^54: by the bytes of `b`, so that nothing is cut and no
+/// division of 128 bits is needed.
 pub(crate) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
-    let (high, low) = (a.wrapping_mul(b >> 21), a.wrapping_mul(b & ((1 << 21) - 1)));
-    let (whole, rest) = (high.checked_div(c).unwrap_or(0), high.checked_rem(c).unwrap_or(0));
-    let part = (rest << 21).wrapping_add(low).checked_div(c).unwrap_or(0);
-    (whole << 21).wrapping_add(part)
+    let (mut whole, mut rest) = (0_u64, 0_u64);
+    for byte in b.to_be_bytes() {
+        let part = (rest << 8).wrapping_add(a.wrapping_mul(u64::from(byte)));
+        whole = (whole << 8).wrapping_add(part.checked_div(c).unwrap_or(0));
+        rest = part.checked_rem(c).unwrap_or(0);
+    }
+    whole
 }
 
 #[cfg(test)]
@@ -66,8 +69,8 @@ mod tests {
     use crate::hash::splitmix64;
 
     #[test]
-    fn two_steps_divide_as_one_of_128_bits() {
-        const END: u64 = 4_294_967_295_001;
+    fn steps_of_64_bits_divide_as_one_of_128() {
+        const END: u64 = (1 << 54) + 1;
         for seed in 0..10_000 {
             let [a, b, c] = [1, 2, 3].map(|salt| (splitmix64((seed << 2) | salt) % END) >> (seed * salt % 40));
             let (c, b) = (c.max(1), if seed % 9 == 0 { END - 1 } else { b });

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::read::{Fields, Reader, Section};
+use super::read::{Fields, Reader, Section, require};
 use super::{
     END_AT, END_UNITS, HEADER_LEN, MAGIC, MAX_CALLS, MAX_CARRIED, MAX_DURATION_US, MAX_LIMITS, VERSION, flag, kind,
 };
@@ -56,17 +56,14 @@ impl Snapshot {
         self.leases.clear();
         for _ in 0..sections {
             let section = reader.section()?;
-            seen.add(&section)?;
+            seen.add(&section).map_err(|field| section.invalid(field))?;
             self.read_section(&section, &mut seen)?;
         }
         reader.finish()?;
         self.drop_unseen(&seen);
-        self.check_belongings(&seen)?;
         // What says nothing is never written.
-        match self.drop_empty_annexes() {
-            Some(field) => Err(StateError::Invalid { field, offset: 0 }),
-            None => Ok(()),
-        }
+        let whole = self.check_belongings(&seen).and_then(|()| self.drop_empty_annexes().map_or(Ok(()), Err));
+        whole.map_err(|field| StateError::Invalid { field, offset: 0 })
     }
 
     /// Magic, version, flags, fingerprint and `last_at`; answers the number of sections.
@@ -96,7 +93,7 @@ impl Snapshot {
     }
 
     fn read_section(&mut self, section: &Section<'_>, seen: &mut Seen) -> Result<(), StateError> {
-        match section.kind {
+        let read = match section.kind {
             kind::CIRCUIT => self.read_circuit(section),
             kind::LIMIT => self.read_limit(section),
             kind::BLOCK => self.read_block(section),
@@ -108,15 +105,16 @@ impl Snapshot {
             kind::LEASES => self.read_leases(section),
             kind if is_annex(kind) => self.read_annex_section(section),
             10..=63 | 128..=255 if section.flags & flag::CRITICAL == 0 => self.carry(section, seen),
-            kind => Err(StateError::UnknownSection { kind }),
-        }
+            kind => return Err(StateError::UnknownSection { kind }),
+        };
+        read.map_err(|field| section.invalid(field))
     }
 
-    fn read_annex_section(&mut self, section: &Section<'_>) -> Result<(), StateError> {
+    fn read_annex_section(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
         let (words, rest) = section.body.as_chunks::<8>();
-        section.require(section.flags == flag::CRITICAL && rest.is_empty(), "sections.kind")?;
+        require(section.flags == flag::CRITICAL && rest.is_empty(), "sections.kind")?;
         let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
-        self.read_annex(section.kind, &words).map_err(|field| section.invalid(field))
+        self.read_annex(section.kind, &words)
     }
 
     /// Empties what has no section here, and only that: what stays keeps its memory.
@@ -139,7 +137,7 @@ impl Snapshot {
 
     /// The first section is always there; mode, counts and probes belong to a circuit, probes to a half-open one; and
     /// a circuit has one window.
-    fn check_belongings(&self, seen: &Seen) -> Result<(), StateError> {
+    fn check_belongings(&self, seen: &Seen) -> Result<(), &'static str> {
         let phase = self.circuit.map(|circuit| circuit.phase);
         let has_circuit = phase.is_some();
         let faults = [
@@ -151,31 +149,30 @@ impl Snapshot {
             (phase == Some(Phase::HalfOpen) || !seen.has(kind::PROBES), "probes"),
         ];
         match faults.iter().find(|(holds, _)| !holds) {
-            Some((_, field)) => Err(StateError::Invalid { field, offset: 0 }),
+            Some((_, field)) => Err(field),
             None => Ok(()),
         }
     }
 
-    fn read_circuit(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        section.require(section.flags == flag::CRITICAL, "circuit")?;
-        section.require(matches!(section.body.len(), 12 | 33), "circuit")?;
+    fn read_circuit(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
+        require(section.flags == flag::CRITICAL, "circuit")?;
+        require(matches!(section.body.len(), 12 | 33), "circuit")?;
         let mut fields = Fields(section.body);
         self.generation = fields.u24();
         self.refunds_from = fields.u24();
         self.counts_from = fields.u24();
         self.next_lease_id = fields.u24();
-        section.require(self.generation != 0, "generation")?;
-        section.require(self.next_lease_id != 0, "next_lease_id")?;
-        self.circuit =
-            if section.body.len() == 12 { None } else { Some(read_phase(section, &mut fields, self.last_at)?) };
+        require(self.generation != 0, "generation")?;
+        require(self.next_lease_id != 0, "next_lease_id")?;
+        self.circuit = if section.body.len() == 12 { None } else { Some(read_phase(&mut fields, self.last_at)?) };
         Ok(())
     }
 
-    fn read_limit(&mut self, section: &Section<'_>) -> Result<(), StateError> {
+    fn read_limit(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
         let known = flag::CRITICAL | flag::PER_CALL | flag::STARTS_EMPTY;
-        section.require(section.flags & !known == 0 && section.flags & flag::CRITICAL != 0, "limits")?;
-        section.require(section.body.len() == 25, "limits")?;
-        section.require(self.limits.len() < MAX_LIMITS, "limits")?;
+        require(section.flags & !known == 0 && section.flags & flag::CRITICAL != 0, "limits")?;
+        require(section.body.len() == 25, "limits")?;
+        require(self.limits.len() < MAX_LIMITS, "limits")?;
         let mut fields = Fields(section.body);
         let limit = LimitSnapshot {
             name_hash: fields.u32(),
@@ -187,43 +184,43 @@ impl Snapshot {
             starts_empty: section.flags & flag::STARTS_EMPTY != 0,
         };
         let before = self.limits.last().map_or(0, |last| last.name_hash);
-        section.require(limit.name_hash > before, "limits.name_hash")?;
-        section.require(matches!(limit.units_per_token, 1..=MAX_DURATION_US), "limits.units_per_token")?;
-        section.require(limit.units_per_us != 0, "limits.units_per_us")?;
+        require(limit.name_hash > before, "limits.name_hash")?;
+        require(matches!(limit.units_per_token, 1..=MAX_DURATION_US), "limits.units_per_token")?;
+        require(limit.units_per_us != 0, "limits.units_per_us")?;
         let full = u64::from(limit.capacity).saturating_mul(limit.units_per_token);
-        section.require(matches!(full, 1..END_UNITS), "limits.capacity")?;
+        require(matches!(full, 1..END_UNITS), "limits.capacity")?;
         let (is_debt, size) = (limit.level < 0, limit.level.unsigned_abs());
-        section.require(if is_debt { size < END_UNITS } else { size <= full }, "limits.level")?;
+        require(if is_debt { size < END_UNITS } else { size <= full }, "limits.level")?;
         self.limits.push(limit);
         Ok(())
     }
 
-    fn read_block(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        section.require(section.flags == flag::CRITICAL && section.body.len() == 7, "block_until_us")?;
+    fn read_block(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
+        require(section.flags == flag::CRITICAL && section.body.len() == 7, "block_until_us")?;
         self.block_until = Fields(section.body).u56();
-        section.require(is_instant(self.block_until), "block_until_us")
+        require(is_instant(self.block_until), "block_until_us")
     }
 
-    fn read_mode(&mut self, section: &Section<'_>) -> Result<(), StateError> {
-        section.require(section.flags == flag::CRITICAL && section.body.len() == 8, "mode")?;
+    fn read_mode(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
+        require(section.flags == flag::CRITICAL && section.body.len() == 8, "mode")?;
         let mut fields = Fields(section.body);
         let mode = match fields.u8() {
             1 => Mode::ForcedOpen,
             2 => Mode::Disabled,
             3 => Mode::MetricsOnly,
-            _ => return Err(section.invalid("mode.mode")),
+            _ => return Err("mode.mode"),
         };
         let until_at = fields.u56();
         let end = if mode == Mode::ForcedOpen { END_AT } else { 1 };
-        section.require(until_at < end, "mode.until_us")?;
+        require(until_at < end, "mode.until_us")?;
         self.mode = Some(ModeSnapshot { mode, until_at });
         Ok(())
     }
 
     /// Keeps a section that this release does not know, in the memory of the one that stood in its place.
-    fn carry(&mut self, section: &Section<'_>, seen: &mut Seen) -> Result<(), StateError> {
+    fn carry(&mut self, section: &Section<'_>, seen: &mut Seen) -> Result<(), &'static str> {
         seen.carried_len = seen.carried_len.saturating_add(section.encoded_len());
-        section.require(seen.carried_len <= MAX_CARRIED, "carried")?;
+        require(seen.carried_len <= MAX_CARRIED, "carried")?;
         if let Some(carried) = self.carried.get_mut(seen.carried) {
             carried.kind = section.kind;
             carried.flags = section.flags;
@@ -251,9 +248,9 @@ struct Seen {
 
 impl Seen {
     /// Kinds ascend; only limits come more than once.
-    fn add(&mut self, section: &Section<'_>) -> Result<(), StateError> {
+    fn add(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
         let repeats = section.kind == kind::LIMIT && self.last_kind == kind::LIMIT;
-        section.require(section.kind > self.last_kind || repeats, "sections.kind")?;
+        require(section.kind > self.last_kind || repeats, "sections.kind")?;
         self.last_kind = section.kind;
         if section.kind < 64 {
             self.kinds |= 1 << section.kind;
@@ -267,43 +264,43 @@ impl Seen {
 }
 
 /// The part of a circuit that its phase decides.
-fn read_phase(section: &Section<'_>, fields: &mut Fields<'_>, last_at: u64) -> Result<CircuitSnapshot, StateError> {
+fn read_phase(fields: &mut Fields<'_>, last_at: u64) -> Result<CircuitSnapshot, &'static str> {
     let head = fields.u8();
     let mut circuit = CircuitSnapshot {
-        reason: reason(head >> 4).ok_or_else(|| section.invalid("circuit.reason"))?,
+        reason: reason(head >> 4).ok_or("circuit.reason")?,
         growth: fields.u8(),
         since_at: fields.u56(),
         ..CircuitSnapshot::default()
     };
     // What has happened is a change, so it is never after the last one: here, and for counts and probes. So
     // `until_at − since_at`, which a repair only makes shorter, always fits its 6 bytes.
-    section.require(circuit.since_at >= 1 && circuit.since_at <= last_at, "circuit.since_us")?;
+    require(circuit.since_at >= 1 && circuit.since_at <= last_at, "circuit.since_us")?;
     match head & 0xF {
         0 => {
             circuit.phase = Phase::Closed;
             circuit.touched_at = fields.u56();
             circuit.consecutive_failures = fields.u32();
-            section.require(fields.u8() == 0, "circuit")?;
+            require(fields.u8() == 0, "circuit")?;
         }
         1 => {
             circuit.phase = Phase::Open;
             circuit.open_us = fields.u48();
             circuit.until_at = circuit.since_at.saturating_add(fields.u48());
-            section.require(matches!(circuit.open_us, 1..=MAX_DURATION_US), "circuit.open_us")?;
-            section.require(circuit.until_at < END_AT, "circuit.until_us")?;
+            require(matches!(circuit.open_us, 1..=MAX_DURATION_US), "circuit.open_us")?;
+            require(circuit.until_at < END_AT, "circuit.until_us")?;
         }
         2 => {
             circuit.phase = Phase::HalfOpen;
             circuit.touched_at = fields.u56();
             circuit.successes = fields.u16();
             circuit.failures = fields.u16();
-            section.require(circuit.successes <= MAX_CALLS, "circuit.successes")?;
-            section.require(circuit.successes.saturating_add(circuit.failures) <= MAX_CALLS, "circuit.failures")?;
-            section.require(fields.u8() == 0, "circuit")?;
+            require(circuit.successes <= MAX_CALLS, "circuit.successes")?;
+            require(circuit.successes.saturating_add(circuit.failures) <= MAX_CALLS, "circuit.failures")?;
+            require(fields.u8() == 0, "circuit")?;
         }
-        _ => return Err(section.invalid("circuit.phase")),
+        _ => return Err("circuit.phase"),
     }
-    section.require(circuit.touched_at <= last_at, "circuit.touched_us")?;
+    require(circuit.touched_at <= last_at, "circuit.touched_us")?;
     Ok(circuit)
 }
 

@@ -26,8 +26,9 @@ impl Snapshot {
     pub fn encode(&self, out: &mut Vec<u8>) {
         // What a circuit and its limits take; the rest makes room for itself.
         out.reserve(self.limits.len().saturating_mul(28).saturating_add(HEADER_LEN + 36));
+        let annexes = self.annexes();
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[VERSION, self.section_count(), 0]);
+        out.extend_from_slice(&[VERSION, self.section_count(annexes.len()), 0]);
         put::<4>(out, u64::from(self.fingerprint));
         put::<7>(out, self.last_at);
         self.put_circuit(out);
@@ -53,12 +54,12 @@ impl Snapshot {
         self.put_leases(out);
         // Kinds ascend, and what is carried may lie before the annexes as well as behind them.
         self.put_carried(out, ..FIRST_ANNEX);
-        self.each_annex(|kind, words| {
+        for (kind, words) in annexes {
             put_head(out, kind, 0, words.len().saturating_mul(8));
             for word in words {
-                put::<8>(out, *word);
+                put::<8>(out, word);
             }
-        });
+        }
         self.put_carried(out, FIRST_ANNEX..);
     }
 
@@ -70,7 +71,7 @@ impl Snapshot {
         }
     }
 
-    fn section_count(&self) -> u8 {
+    fn section_count(&self, annexes: usize) -> u8 {
         let ours = [
             true,
             self.block_until != 0,
@@ -80,8 +81,7 @@ impl Snapshot {
             self.probes.is_some(),
             !self.leases.is_empty(),
         ];
-        let mut ours = ours.iter().filter(|there| **there).count();
-        self.each_annex(|_, _| ours = ours.saturating_add(1));
+        let ours = ours.iter().filter(|there| **there).count().saturating_add(annexes);
         low8(wide(ours.saturating_add(self.limits.len()).saturating_add(self.carried.len())))
     }
 

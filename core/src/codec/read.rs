@@ -20,16 +20,16 @@ impl Section<'_> {
         StateError::Invalid { field, offset: self.offset }
     }
 
-    /// `Ok` where the condition holds, else the error about that field.
-    #[inline]
-    pub(super) const fn require(&self, holds: bool, field: &'static str) -> Result<(), StateError> {
-        if holds { Ok(()) } else { Err(self.invalid(field)) }
-    }
-
     /// With its head.
     pub(super) const fn encoded_len(&self) -> usize {
         self.body.len().saturating_add(leb128_len(self.body.len())).saturating_add(2)
     }
+}
+
+/// What must hold of a field of a section; else the field's name.
+#[inline]
+pub(super) const fn require(holds: bool, field: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(field) }
 }
 
 /// Reads sections off the front of a buffer.

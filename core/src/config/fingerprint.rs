@@ -18,14 +18,14 @@ use crate::schedule::{ScheduleRules, ScheduleSnapshot};
 struct Hasher(u64);
 
 impl Hasher {
-    fn numbers(&mut self, numbers: impl IntoIterator<Item = u64>) {
+    fn numbers(&mut self, numbers: &[u64]) {
         for number in numbers {
             self.0 = fnv64_from(self.0, &number.to_le_bytes());
         }
     }
 
     fn maybe<T>(&mut self, part: Option<&T>, add: impl FnOnce(&mut Self, &T)) {
-        self.numbers([u64::from(part.is_some())]);
+        self.numbers(&[u64::from(part.is_some())]);
         if let Some(part) = part {
             add(self, part);
         }
@@ -36,7 +36,7 @@ impl Policy {
     pub(crate) fn compute_fingerprint(&self) -> u32 {
         let mut hasher = Hasher(fnv64(&[]));
         hasher.maybe(self.circuit.as_ref(), add_circuit);
-        hasher.numbers([wide(self.limits.len())]);
+        hasher.numbers(&[wide(self.limits.len())]);
         self.limits.iter().for_each(|limit| add_limit(&mut hasher, limit));
         hasher.maybe(self.block.as_ref(), add_block);
         hasher.maybe(self.bulkhead.as_ref(), add_bulkhead);
@@ -57,29 +57,29 @@ impl Policy {
 }
 
 fn add_circuit(hasher: &mut Hasher, circuit: &CircuitRules) {
-    hasher.numbers([u64::from(circuit.consecutive_failures)]);
+    hasher.numbers(&[u64::from(circuit.consecutive_failures)]);
     hasher.maybe(circuit.failures_in_window.as_ref(), |hasher, window| {
-        hasher.numbers([u64::from(window.count), window.window_us]);
+        hasher.numbers(&[u64::from(window.count), window.window_us]);
     });
-    hasher.numbers([
+    hasher.numbers(&[
         u64::from(circuit.failure_rate_bp),
         u64::from(circuit.slow_call_rate_bp),
         circuit.slow_call_us,
         u64::from(circuit.minimum_calls),
     ]);
     hasher.maybe(circuit.window.as_ref(), |hasher, window| match *window {
-        WindowRules::Calls(calls) => hasher.numbers([0, u64::from(calls)]),
-        WindowRules::Time { slot_us, slots } => hasher.numbers([1, slot_us, u64::from(slots)]),
+        WindowRules::Calls(calls) => hasher.numbers(&[0, u64::from(calls)]),
+        WindowRules::Time { slot_us, slots } => hasher.numbers(&[1, slot_us, u64::from(slots)]),
     });
-    hasher.numbers([
+    hasher.numbers(&[
         circuit.forget_us,
         circuit.open_us,
         u64::from(circuit.open_multiplier_thousandths),
         circuit.open_max_us,
         u64::from(circuit.open_jitter_bp),
     ]);
-    hasher.maybe(circuit.growth_reset_us.as_ref(), |hasher, us| hasher.numbers([*us]));
-    hasher.numbers([
+    hasher.maybe(circuit.growth_reset_us.as_ref(), |hasher, us| hasher.numbers(&[*us]));
+    hasher.numbers(&[
         u64::from(circuit.half_open_permits),
         u64::from(circuit.half_open_calls),
         u64::from(circuit.half_open_failure_rate_bp),
@@ -92,7 +92,7 @@ fn add_circuit(hasher: &mut Hasher, circuit: &CircuitRules) {
 }
 
 fn add_limit(hasher: &mut Hasher, limit: &LimitRules) {
-    hasher.numbers([
+    hasher.numbers(&[
         u64::from(limit.name_hash),
         u64::from(limit.capacity),
         limit.units_per_token,
@@ -104,15 +104,15 @@ fn add_limit(hasher: &mut Hasher, limit: &LimitRules) {
 }
 
 fn add_block(hasher: &mut Hasher, block: &BlockRules) {
-    hasher.numbers([block.max_block_us, u64::from(block.after_block_percent)]);
+    hasher.numbers(&[block.max_block_us, u64::from(block.after_block_percent)]);
 }
 
 fn add_bulkhead(hasher: &mut Hasher, bulkhead: &BulkheadRules) {
-    hasher.numbers([u64::from(bulkhead.max_concurrent), bulkhead.lease_us, u64::from(bulkhead.is_reentrant)]);
+    hasher.numbers(&[u64::from(bulkhead.max_concurrent), bulkhead.lease_us, u64::from(bulkhead.is_reentrant)]);
 }
 
 fn add_budget(hasher: &mut Hasher, budget: &BudgetRules) {
-    hasher.numbers([
+    hasher.numbers(&[
         u64::from(BudgetSnapshot::KIND),
         u64::from(budget.bucket.capacity),
         budget.bucket.units_per_token,
@@ -122,25 +122,25 @@ fn add_budget(hasher: &mut Hasher, budget: &BudgetRules) {
 }
 
 fn add_schedule(hasher: &mut Hasher, schedule: &ScheduleRules) {
-    hasher.numbers([u64::from(ScheduleSnapshot::KIND), schedule.interval_us, schedule.min_spacing_us]);
+    hasher.numbers(&[u64::from(ScheduleSnapshot::KIND), schedule.interval_us, schedule.min_spacing_us]);
     hasher.maybe(schedule.flood.as_ref(), |hasher, flood| {
-        hasher.numbers([u64::from(flood.count), flood.window_us]);
+        hasher.numbers(&[u64::from(flood.count), flood.window_us]);
     });
     hasher.maybe(schedule.backoff.as_ref(), |hasher, backoff| {
-        hasher.numbers([
+        hasher.numbers(&[
             u64::from(backoff.after_failures),
             backoff.base_us,
             u64::from(backoff.multiplier_thousandths),
             backoff.max_us,
         ]);
     });
-    hasher.numbers([u64::from(schedule.jitter_bp)]);
+    hasher.numbers(&[u64::from(schedule.jitter_bp)]);
 }
 
 fn add_recovery(hasher: &mut Hasher, recovery: &RecoveryRules) {
-    hasher.numbers([u64::from(RecoverySnapshot::KIND), wide(recovery.steps.len())]);
+    hasher.numbers(&[u64::from(RecoverySnapshot::KIND), wide(recovery.steps.len())]);
     for step in &recovery.steps {
-        hasher.numbers([
+        hasher.numbers(&[
             u64::from(step.name_hash),
             wide(step.max_attempts),
             step.window_us,
@@ -152,13 +152,13 @@ fn add_recovery(hasher: &mut Hasher, recovery: &RecoveryRules) {
         ]);
     }
     let begins_at = [recovery.transient, recovery.unauthenticated, recovery.session_lost, recovery.conflict];
-    hasher.numbers(begins_at.map(wide));
-    hasher.numbers([recovery.stable_us, recovery.forget_us, recovery.max_throttle_us]);
+    hasher.numbers(&begins_at.map(wide));
+    hasher.numbers(&[recovery.stable_us, recovery.forget_us, recovery.max_throttle_us]);
 }
 
 fn add_health(hasher: &mut Hasher, health: &HealthRules) {
-    hasher.numbers([u64::from(HealthSnapshot::KIND), health.max_success_age_us]);
+    hasher.numbers(&[u64::from(HealthSnapshot::KIND), health.max_success_age_us]);
     hasher.maybe(health.flapping.as_ref(), |hasher, flapping| {
-        hasher.numbers([u64::from(flapping.openings), flapping.window_us]);
+        hasher.numbers(&[u64::from(flapping.openings), flapping.window_us]);
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::config::compile::{MAX_UNITS, gcd, units_per_token};
 use crate::config::parts::LimitConfig;
-use crate::num::low32;
+use crate::num::{low32, mul_div};
 use crate::policy::Policy;
 
 impl Policy {
@@ -63,7 +63,7 @@ fn slow_down(limit: &mut LimitConfig, percent: u64) {
         (limit.refill_tokens, limit.refill_interval_ms) = (low32(tokens), longer_ms);
         return;
     }
-    let most = u128::from(tokens.saturating_mul(percent)).saturating_mul(u128::from(u32::MAX));
-    let fewer = most.checked_div(u128::from(stretched_ms)).and_then(|tokens| u32::try_from(tokens).ok());
-    (limit.refill_tokens, limit.refill_interval_ms) = (fewer.unwrap_or(1).max(1), u32::MAX);
+    // The longest interval is below the stretched one, so what is left is below `tokens`.
+    let fewer = mul_div(u64::from(u32::MAX), tokens.saturating_mul(percent), stretched_ms);
+    (limit.refill_tokens, limit.refill_interval_ms) = (low32(fewer).max(1), u32::MAX);
 }

@@ -43,7 +43,7 @@ fn check_map(map: &mut dyn Map) -> Result<(), BoxedError> {
 #[cfg(feature = "serde")]
 fn read_map(map: &mut dyn Map, json: &Json) -> Result<(), BoxedError> {
     map.start();
-    let fields = Object::open_any(json, |_| map.names_allowed(), |name| map.is_name(name))?;
+    let fields = Object::open_any(json, &|_| map.names_allowed(), &|name| map.is_name(name))?;
     for (name, value) in fields {
         map.add(name).map_or(Ok(()), |table| read(table, value)).map_err(|e| e.within(name))?;
     }

@@ -38,10 +38,12 @@ impl Health {
     }
 
     pub(crate) fn json(self) -> Json {
-        let flags = [("live", self.is_live), ("ready", self.is_ready), ("degraded", self.is_degraded)];
-        let mut fields = flags.map(|(name, value)| (name, Json::Bool(value))).to_vec();
-        fields.push(("reasons", reasons(self.reasons)));
-        Json::object(fields)
+        Json::object([
+            ("live", Json::Bool(self.is_live)),
+            ("ready", Json::Bool(self.is_ready)),
+            ("degraded", Json::Bool(self.is_degraded)),
+            ("reasons", reasons(self.reasons)),
+        ])
     }
 
     /// Reads the answer back.
@@ -226,8 +228,9 @@ impl HealthReport {
 }
 
 fn read_all(json: &Json) -> Result<HealthReport, BoxedError> {
-    let parts = Object::open_any(json, |_| String::new(), |_| true)?;
-    let part =
-        |(name, json): &(String, Json)| read(json).map(|health| (name.clone(), health)).map_err(|e| e.within(name));
-    Ok(HealthReport { checks: parts.iter().map(part).collect::<Result<_, _>>()? })
+    let mut checks = Vec::new();
+    for (name, json) in Object::open_any(json, &|_| String::new(), &|_| true)? {
+        checks.push((name.clone(), read(json).map_err(|e| e.within(name))?));
+    }
+    Ok(HealthReport { checks })
 }

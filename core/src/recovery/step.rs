@@ -46,14 +46,15 @@ impl Policy {
     /// assert_eq!(last.answer, Recovery::GiveUp(Unrecoverable::Exhausted));
     /// ```
     pub fn recover(&self, state: &mut impl Live, fault: Fault, now: Timestamp) -> Step<Recovery> {
-        let nothing = match fault.class {
+        let mut answer = match fault.class {
             FaultClass::Cancelled => Recovery::Stop,
             _ => Recovery::GiveUp(Unrecoverable::NoRecovery),
         };
-        let Some(mut step) = self.enter(state, now.as_micros()) else { return Step::new(nothing, false) };
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return Step::new(answer, false) };
         let t = step.t;
-        let answer = step
-            .tell_recovery(nothing, |rules, recovery, mem| recovery.recover(rules, fault, t, || mem.next_lease_id()));
+        step.tell_recovery(&mut |rules, recovery, mem| {
+            answer = recovery.recover(rules, fault, t, || mem.next_lease_id());
+        });
         step.ends(answer)
     }
 
@@ -73,10 +74,11 @@ impl Policy {
     /// assert_eq!([told(lease_id), told(lease_id), told(0)], [Settled::Counted, Settled::LeaseLost, Settled::Stale]);
     /// ```
     pub fn recovered(&self, state: &mut impl Live, lease_id: u32, outcome: Outcome, now: Timestamp) -> Step<Settled> {
-        let Some(mut step) = self.enter(state, now.as_micros()) else { return Step::new(Settled::Stale, false) };
+        let mut answer = Settled::Stale;
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return Step::new(answer, false) };
         let t = step.t;
-        let answer = step.tell_recovery(Settled::Stale, |rules, recovery, _| {
-            recovery.recovered(rules, lease_id, outcome, self.seed, t)
+        step.tell_recovery(&mut |rules, recovery, _| {
+            answer = recovery.recovered(rules, lease_id, outcome, self.seed, t);
         });
         step.ends(answer)
     }
@@ -97,9 +99,10 @@ impl Policy {
     /// assert_eq!(policy.renew_recovery(&mut state, lease_id, at(40)).answer, Renewed::LeaseLost);
     /// ```
     pub fn renew_recovery(&self, state: &mut impl Live, lease_id: u32, now: Timestamp) -> Step<Renewed> {
-        let Some(mut step) = self.enter(state, now.as_micros()) else { return Step::new(Renewed::LeaseLost, false) };
+        let mut answer = Renewed::LeaseLost;
+        let Some(mut step) = self.enter(state, now.as_micros()) else { return Step::new(answer, false) };
         let t = step.t;
-        let answer = step.tell_recovery(Renewed::LeaseLost, |rules, recovery, _| recovery.renew(rules, lease_id, t));
+        step.tell_recovery(&mut |rules, recovery, _| answer = recovery.renew(rules, lease_id, t));
         step.ends(answer)
     }
 
@@ -130,22 +133,17 @@ impl Policy {
 
 impl Entered<'_> {
     /// Tells the recovery something, and stores what that changed: what is only due by time is not a change.
-    fn tell_recovery<T>(
-        &mut self,
-        without: T,
-        tell: impl FnOnce(&RecoveryRules, &mut RecoverySnapshot, &mut Mem<'_>) -> T,
-    ) -> T {
+    fn tell_recovery(&mut self, tell: &mut dyn FnMut(&RecoveryRules, &mut RecoverySnapshot, &mut Mem<'_>)) {
         let (policy, t) = (self.policy, self.t);
         let (Some(rules), Some(due)) = (&policy.recovery, policy.recovery_at(self.mem.view(), t)) else {
-            return without;
+            return;
         };
         let mut told = due.clone();
-        let answer = tell(rules, &mut told, &mut self.mem);
+        tell(rules, &mut told, &mut self.mem);
         if told != due {
             self.advance();
             self.mem.put_annex(policy, Some(&told).filter(|told| !told.is_empty(t)));
         }
-        answer
     }
 
     /// What is left of the recovery after a reset: a step that runs keeps its lease.

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use super::BudgetRules;
 use crate::annex::Annex;
 use crate::engine::Entered;
-use crate::limit::time_to;
-use crate::num::{bits, level, low32, signed};
+use crate::num::{bits, level, low32};
 use crate::policy::Policy;
+use crate::snapshot::LimitSnapshot;
 
 impl Entered<'_> {
     /// Takes a token from the budget, where there is one. Whether it could.
@@ -31,13 +31,7 @@ impl Entered<'_> {
     }
 
     fn put_budget(&mut self, rules: &BudgetRules, units: i64) {
-        let budget = BudgetSnapshot {
-            level: units,
-            at: self.t,
-            units_per_token: rules.bucket.units_per_token,
-            units_per_us: rules.bucket.units_per_us,
-            capacity: rules.bucket.capacity,
-        };
+        let budget = BudgetSnapshot::of(&rules.bucket.snapshot(units), self.t);
         let is_full = units >= rules.bucket.capacity_units;
         self.mem.put_annex(self.policy, Some(&budget).filter(|_| !is_full));
     }
@@ -87,12 +81,29 @@ pub struct BudgetSnapshot {
 }
 
 impl BudgetSnapshot {
-    fn capacity_units(&self) -> i64 {
-        signed(u64::from(self.capacity).saturating_mul(self.units_per_token))
+    /// What is left of a bucket as of an instant.
+    fn of(bucket: &LimitSnapshot, at: u64) -> Self {
+        let LimitSnapshot { level, units_per_token, units_per_us, capacity, .. } = *bucket;
+        Self { level, at, units_per_token, units_per_us, capacity }
     }
 
+    /// It is a bucket like that of a limit.
+    fn bucket(&self) -> LimitSnapshot {
+        let Self { level, units_per_token, units_per_us, capacity, .. } = *self;
+        LimitSnapshot {
+            name_hash: 0,
+            level,
+            units_per_token,
+            units_per_us,
+            capacity,
+            is_per_call: true,
+            starts_empty: false,
+        }
+    }
+
+    /// When it is full by time alone.
     fn full_at(&self) -> u64 {
-        self.at.saturating_add(time_to(self.level, self.capacity_units(), self.units_per_us))
+        self.at.saturating_add(self.bucket().full_in_us())
     }
 }
 
@@ -127,7 +138,7 @@ impl Annex for BudgetSnapshot {
         let is_bucket = (1..END_UNITS).contains(&units_per_token)
             && budget.units_per_us > 0
             && (1..END_UNITS).contains(&u64::from(budget.capacity).saturating_mul(units_per_token));
-        (is_bucket && (1..=last_at).contains(&at) && (0..budget.capacity_units()).contains(&budget.level))
+        (is_bucket && (1..=last_at).contains(&at) && (0..budget.bucket().capacity_units()).contains(&budget.level))
             .then_some(budget)
     }
 
@@ -141,26 +152,12 @@ impl Annex for BudgetSnapshot {
 
     /// Refilled at its own rate until `t`; then the same tokens in the new units.
     fn adopt(&mut self, policy: &Policy, t: u64) {
-        let elapsed_us = t.saturating_sub(self.at);
-        self.level = if self.full_at() <= t {
-            self.capacity_units()
-        } else {
-            self.level.saturating_add(signed(elapsed_us.saturating_mul(self.units_per_us)))
-        };
-        self.at = t;
-        let Some(BudgetRules { bucket, .. }) = budget_rules(policy) else { return };
-        let old_unit = self.units_per_token.max(1);
-        let (tokens, rest) = (self.level.div_euclid(signed(old_unit)), self.level.rem_euclid(signed(old_unit)));
-        let whole = tokens.saturating_mul(signed(bucket.units_per_token));
-        let rest = u128::from(rest.unsigned_abs()).wrapping_mul(u128::from(bucket.units_per_token));
-        let rest = i64::try_from(rest.checked_div(u128::from(old_unit)).unwrap_or(0)).unwrap_or(0);
-        *self = Self {
-            level: whole.saturating_add(rest).min(bucket.capacity_units),
-            at: t,
-            units_per_token: bucket.units_per_token,
-            units_per_us: bucket.units_per_us,
-            capacity: bucket.capacity,
-        };
+        let mut bucket = self.bucket();
+        bucket.refill(t.saturating_sub(self.at));
+        if let Some(rules) = budget_rules(policy) {
+            bucket = rules.bucket.converted(&bucket);
+        }
+        *self = Self::of(&bucket, t);
     }
 
     fn vacuous_at(&self, _: &Policy) -> Option<u64> {

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use crate::answer::{Event, Events};
 use crate::bulkhead::{ID, ID_BITS};
-use crate::limit;
 use crate::live::{FRESH, HEAD, LAST, Mem, PARKED, View, WAKE};
 use crate::load::{load, shape, unload};
 use crate::num::low32;
@@ -25,8 +24,7 @@ impl Policy {
 
     /// New limits, as `initial` says, by ascending name hash.
     pub(crate) fn initial_limits(&self) -> Vec<LimitSnapshot> {
-        let mut limits: Vec<_> =
-            self.limits.iter().map(|rules| limit::from_words(&rules.words(rules.initial_level()))).collect();
+        let mut limits: Vec<_> = self.limits.iter().map(|rules| rules.snapshot(rules.initial_level())).collect();
         sort_by_key(&mut limits, |limit| limit.name_hash);
         limits
     }
