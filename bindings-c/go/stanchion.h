@@ -133,6 +133,9 @@
 // The state file could not be used: `code` of the error says why.
 #define STN_STORE 13
 
+// The step wants the whole way, and nothing was written: only `stn_acquire_plain` and `stn_settle_plain` tell this.
+#define STN_NOT_PLAIN 14
+
 // The call worked.
 #define STN_SUCCESS 1
 
@@ -932,6 +935,38 @@ uint32_t stn_command(const struct stn_policy *policy,
                      uint64_t now_us,
                      struct stn_answer *out,
                      struct stn_error *error);
+
+// `stn_acquire`, if that is short: all gates admit, and nothing is due but refill, as of nearly every call. Whatever is not
+// so, wrong pointers included, is `STN_NOT_PLAIN`: nothing was written, and `stn_acquire` wants to be called instead.
+//
+// It is for hosts that can call such a function without the transition that they make for others, as with Java's
+// `Linker.Option.critical`, with .NET's `SuppressGCTransition` or from Go's assembly. For them it promises more than others
+// do: it takes at most 1,024 bytes of stack, uses no memory but that and what it is handed, neither waits nor asks the
+// system nor calls back, and never unwinds.
+//
+// - Null: `options`: a call of cost 1 by nobody in particular.
+// - Fails with: `STN_NOT_PLAIN`, and nothing else.
+// - Threads: one state.
+uint32_t stn_acquire_plain(const struct stn_policy *policy,
+                           void *state,
+                           size_t size,
+                           const struct stn_acquire_options *options,
+                           uint64_t now_us,
+                           struct stn_decision *out);
+
+// `stn_settle`, if that is short: a result that nothing counts, such as a success on a closed circuit that has seen no
+// failure. It promises what `stn_acquire_plain` does; after `STN_NOT_PLAIN`, call `stn_settle`.
+//
+// - Null: `out`, where nobody asks.
+// - Fails with: `STN_NOT_PLAIN`, and nothing else.
+// - Threads: one state.
+uint32_t stn_settle_plain(const struct stn_policy *policy,
+                          void *state,
+                          size_t size,
+                          const struct stn_permit *permit,
+                          const struct stn_settle_options *options,
+                          uint64_t now_us,
+                          struct stn_answer *out);
 
 // A step or question of a policy beside the gates, as JSON text of `len` bytes: an object whose one field names it.
 //

@@ -39,6 +39,8 @@ pub const STN_INPUT: u32 = 11;
 pub const STN_STATE_BYTES: u32 = 12;
 /// The state file could not be used: `code` of the error says why.
 pub const STN_STORE: u32 = 13;
+/// The step wants the whole way, and nothing was written: only `stn_acquire_plain` and `stn_settle_plain` tell this.
+pub const STN_NOT_PLAIN: u32 = 14;
 
 /// The call worked.
 pub const STN_SUCCESS: u32 = 1;

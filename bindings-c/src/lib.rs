@@ -1,7 +1,8 @@
 //! The C interface: converts, calls the engine or the store, converts. No rule, default or message is born here.
 //!
 //! `include/stanchion.h` is generated from this crate's signatures and documentation, and says the conventions once, at its
-//! top (`cbindgen.toml`). Every entry goes through [`guard`], which turns a panic into a status.
+//! top (`cbindgen.toml`). Every entry goes through [`guard`], which turns a panic into a status, but for those of `plain.rs`,
+//! in which none can be.
 //!
 //! | file | what |
 //! |---|---|
@@ -9,7 +10,7 @@
 //! | `guard.rs` | the one guard, and what can fail in it |
 //! | `hand.rs` | the checks of what is handed in and out: handles, structs, memory, texts |
 //! | `convert.rs` | between the crossing structs and the engine's types |
-//! | `policy.rs`, `state.rs`, `steps.rs`, `beside.rs`, `queries.rs`, `text.rs` | the engine |
+//! | `policy.rs`, `state.rs`, `steps.rs`, `plain.rs`, `beside.rs`, `queries.rs`, `text.rs` | the engine |
 //! | `store.rs`, `key.rs`, `transaction.rs` | the state file |
 //! | `spool.rs` | the spool |
 #![expect(non_camel_case_types, reason = "the types' names are those of C")]
@@ -26,6 +27,8 @@ pub mod policy;
 pub mod state;
 
 pub mod steps;
+
+pub mod plain;
 
 pub mod beside;
 

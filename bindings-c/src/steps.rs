@@ -59,7 +59,7 @@ pub unsafe extern "C" fn stn_acquire(
 /// As it.
 #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
 #[inline(always)]
-unsafe fn acquire_plainly(
+pub(crate) unsafe fn acquire_plainly(
     policy: *const stn_policy,
     state: *mut c_void,
     size: usize,
@@ -137,16 +137,33 @@ pub unsafe extern "C" fn stn_settle(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
-        let plain = move || {
-            let (policy, words) = (handle(policy).ok()?, words(state, size).ok()?);
-            let (out, permit) = (maybe_taken(out).ok()?, permit_of(permit).ok()?);
-            let (end, now) = (end(options).ok()?, instant(now_us).ok()?);
-            let (answer, changed) = policy.policy.settle_plainly(words, &permit, end, now)?;
-            answered(out, &answer, changed, Events::NONE);
-            Some(())
-        };
+        let plain = move || settle_plainly(policy, state, size, permit, options, now_us, out);
         guard_plain(state, size, plain, move || settle(policy, state, size, permit, options, now_us, out))
     }
+}
+
+/// The short way of `stn_settle`.
+///
+/// # Safety
+/// As it.
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
+pub(crate) unsafe fn settle_plainly(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+    permit: *const stn_permit,
+    options: *const stn_settle_options,
+    now_us: u64,
+    out: *mut stn_answer,
+) -> Option<()> {
+    // SAFETY: the caller keeps the header's conventions.
+    let (policy, words, out) = unsafe { (handle(policy).ok()?, words(state, size).ok()?, maybe_taken(out).ok()?) };
+    // SAFETY: as above.
+    let (permit, end) = unsafe { (permit_of(permit).ok()?, end(options).ok()?) };
+    let (answer, changed) = policy.policy.settle_plainly(words, &permit, end, instant(now_us).ok()?)?;
+    answered(out, &answer, changed, Events::NONE);
+    Some(())
 }
 
 /// The whole way of `stn_settle`.

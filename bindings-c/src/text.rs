@@ -6,8 +6,8 @@ use engine::{Event, Gate, Permit, Timestamp, holder_hash, is_idempotent_method, 
 
 use crate::abi::{
     STN_ABI_VERSION, STN_BAD_HANDLE, STN_BUFFER_TOO_SMALL, STN_CONFIG, STN_INPUT, STN_INTERNAL, STN_MISALIGNED,
-    STN_NOT_UTF8, STN_NULL_POINTER, STN_OK, STN_OUT_OF_RANGE, STN_STATE_BYTES, STN_STATE_MEMORY, STN_STORE,
-    STN_STRUCT_SIZE, stn_error, stn_permit,
+    STN_NOT_PLAIN, STN_NOT_UTF8, STN_NULL_POINTER, STN_OK, STN_OUT_OF_RANGE, STN_STATE_BYTES, STN_STATE_MEMORY,
+    STN_STORE, STN_STRUCT_SIZE, stn_error, stn_permit,
 };
 use crate::convert::instant_or_zero;
 use crate::guard::{OUT_OF_RANGE, guard, guard_telling};
@@ -15,7 +15,7 @@ use crate::hand::{give_text, instant, put, text};
 use crate::steps::permit_of;
 
 /// Every status with its name and what it means: the one list.
-static STATUSES: [(u32, &CStr, &CStr); 14] = [
+static STATUSES: [(u32, &CStr, &CStr); 15] = [
     (STN_OK, c"OK", c"done"),
     (STN_INTERNAL, c"INTERNAL", c"a fault in the library was caught; restore the state from its bytes, and report it"),
     (STN_NULL_POINTER, c"NULL_POINTER", c"a pointer is null that must not be"),
@@ -34,6 +34,7 @@ static STATUSES: [(u32, &CStr, &CStr); 14] = [
     (STN_INPUT, c"INPUT", c"the text is no command, or no permit"),
     (STN_STATE_BYTES, c"STATE_BYTES", c"the bytes are no state that this release may read"),
     (STN_STORE, c"STORE", c"the state file could not be used"),
+    (STN_NOT_PLAIN, c"NOT_PLAIN", c"the step wants the whole way; nothing was written"),
 ];
 
 fn status(status: u32) -> Option<&'static (u32, &'static CStr, &'static CStr)> {

@@ -16,6 +16,16 @@ for name in $(grep -v '^//' include/stanchion.h | tr '\n' ' ' | grep -oE 'stn_[a
   grep -q "$name(" tests/c/nulls.c tests/c/annexes.c tests/c/items.c || fail "no program of tests/c calls $name with null"
 done
 
+# What hosts may call without a transition is short for certain: what its machine code can reach calls nothing but itself, and
+# its stack is counted. The whole step, which can allocate and panic, must be seen to.
+if [ "$(uname -m)" = x86_64 ]; then
+  stack() { objdump -d --no-show-raw-insn -M intel build/direct | awk -v from="$1" -f tests/stack.awk; }
+  bytes=$(stack 'stn_acquire_plain stn_settle_plain') || fail "a plain step is not plain: $bytes"
+  [ "$bytes" -le 512 ] || fail "a plain step takes $bytes bytes of stack, more than half of what the header promises"
+  ! stack stn_acquire >/dev/null || fail "stack.awk does not see that the whole step may call anything"
+  printf 'library: a plain step takes %s bytes of stack\n' "$bytes"
+fi
+
 soname=$(readelf -d build/libstanchion.so | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 [ "$soname" = "libstanchion.so.$soversion" ] || fail "the SONAME is $soname, the Makefile installs libstanchion.so.$soversion"
 

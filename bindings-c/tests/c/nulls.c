@@ -69,6 +69,14 @@ static void steps(void) {
     TELLS(stn_acquire(policy, NULL, size, NULL, NOW, &decision));
     TELLS(stn_acquire(policy, state, size, NULL, NOW, NULL));
     CHECK(decision.verdict == 0 && stn_acquire(policy, state, size, NULL, NOW, &decision) == STN_OK);
+    /* The short ways tell nothing of what is wrong: the whole ones do. */
+    CHECK(stn_acquire_plain(NULL, state, size, NULL, NOW, &decision) == STN_NOT_PLAIN);
+    CHECK(stn_acquire_plain(policy, NULL, size, NULL, NOW, &decision) == STN_NOT_PLAIN);
+    CHECK(stn_acquire_plain(policy, state, size, NULL, NOW, NULL) == STN_NOT_PLAIN);
+    CHECK(stn_settle_plain(NULL, state, size, permit, &end, NOW, &answer) == STN_NOT_PLAIN);
+    CHECK(stn_settle_plain(policy, NULL, size, permit, &end, NOW, &answer) == STN_NOT_PLAIN);
+    CHECK(stn_settle_plain(policy, state, size, NULL, &end, NOW, &answer) == STN_NOT_PLAIN);
+    CHECK(stn_settle_plain(policy, state, size, permit, NULL, NOW, &answer) == STN_NOT_PLAIN);
     TELLS(stn_renew(NULL, state, size, permit, NOW, &answer));
     TELLS(stn_renew(policy, NULL, size, permit, NOW, &answer));
     TELLS(stn_renew(policy, state, size, NULL, NOW, &answer));
@@ -85,6 +93,8 @@ static void steps(void) {
     TELLS(stn_command(policy, state, size, NULL, 11, NOW, &answer, NULL));
     CHECK(answer.answer == 0);
     /* Nobody has to ask. */
+    CHECK(stn_acquire_plain(policy, state, size, NULL, NOW, &decision) == STN_OK);
+    CHECK(stn_settle_plain(policy, state, size, permit, &end, NOW, NULL) == STN_OK);
     CHECK(stn_settle(policy, state, size, permit, &end, NOW, NULL) == STN_OK);
     CHECK(stn_cancel(policy, state, size, permit, NOW, NULL) == STN_OK);
     CHECK(stn_command(policy, state, size, "{\"reset\":{}}", 12, NOW, NULL, NULL) == STN_OK);
