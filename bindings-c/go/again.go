@@ -82,11 +82,13 @@ func (p *Policy) doAgain(ctx context.Context, fn func(context.Context) error, al
 	attempts := p.attempts(all)
 	var last error
 	for {
-		d, sinceUS, err := p.admit(ctx, all)
+		var permit Permit
+		sinceUS, err := p.admit(ctx, all, &permit)
 		if err != nil {
 			return joined(last, err)
 		}
-		v, err := p.run(ctx, fn, all, d.permit, sinceUS)
+		var v Classified
+		err = p.run(ctx, fn, all, &permit.words, sinceUS, &v)
 		if isNext, cause := attempts.Next(ctx, v, err); cause != nil {
 			return joined(err, cause)
 		} else if !isNext {

@@ -31,12 +31,13 @@ func (p *Policy) Begin(ctx context.Context, opts ...AcquireOption) (*Call, error
 	if err != nil {
 		return nil, err
 	}
-	d, sinceUS, err := p.admit(ctx, &all)
+	var permit Permit
+	sinceUS, err := p.admit(ctx, &all, &permit)
 	if err != nil {
 		return nil, err
 	}
-	c := &Call{policy: p, permit: d.permit, sinceUS: sinceUS, steady: p.now()}
-	c.going, c.context = p.begin(ctx, d.permit, all.timeout)
+	c := &Call{policy: p, permit: permit.words, sinceUS: sinceUS, steady: p.now()}
+	c.going, c.context = p.begin(ctx, &permit.words, all.timeout, true)
 	return c, nil
 }
 
@@ -55,7 +56,7 @@ func (c *Call) Settle(outcome Outcome) {
 	if c.policy.clock != nil {
 		steady = time.Time{} // by the policy's clock, as in Do
 	}
-	c.policy.conclude(c.permit, outcome, c.sinceUS, steady)
+	c.policy.conclude(&c.permit, outcome, c.sinceUS, steady)
 }
 
 // End ends the call, and settles it if it was not. Only the first has an effect.

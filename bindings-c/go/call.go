@@ -5,6 +5,7 @@ package stanchion
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,25 +21,39 @@ type call struct {
 	mu      sync.Mutex
 	context context.Context
 	cancel  context.CancelCauseFunc
-	ended   bool
 
 	// Held over a renewal, so that none follows the settlement.
 	renewal sync.Mutex
-	settled bool
 
-	// Of the keeper, under its lock.
-	kept           bool
+	// In the list of the keeper, under its lock.
 	next, previous *call
+
+	// Whether somebody looked at the context, or the call ended before anybody did.
+	seen atomic.Uint32
+	// Under mu.
+	ended bool
+	// Under renewal.
+	settled bool
+	// Under the keeper's lock: whether it is in the list, and whether somebody else may renew it, as nobody can before the first
+	// round, unless it was begun by Begin.
+	kept, isShared bool
 }
 
-// begin is the call and its context: the caller's own, and no call, where nothing bounds it.
-func (p *Policy) begin(ctx context.Context, permit [4]uint32, asked time.Duration) (*call, context.Context) {
+const (
+	unseen = iota
+	isSeen
+	endedUnseen
+)
+
+// begin is the call and its context: the caller's own, and no call, where nothing bounds it. A call that is shared may be renewed
+// by its user.
+func (p *Policy) begin(ctx context.Context, permit *[4]uint32, asked time.Duration, isShared bool) (*call, context.Context) {
 	timeout := p.bounds.callTimeout(asked)
 	outlives := p.bounds.outlives(timeout)
 	if timeout == 0 && !outlives {
 		return nil, ctx
 	}
-	c := &call{policy: p, permit: permit, caller: ctx}
+	c := &call{policy: p, permit: *permit, caller: ctx, isShared: isShared}
 	if timeout != 0 {
 		c.deadline = p.now().Add(timeout)
 	}
@@ -64,10 +79,9 @@ func (c *call) told(err error) error {
 
 // settle ends the renewals.
 func (c *call) settle() {
-	if c == nil {
+	if c == nil || !c.policy.keeper.leave(c) {
 		return
 	}
-	c.policy.keeper.leave(c)
 	c.renewal.Lock()
 	c.settled = true
 	c.renewal.Unlock()
@@ -79,11 +93,21 @@ func (c *call) end() {
 		return
 	}
 	c.settle()
+	if c.seen.CompareAndSwap(unseen, endedUnseen) {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
 	if c.cancel != nil {
 		c.cancel(context.Canceled)
+	}
+}
+
+// look is called under the lock by whoever wants to know the context, so that end can spare it where nobody did.
+func (c *call) look() {
+	if !c.seen.CompareAndSwap(unseen, isSeen) && c.seen.Load() == endedUnseen {
+		c.ended = true
 	}
 }
 
@@ -108,6 +132,7 @@ func (c *call) abort(cause error) {
 
 // make makes the context, under the lock.
 func (c *call) make() context.Context {
+	c.look()
 	if c.context != nil {
 		return c.context
 	}
@@ -150,6 +175,7 @@ func (c *call) withTimer() (context.Context, context.CancelCauseFunc) {
 func (c *call) known() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.look()
 	if c.context == nil && !c.ended && c.deadline.IsZero() {
 		return c.caller
 	}

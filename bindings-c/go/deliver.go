@@ -106,7 +106,8 @@ func (s *Spool) turn(ctx context.Context, deliver func(context.Context, *Deliver
 	if err != nil || !isThere {
 		return oneTurn{again: next.Again}, err
 	}
-	admitted, sinceUS, err := s.policy.admit(ctx, all)
+	var permit Permit
+	sinceUS, err := s.policy.admit(ctx, all, &permit)
 	if err != nil {
 		return oneTurn{}, err
 	}
@@ -115,20 +116,21 @@ func (s *Spool) turn(ctx context.Context, deliver func(context.Context, *Deliver
 		s.policy.tell(Event{Name: EventDeadLetter})
 	}
 	if err != nil || offer.Delivery == nil {
-		_, cancelling := s.policy.Cancel(&Permit{words: admitted.permit})
+		_, cancelling := s.policy.Cancel(&permit)
 		return oneTurn{isDone: offer.Died > 0, again: offer.Again}, errors.Join(err, cancelling)
 	}
-	answer, err := s.hand(ctx, offer.Delivery, deliver, all, &admitted, sinceUS)
+	answer, err := s.hand(ctx, offer.Delivery, deliver, all, &permit, sinceUS)
 	return oneTurn{isDone: true, isGone: answer.Result == "acknowledged"}, err
 }
 
 // hand hands an item over, and settles it whatever happens.
 func (s *Spool) hand(
-	ctx context.Context, d *Delivery, deliver func(context.Context, *Delivery) error, all *plan, admitted *decided, sinceUS uint64,
+	ctx context.Context, d *Delivery, deliver func(context.Context, *Delivery) error, all *plan, permit *Permit, sinceUS uint64,
 ) (answer SpoolAnswer, err error) {
 	end, failed := spoolEnd{outcome: Failure}, error(nil) // of a function that does not return
 	defer func() { answer, err = s.conclude(d, end, failed) }()
-	v, failed := s.policy.run(ctx, func(ctx context.Context) error {
+	var v Classified
+	failed = s.policy.run(ctx, func(ctx context.Context) error {
 		inside, cancel := context.WithCancelCause(ctx)
 		stop := s.policy.keepLease(d.Until.Sub(s.now()), cancel, func() bool {
 			answer, err := d.Renew()
@@ -139,7 +141,7 @@ func (s *Spool) hand(
 			stop()
 		}()
 		return deliver(inside, d)
-	}, all, admitted.permit, sinceUS)
+	}, all, &permit.words, sinceUS, &v)
 	end = s.endOf(ctx, v, failed)
 	if slices.Contains(all.events.Names(), EventClosed) {
 		_, _ = s.Resume() // where the folder is busy, items go out unpaced

@@ -27,19 +27,23 @@ import (
 // up. What Do returns is what the last attempt returned, joined with what kept the next one from being made: a refusal, or the end
 // of the context.
 func (p *Policy) Do(ctx context.Context, fn func(context.Context) error, opts ...AcquireOption) error {
-	all, err := planOf(opts, saysIdempotent, 0)
-	if err != nil {
-		return err
+	var all plan
+	if len(opts) > 0 {
+		var err error
+		if all, err = planOf(opts, saysIdempotent, 0); err != nil {
+			return err
+		}
 	}
 	if p.bounds.retries {
 		return p.doAgain(ctx, fn, &all)
 	}
-	d, sinceUS, err := p.admit(ctx, &all)
+	var permit Permit
+	sinceUS, err := p.admit(ctx, &all, &permit)
 	if err != nil {
 		return err
 	}
-	_, err = p.run(ctx, fn, &all, d.permit, sinceUS)
-	return err
+	var v Classified
+	return p.run(ctx, fn, &all, &permit.words, sinceUS, &v)
 }
 
 // Do is [Policy.Do] for a function that has a result, which is returned with its error.
@@ -52,16 +56,16 @@ func Do[T any](ctx context.Context, p *Policy, fn func(context.Context) (T, erro
 	return result, err
 }
 
-// run makes an admitted call, and settles it.
+// run makes an admitted call, and settles it by what it means, which it writes to v.
 func (p *Policy) run(
-	ctx context.Context, fn func(context.Context) error, all *plan, permit [4]uint32, sinceUS uint64,
-) (Classified, error) {
+	ctx context.Context, fn func(context.Context) error, all *plan, permit *[4]uint32, sinceUS uint64, v *Classified,
+) error {
 	var steady time.Time
 	if p.clock == nil {
 		steady = time.Now()
 	}
-	going, inside := p.begin(ctx, permit, all.timeout)
-	v := Classified{Outcome: Failure} // of a function that does not return
+	going, inside := p.begin(ctx, permit, all.timeout, false)
+	v.Outcome = Failure // of a function that does not return
 	defer func() {
 		going.end()
 		all.events = p.conclude(permit, v.Outcome, sinceUS, steady)
@@ -70,23 +74,25 @@ func (p *Policy) run(
 		}
 	}()
 	err := fn(inside)
-	v = p.verdict(ctx, inside, all, err)
-	return v, going.told(err)
+	if err == nil && all.classify == nil {
+		v.Outcome = Success
+	} else {
+		*v = p.verdict(ctx, inside, all, err)
+	}
+	return going.told(err)
 }
 
 // conclude settles a call with its duration, by the policy's clock if that was read when the call began; it tells what happened.
-func (p *Policy) conclude(permit [4]uint32, outcome Outcome, sinceUS uint64, steady time.Time) Events {
+func (p *Policy) conclude(permit *[4]uint32, outcome Outcome, sinceUS uint64, steady time.Time) Events {
 	m := p.current()
-	var took time.Duration
-	if steady.IsZero() {
-		took = time.Duration(max(int64(m.us)-int64(sinceUS), 0)) * time.Microsecond
-	} else {
-		took = time.Since(steady)
-	}
 	how := end{outcome: uint32(outcome)}
-	how.add(Took(took).end)
-	answer, err := m.settle(permit, how)
-	if err != nil {
+	if steady.IsZero() {
+		how.took(time.Duration(max(int64(m.us)-int64(sinceUS), 0)) * time.Microsecond)
+	} else {
+		how.took(time.Since(steady))
+	}
+	var answer Answer
+	if err := m.settle(&answer, permit, &how); err != nil {
 		p.tell(Event{Name: EventNotSettled, Err: err})
 	}
 	return answer.Report.Events

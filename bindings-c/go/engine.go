@@ -4,27 +4,20 @@ package stanchion
 #include <string.h>
 #include "stanchion.h"
 
-// One crossing for each step: what goes in are values, so that no Go pointer leads to another.
-static inline uint32_t go_acquire(const stn_policy *policy, uint64_t *state, size_t size, uint32_t fields, uint32_t cost,
-                                  uint64_t holder, uint64_t now_us, stn_decision *out) {
-	const stn_acquire_options options = {sizeof options, fields, cost, 0, holder};
-	out->struct_size = sizeof *out;
-	return stn_acquire(policy, state, size, &options, now_us, out);
+// One crossing for each step. No pointer is a void one, of which Go would look up what it points to.
+static inline uint32_t go_acquire(const stn_policy *policy, uint64_t *state, size_t size, const stn_acquire_options *options,
+                                  uint64_t now_us, stn_decision *out) {
+	return stn_acquire(policy, state, size, options, now_us, out);
 }
 
-static inline uint32_t go_peek(const stn_policy *policy, const uint64_t *state, size_t size, uint32_t fields, uint32_t cost,
-                               uint64_t holder, uint64_t now_us, stn_decision *out) {
-	const stn_acquire_options options = {sizeof options, fields, cost, 0, holder};
-	out->struct_size = sizeof *out;
-	return stn_peek(policy, state, size, &options, now_us, out);
+static inline uint32_t go_peek(const stn_policy *policy, const uint64_t *state, size_t size, const stn_acquire_options *options,
+                               uint64_t now_us, stn_decision *out) {
+	return stn_peek(policy, state, size, options, now_us, out);
 }
 
 static inline uint32_t go_settle(const stn_policy *policy, uint64_t *state, size_t size, const stn_permit *permit,
-                                 uint32_t fields, uint32_t outcome, uint32_t actual_cost, uint64_t duration_us,
-                                 uint64_t now_us, stn_answer *out) {
-	const stn_settle_options options = {sizeof options, fields, outcome, actual_cost, duration_us};
-	out->struct_size = sizeof *out;
-	return stn_settle(policy, state, size, permit, &options, now_us, out);
+                                 const stn_settle_options *options, uint64_t now_us, stn_answer *out) {
+	return stn_settle(policy, state, size, permit, options, now_us, out);
 }
 
 static inline uint32_t go_cancel(const stn_policy *policy, uint64_t *state, size_t size, const stn_permit *permit,
@@ -56,6 +49,14 @@ import (
 	"runtime"
 	"sync"
 	"unsafe"
+
+	"github.com/stanchion/stanchion/bindings-c/go/internal/plain"
+)
+
+// The entries of the library that are called without cgo.
+var (
+	plainAcquire = unsafe.Pointer(C.stn_acquire_plain)
+	plainSettle  = unsafe.Pointer(C.stn_settle_plain)
 )
 
 // Where a policy's state lives and is decided on: in this process, or in a file. Answers are values, so that none is allocated.
@@ -78,19 +79,32 @@ type backend interface {
 	close()
 }
 
-// A wish to make a call, as it crosses.
+// A wish to make a call: laid out as stn_acquire_options, so that it crosses as it lies there.
 type wish struct {
-	fields uint32
-	cost   uint32
-	holder uint64
+	structSize uint32
+	fields     uint32
+	cost       uint32
+	reserved   uint32
+	holder     uint64
 }
 
-// How a call ended, as it crosses.
+func (w *wish) crossing() *C.stn_acquire_options {
+	w.structSize = C.sizeof_stn_acquire_options
+	return (*C.stn_acquire_options)(unsafe.Pointer(w))
+}
+
+// How a call ended: laid out as stn_settle_options.
 type end struct {
+	structSize uint32
 	fields     uint32
 	outcome    uint32
 	actualCost uint32
 	durationUS uint64
+}
+
+func (e *end) crossing() *C.stn_settle_options {
+	e.structSize = C.sizeof_stn_settle_options
+	return (*C.stn_settle_options)(unsafe.Pointer(e))
 }
 
 // An answer to an acquire or a peek, as it crossed.
@@ -147,6 +161,14 @@ func (c *cell) another(nowUS uint64) (*cell, error) {
 	return &cell{policy: c.policy, state: state, owner: c}, err
 }
 
+// unless is the cell, or nil if something wants more than its answers.
+func (c *cell) unless(isHeard bool) *cell {
+	if isHeard {
+		return nil
+	}
+	return c
+}
+
 func freePolicy(policy *C.stn_policy) { C.stn_policy_free(policy) }
 
 // enter locks the state. Each caller unlocks it.
@@ -160,28 +182,21 @@ func (c *cell) enter() (state *C.uint64_t, size C.size_t, err error) {
 
 func (c *cell) acquire(w wish, nowUS uint64) (decided, error) {
 	var d C.stn_decision
-	state, size, err := c.enter()
-	defer c.mu.Unlock()
-	if err != nil {
+	if err := c.decide(&d, &w, nowUS); err != nil {
 		return decided{}, err
-	}
-	status := C.go_acquire(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
-		C.uint64_t(nowUS), &d)
-	if status != C.STN_OK {
-		return decided{}, statusError(status)
 	}
 	return decidedOf(&d), nil
 }
 
 func (c *cell) peek(w wish, nowUS uint64) (decided, error) {
 	var d C.stn_decision
+	d.struct_size = C.sizeof_stn_decision
 	state, size, err := c.enter()
 	defer c.mu.Unlock()
 	if err != nil {
 		return decided{}, err
 	}
-	status := C.go_peek(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
-		C.uint64_t(nowUS), &d)
+	status := C.go_peek(c.policy, state, size, w.crossing(), C.uint64_t(nowUS), &d)
 	if status != C.STN_OK {
 		return decided{}, statusError(status)
 	}
@@ -190,15 +205,10 @@ func (c *cell) peek(w wish, nowUS uint64) (decided, error) {
 
 func (c *cell) settle(permit [4]uint32, e end, nowUS uint64) (answered, error) {
 	var a C.stn_answer
-	crossing := crossing(permit)
-	state, size, err := c.enter()
-	defer c.mu.Unlock()
-	if err != nil {
+	if err := c.conclude(&a, &permit, &e, nowUS); err != nil {
 		return answered{}, err
 	}
-	status := C.go_settle(c.policy, state, size, &crossing, C.uint32_t(e.fields), C.uint32_t(e.outcome),
-		C.uint32_t(e.actualCost), C.uint64_t(e.durationUS), C.uint64_t(nowUS), &a)
-	return answeredOf(status, &a)
+	return answeredOf(C.STN_OK, &a)
 }
 
 func (c *cell) cancel(permit [4]uint32, nowUS uint64) (answered, error) {
@@ -311,50 +321,53 @@ func (c *cell) close() {
 	c.policy = nil
 }
 
-// The steps of nearly every call, written where they are wanted instead of being handed from function to function: a state in
-// this process, nobody who listens, an admission or a result. What they are is what the backend's steps are.
-
-// acquireInto makes the permit that of an admitted call; what else was decided comes back.
-func (c *cell) acquireInto(permit *Permit, w *wish, nowUS uint64) (*decided, error) {
-	var d C.stn_decision
-	state, size, err := c.enter()
-	if err != nil {
+// decide is an acquire. Nearly every one is plain, and crosses by an ordinary call; the others by cgo. The lock is given back
+// without defer, because nothing here panics, and that would take as long as the lock does.
+func (c *cell) decide(d *C.stn_decision, w *wish, nowUS uint64) error {
+	d.struct_size = C.sizeof_stn_decision
+	options := w.crossing()
+	if w.fields == 0 {
+		options = nil
+	}
+	c.mu.Lock()
+	if c.policy == nil {
 		c.mu.Unlock()
-		return nil, err
+		return ErrClosed
 	}
-	status := C.go_acquire(c.policy, state, size, C.uint32_t(w.fields), C.uint32_t(w.cost), C.uint64_t(w.holder),
-		C.uint64_t(nowUS), &d)
-	c.mu.Unlock()
+	state, size := (*C.uint64_t)(unsafe.SliceData(c.state)), C.size_t(len(c.state)*8)
+	status := C.uint32_t(C.STN_NOT_PLAIN)
+	if plain.Calls {
+		status = C.uint32_t(plain.Acquire(plainAcquire, unsafe.Pointer(c.policy), unsafe.Pointer(state), uintptr(size),
+			unsafe.Pointer(options), nowUS, unsafe.Pointer(d)))
+	}
 	if status != C.STN_OK {
-		return nil, statusError(status)
+		status = C.go_acquire(c.policy, state, size, options, C.uint64_t(nowUS), d)
 	}
-	if d.verdict != C.STN_ADMITTED || d.would_reject != 0 {
-		rest := decidedOf(&d)
-		return &rest, nil
-	}
-	permit.words = *(*[4]uint32)(unsafe.Pointer(&d.permit))
-	permit.Report.Changed, permit.Report.Events = d.changed != 0, Events(d.events)
-	return nil, nil
+	c.mu.Unlock()
+	return okOr(status)
 }
 
-// settleInto writes the answer to a result.
-func (c *cell) settleInto(answer *Answer, permit *[4]uint32, e *end, nowUS uint64) error {
-	var a C.stn_answer
-	crossing := crossing(*permit)
-	state, size, err := c.enter()
-	if err != nil {
+// conclude is a settle, as decide is an acquire.
+func (c *cell) conclude(a *C.stn_answer, permit *[4]uint32, e *end, nowUS uint64) error {
+	a.struct_size = C.sizeof_stn_answer
+	options := e.crossing()
+	c.mu.Lock()
+	if c.policy == nil {
 		c.mu.Unlock()
-		return err
+		return ErrClosed
 	}
-	status := C.go_settle(c.policy, state, size, &crossing, C.uint32_t(e.fields), C.uint32_t(e.outcome),
-		C.uint32_t(e.actualCost), C.uint64_t(e.durationUS), C.uint64_t(nowUS), &a)
-	c.mu.Unlock()
+	state, size := (*C.uint64_t)(unsafe.SliceData(c.state)), C.size_t(len(c.state)*8)
+	status := C.uint32_t(C.STN_NOT_PLAIN)
+	if plain.Calls {
+		status = C.uint32_t(plain.Settle(plainSettle, unsafe.Pointer(c.policy), unsafe.Pointer(state), uintptr(size),
+			unsafe.Pointer(permit), unsafe.Pointer(options), nowUS, unsafe.Pointer(a)))
+	}
 	if status != C.STN_OK {
-		return statusError(status)
+		words := (*C.stn_permit)(unsafe.Pointer(permit))
+		status = C.go_settle(c.policy, state, size, words, options, C.uint64_t(nowUS), a)
 	}
-	answer.Result = Result(a.answer)
-	answer.Report.Changed, answer.Report.Events = a.changed != 0, Events(a.events)
-	return nil
+	c.mu.Unlock()
+	return okOr(status)
 }
 
 func crossing(permit [4]uint32) C.stn_permit {

@@ -14,37 +14,39 @@ type keeper struct {
 	closed bool
 }
 
+// enter and leave are on the way of every call: the lock is given back without defer, which would take as long as they do.
 func (k *keeper) enter(c *call) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed {
-		return
+	if !k.closed {
+		c.kept, c.next = true, k.first
+		if c.next != nil {
+			c.next.previous = c
+		}
+		k.first = c
+		if k.stop == nil {
+			k.stop = c.policy.nextRound()
+		}
 	}
-	c.kept, c.next = true, k.first
-	if c.next != nil {
-		c.next.previous = c
-	}
-	k.first = c
-	if k.stop == nil {
-		k.stop = c.policy.nextRound()
-	}
+	k.mu.Unlock()
 }
 
-func (k *keeper) leave(c *call) {
+// leave tells whether somebody else may be renewing the call at this moment.
+func (k *keeper) leave(c *call) (isShared bool) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !c.kept {
-		return
+	if c.kept {
+		if c.previous != nil {
+			c.previous.next = c.next
+		} else {
+			k.first = c.next
+		}
+		if c.next != nil {
+			c.next.previous = c.previous
+		}
+		c.kept, c.next, c.previous = false, nil, nil
 	}
-	if c.previous != nil {
-		c.previous.next = c.next
-	} else {
-		k.first = c.next
-	}
-	if c.next != nil {
-		c.next.previous = c.previous
-	}
-	c.kept, c.next, c.previous = false, nil, nil
+	isShared = c.isShared
+	k.mu.Unlock()
+	return isShared
 }
 
 // round returns the calls of a new round, and has the next one called if there are any.
@@ -58,6 +60,7 @@ func (k *keeper) round(next func() (stop func() bool)) []*call {
 	k.stop = next()
 	var calls []*call
 	for c := k.first; c != nil; c = c.next {
+		c.isShared = true
 		calls = append(calls, c)
 	}
 	return calls

@@ -96,23 +96,27 @@ func (l *line) holdUp(held *RejectedError) {
 	l.held = held
 }
 
-// admit asks whether a call may go ahead, and waits for it as long as the plan says. It tells the instant of the admission.
-func (p *Policy) admit(ctx context.Context, all *plan) (decided, uint64, error) {
-	if err := context.Cause(ctx); err != nil {
-		return decided{}, 0, err
+// admit asks whether a call may go ahead, and waits for it as long as the plan says. It makes the permit that of the admitted call,
+// and tells the instant of the admission.
+func (p *Policy) admit(ctx context.Context, all *plan, permit *Permit) (uint64, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
 	}
 	var held *RejectedError
 	if all.wait == 0 || p.line.waiting.Load() == 0 {
 		m := p.current()
-		d, err := m.acquire(all.wish)
+		err := m.grant(permit, &all.wish)
+		if err == nil {
+			return m.us, nil
+		}
 		if held, _ = err.(*RejectedError); all.wait == 0 || held == nil || held.Never {
-			return d, m.us, err
+			return m.us, err
 		}
 	}
 	w := &waiter{turn: make(chan struct{}, 1)}
 	p.line.join(w, held)
 	defer p.line.leave(w)
-	return p.queue(ctx, all, w)
+	return p.queue(ctx, all, w, permit)
 }
 
 // patience is when a wait ends.
@@ -141,7 +145,7 @@ func (p patience) left(now time.Time) time.Duration {
 }
 
 // queue waits in the line.
-func (p *Policy) queue(ctx context.Context, all *plan, w *waiter) (decided, uint64, error) {
+func (p *Policy) queue(ctx context.Context, all *plan, w *waiter, permit *Permit) (uint64, error) {
 	patience := p.patience(ctx, all)
 	alarm := p.newAlarm()
 	defer alarm.stop()
@@ -151,18 +155,18 @@ func (p *Policy) queue(ctx context.Context, all *plan, w *waiter) (decided, uint
 		pause := left
 		if p.line.isFirst(w) {
 			m := p.current()
-			d, err := m.acquire(all.wish)
+			err := m.grant(permit, &all.wish)
 			held, isRejected := err.(*RejectedError)
 			if !isRejected || held.Never {
-				return d, m.us, err
+				return m.us, err
 			}
 			p.line.holdUp(held)
 			if pause = p.pause(held, polls, left); pause > left && left > 0 {
-				return decided{}, 0, held
+				return 0, held
 			}
 		}
 		if left <= 0 && !patience.isCallers {
-			return decided{}, 0, p.heldUp(all)
+			return 0, p.heldUp(all)
 		}
 		if left <= 0 {
 			pause = forever // the context is about to notice its deadline
@@ -172,7 +176,7 @@ func (p *Policy) queue(ctx context.Context, all *plan, w *waiter) (decided, uint
 		case <-w.turn:
 		case <-alarm.rings:
 		case <-ctx.Done():
-			return decided{}, 0, &WaitError{Rejected: p.heldUp(all), Cause: context.Cause(ctx)}
+			return 0, &WaitError{Rejected: p.heldUp(all), Cause: context.Cause(ctx)}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import "C"
 import (
 	"strconv"
 	"time"
+	"unsafe"
 )
 
 // Moment is a policy at an instant: see [Policy.At]. Its methods are those of [Policy].
@@ -34,43 +35,46 @@ func (m Moment) TryAcquire(opts ...AcquireOption) (*Permit, error) {
 }
 
 func (m Moment) fill(permit *Permit, opts []AcquireOption) error {
-	var w wish
-	if len(opts) > 0 {
-		plan, err := planOf(opts, saysHolder, 0)
-		if err != nil {
-			return err
-		}
-		w = plan.wish
+	if len(opts) == 0 {
+		return m.grant(permit, &wish{})
 	}
-	if c, isLocal := m.policy.backend.(*cell); isLocal && len(m.policy.listeners) == 0 {
-		rest, err := c.acquireInto(permit, &w, m.us)
-		if rest == nil {
-			return err
-		}
-		return m.fillFrom(permit, rest)
-	}
-	d, err := m.policy.backend.acquire(w, m.us)
+	plan, err := planOf(opts, saysHolder, 0)
 	if err != nil {
 		return err
 	}
-	return m.fillFrom(permit, &d)
+	return m.grant(permit, &plan.wish)
 }
 
-func (m Moment) fillFrom(permit *Permit, d *decided) error {
-	told, err := m.judge(*d)
+// grant makes the permit that of an admitted call; else it is the refusal.
+func (m Moment) grant(permit *Permit, w *wish) error {
+	c := m.policy.quick
+	if c == nil {
+		d, err := m.policy.backend.acquire(*w, m.us)
+		if err != nil {
+			return err
+		}
+		return m.grantBy(permit, d)
+	}
+	var d C.stn_decision
+	if err := c.decide(&d, w, m.us); err != nil {
+		return err
+	}
+	if d.verdict != C.STN_ADMITTED || d.would_reject != 0 {
+		return m.grantBy(permit, decidedOf(&d))
+	}
+	// By halves, as C wrote them: a processor waits with a load until all of the stores that it spans are done.
+	to, from := (*[2]uint64)(unsafe.Pointer(&permit.words)), (*[2]uint64)(unsafe.Pointer(&d.permit))
+	to[0], to[1] = from[0], from[1]
+	permit.Report.Changed, permit.Report.Events = d.changed != 0, Events(d.events)
+	return nil
+}
+
+func (m Moment) grantBy(permit *Permit, d decided) error {
+	told, err := m.judge(d)
 	if err == nil {
 		m.policy.fill(permit, &told)
 	}
 	return err
-}
-
-// acquire is what was decided if the call may go ahead, else the refusal.
-func (m Moment) acquire(w wish) (decided, error) {
-	d, err := m.policy.backend.acquire(w, m.us)
-	if err != nil {
-		return decided{}, err
-	}
-	return m.judge(d)
 }
 
 func (m Moment) judge(d decided) (decided, error) {
@@ -112,33 +116,41 @@ func (m Moment) peek(w wish) error {
 }
 
 // Settle is [Policy.Settle] at the instant.
-func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (Answer, error) {
-	end, err := endOf(outcome, opts)
-	if err != nil {
-		return Answer{}, err
+func (m Moment) Settle(permit *Permit, outcome Outcome, opts ...SettleOption) (answer Answer, err error) {
+	end := end{outcome: uint32(outcome)}
+	if len(opts) > 0 {
+		if err := end.say(opts); err != nil {
+			return Answer{}, err
+		}
 	}
 	if err := permit.use(); err != nil {
 		return Answer{}, err
 	}
-	a, err := m.settle(permit.words, end)
+	err = m.settle(&answer, &permit.words, &end)
 	permit.reopenAfter(err)
-	return a, err
+	return answer, err
 }
 
-func (m Moment) settle(permit [4]uint32, end end) (Answer, error) {
-	if c, isLocal := m.policy.backend.(*cell); isLocal && len(m.policy.listeners) == 0 {
-		var answer Answer
-		err := c.settleInto(&answer, &permit, &end, m.us)
+// settle writes the answer to a result where the caller wants it: it is too large to be handed from function to function.
+func (m Moment) settle(answer *Answer, permit *[4]uint32, end *end) error {
+	if c := m.policy.quick; c != nil {
+		var a C.stn_answer
+		if err := c.conclude(&a, permit, end, m.us); err != nil {
+			return err
+		}
+		answer.Result = Result(a.answer)
+		answer.Report.Changed, answer.Report.Events = a.changed != 0, Events(a.events)
 		m.policy.line.nudge()
-		return answer, err
+		return nil
 	}
-	a, err := m.policy.backend.settle(permit, end, m.us)
+	a, err := m.policy.backend.settle(*permit, *end, m.us)
 	m.policy.line.nudge()
 	m.policy.tellReport(&a.report)
 	if err == nil && len(m.policy.listeners) > 0 {
 		m.policy.tell(Event{Name: EventSettled, Outcome: Outcome(end.outcome)})
 	}
-	return a.public(), err
+	*answer = a.public()
+	return err
 }
 
 // Cancel is [Policy.Cancel] at the instant.

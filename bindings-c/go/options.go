@@ -155,7 +155,13 @@ func Took(duration time.Duration) SettleOption {
 	if duration < 0 {
 		return SettleOption{err: statusError(C.STN_OUT_OF_RANGE)}
 	}
-	return SettleOption{end: end{fields: C.STN_SETTLE_DURATION, durationUS: uint64(duration.Microseconds())}}
+	var option SettleOption
+	option.end.took(duration)
+	return option
+}
+
+func (e *end) took(duration time.Duration) {
+	e.fields, e.durationUS = C.STN_SETTLE_DURATION, uint64(duration.Microseconds())
 }
 
 // ActualCost is what the call really cost, where the acquire's cost was an estimate.
@@ -163,15 +169,14 @@ func ActualCost(cost uint32) SettleOption {
 	return SettleOption{end: end{fields: C.STN_SETTLE_ACTUAL_COST, actualCost: cost}}
 }
 
-func endOf(outcome Outcome, opts []SettleOption) (end, error) {
-	all := end{outcome: uint32(outcome)}
-	for _, opt := range opts {
-		if opt.err != nil {
-			return end{}, opt.err
+func (e *end) say(opts []SettleOption) error {
+	for i := range opts {
+		if opts[i].err != nil {
+			return opts[i].err
 		}
-		all.add(opt.end)
+		e.add(opts[i].end)
 	}
-	return all, nil
+	return nil
 }
 
 func (e *end) add(said end) {

@@ -15,12 +15,14 @@ import (
 // forgotten is freed by the garbage collector.
 type Policy struct {
 	backend backend
-	clock   func() uint64
-	timers  Timers        // nil for the system's
-	random  func() uint32 // nil for math/rand's
-	gates   *[C.STN_GATE_BULKHEAD + 1]Gate
-	name    string
-	config  string
+	// The backend, if it is a state in this process and nobody listens: then a step needs to tell nobody of it.
+	quick  *cell
+	clock  func() uint64
+	timers Timers        // nil for the system's
+	random func() uint32 // nil for math/rand's
+	gates  *[C.STN_GATE_BULKHEAD + 1]Gate
+	name   string
+	config string
 	// The value of a header field.
 	rateLimitPolicy string
 	fingerprint     uint32
@@ -76,6 +78,7 @@ func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
 		return nil, err
 	}
 	p.backend = cell
+	p.quick = cell.unless(len(p.listeners) > 0)
 	return p, nil
 }
 
@@ -176,12 +179,8 @@ func (p *Policy) acquireWithin(ctx context.Context, wait time.Duration, permit *
 	if err != nil {
 		return err
 	}
-	d, _, err := p.admit(ctx, &all)
-	if err != nil {
-		return err
-	}
-	p.fill(permit, &d)
-	return nil
+	_, err = p.admit(ctx, &all, permit)
+	return err
 }
 
 // TryAcquire asks whether a call may go ahead. A refusal is a [*RejectedError], or an [*UnavailableError] where the state

@@ -154,13 +154,12 @@ func (o *outs) report(to *Report, path string) {
 func (k *key) acquire(w wish, nowUS uint64) (decided, error) {
 	var o outs
 	o.sized()
-	options := w.crossing()
 	handle, err := k.enter()
 	defer k.mu.RUnlock()
 	if err != nil {
 		return decided{}, err
 	}
-	status := C.stn_store_acquire(handle, &options, C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
+	status := C.stn_store_acquire(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
 	if status != C.STN_OK {
 		return decided{}, atPath(toError(status, &o.why), k.path)
 	}
@@ -172,13 +171,12 @@ func (k *key) acquire(w wish, nowUS uint64) (decided, error) {
 func (k *key) peek(w wish, nowUS uint64) (decided, error) {
 	var o outs
 	o.sized()
-	options := w.crossing()
 	handle, err := k.enter()
 	defer k.mu.RUnlock()
 	if err != nil {
 		return decided{}, err
 	}
-	status := C.stn_store_peek(handle, &options, C.uint64_t(nowUS), &o.decision, &o.why)
+	status := C.stn_store_peek(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.why)
 	if status != C.STN_OK {
 		return decided{}, atPath(toError(status, &o.why), k.path)
 	}
@@ -203,9 +201,9 @@ func (k *key) step(call func(handle *C.stn_store_key, o *outs) C.uint32_t) (answ
 }
 
 func (k *key) settle(permit [4]uint32, e end, nowUS uint64) (answered, error) {
-	words, options := crossing(permit), e.crossing()
+	words := crossing(permit)
 	return k.step(func(handle *C.stn_store_key, o *outs) C.uint32_t {
-		return C.stn_store_settle(handle, &words, &options, C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
+		return C.stn_store_settle(handle, &words, e.crossing(), C.uint64_t(nowUS), &o.answer, &o.stored, &o.why)
 	})
 }
 
@@ -270,20 +268,6 @@ func (k *key) snapshot() ([]byte, error) {
 
 func (k *key) okOr(status C.uint32_t, o *outs) error {
 	return atPath(orError(status, &o.why), k.path)
-}
-
-func (w wish) crossing() C.stn_acquire_options {
-	return C.stn_acquire_options{
-		struct_size: C.sizeof_stn_acquire_options, fields: C.uint32_t(w.fields), cost: C.uint32_t(w.cost),
-		holder: C.uint64_t(w.holder),
-	}
-}
-
-func (e end) crossing() C.stn_settle_options {
-	return C.stn_settle_options{
-		struct_size: C.sizeof_stn_settle_options, fields: C.uint32_t(e.fields), outcome: C.uint32_t(e.outcome),
-		actual_cost: C.uint32_t(e.actualCost), duration_us: C.uint64_t(e.durationUS),
-	}
 }
 
 // Write is what a transaction writes.
