@@ -24,6 +24,7 @@ import {
   type TryAcquireOptions,
   dispose,
   explanationOf,
+  inputJson,
 } from 'stanchion-wasm/host';
 
 import type { Key, Stored, StoredDecision } from './key.js';
@@ -101,7 +102,7 @@ export class StoredPolicy extends BasePolicy {
 
   /** @internal */
   async order(command: Json): Promise<Commanded> {
-    const commanded = await this.#timed('command', () => this.#key.command(command, this.#nowUs()));
+    const commanded = await this.#timed('command', () => this.#key.command(inputJson(command), this.#nowUs()));
     this.#tell(commanded);
     this.common.nudge(this.key);
     return COMMANDED[commanded.commanded];
@@ -109,7 +110,7 @@ export class StoredPolicy extends BasePolicy {
 
   /** @internal */
   async apply(input: object): Promise<unknown> {
-    const { text, degraded } = await this.#timed('apply', () => this.#key.apply(JSON.stringify(input), this.#nowUs()));
+    const { text, degraded } = await this.#timed('apply', () => this.#key.apply(inputJson(input as Json), this.#nowUs()));
     const { answer, events, changed } = JSON.parse(text) as AppliedStep;
     this.#tell({ events, changed, degraded, sequence: 0 });
     if (changed) this.common.nudge(this.key);

@@ -1,7 +1,8 @@
 import { askHealth, askRecovery, askRun, nextRunAt, renewRecovery, tellRan, tellRecovered } from './beside.js';
 import type { Fault, Health, Intent, Recovery, RunAnswer } from './beside-types.js';
 import type { Common } from './common.js';
-import { atLeastZero } from './common.js';
+import { usOf } from './config-json.js';
+import { type Names, atLeastZero, invalidInput, known } from './options.js';
 import { conduct } from './conduct.js';
 import type { EngineEventName, EngineReply, Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
@@ -37,6 +38,7 @@ export type Answer = Permit | Rejection;
 /** A value at once or later: a policy in the process answers at once, one in a store may have to wait for its lock. */
 export type Soon<T> = T | Promise<T>;
 
+const BLOCK_END: Names<{ forMs: number; untilMs: number }> = { forMs: true, untilMs: true };
 const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze({});
 
 /** What is answered to a step or query of a policy beside the gates. */
@@ -184,7 +186,7 @@ export abstract class BasePolicy implements Policy {
     return this.order({ lift_mode: {} });
   }
   async report(outcome: Outcome, { durationMs }: { readonly durationMs?: number | undefined } = NO_OPTIONS): Promise<Commanded> {
-    return this.order({ report: durationMs === undefined ? { outcome } : { outcome, duration_us: Math.floor(durationMs * 1000) } });
+    return this.order({ report: durationMs === undefined ? { outcome } : { outcome, duration_us: usOf(durationMs, Math.floor) } });
   }
   async releaseHolder(holder: string): Promise<Commanded> {
     return this.order({ release_holder: { holder } });
@@ -291,7 +293,12 @@ function leaseLost(): EngineError {
   return new EngineError({ code: 'lease_lost', message: "the lease of the call was lost: its slot may be another call's by now" });
 }
 
-/** An end as the core reads it: whole µs, rounded up for instants that are waited for. */
+/** An end as the core reads it, rounded up: what is waited for is never early. */
 function ending(end: BlockEnd): Json {
-  return 'untilMs' in end ? { until_us: Math.ceil(end.untilMs * 1000) } : { for_ms: end.forMs };
+  const { forMs, untilMs }: { readonly forMs?: number; readonly untilMs?: number } = known(end, BLOCK_END);
+  if (forMs === undefined && untilMs === undefined) throw invalidInput('end', end, 'either `forMs` or `untilMs`');
+  return {
+    until_us: untilMs === undefined ? undefined : usOf(untilMs),
+    for_ms: typeof forMs === 'number' ? Math.ceil(forMs) : forMs,
+  };
 }

@@ -1,12 +1,9 @@
 import type { BasePolicy } from './base.js';
 import type { Fault, Health, Intent, Recovery, RunAnswer, Unrecoverable } from './beside-types.js';
-import { camel, snake } from './config-json.js';
+import { camel, snake, usOf } from './config-json.js';
 import type { Outcome } from './engine-types.js';
 import { isStanchionError } from './errors.js';
 import type { Commanded, Renewed, Settled } from './policy.js';
-
-/** Instants are waited for: rounded up. */
-const us = (ms: number | undefined): number | null => (ms === undefined ? null : Math.ceil(ms * 1000));
 
 export async function askRun(policy: BasePolicy, intent: Intent, key: string | undefined): Promise<RunAnswer> {
   type Answer = { readonly wait?: { readonly at_us: number | null; readonly by: 'interval' } };
@@ -41,7 +38,7 @@ interface RecoveryAnswer {
 }
 
 export async function askRecovery(policy: BasePolicy, { class: kind, untilMs }: Fault): Promise<Recovery> {
-  const answer = (await policy.apply({ recover: { class: snake(kind), until_us: us(untilMs) } })) as RecoveryAnswer;
+  const answer = (await policy.apply({ recover: { class: snake(kind), until_us: usOf(untilMs) } })) as RecoveryAnswer;
   if (answer.do !== undefined) {
     const { step, index, attempt, lease_id, until_us } = answer.do;
     return { recovery: 'do', step, index, attempt, leaseId: lease_id, untilMs: until_us / 1000 };

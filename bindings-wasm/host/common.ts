@@ -3,10 +3,10 @@ import { inputAsWritten } from './config-json.js';
 import type { Engine } from './engine.js';
 import type { EnginePolicy } from './engine-policy.js';
 import { type EngineClassified, type EngineReply, type Gate, gateOf } from './engine-types.js';
-import { InputError } from './errors.js';
 import { Events } from './events.js';
 import { Keeper } from './keeper.js';
 import { Line } from './line.js';
+import { atLeastZero } from './options.js';
 import type { Classify, PolicyOptions } from './policy.js';
 import type { GateNames } from './rejection.js';
 
@@ -129,20 +129,4 @@ interface ConfigTimes {
 function boundsOf({ call_timeout_ms, circuit, bulkhead }: ConfigTimes): Bounds {
   const leaseMs = Math.min(circuit?.probe_lease_ms ?? Infinity, bulkhead?.lease_ms ?? Infinity);
   return { callTimeoutMs: call_timeout_ms ?? Infinity, leaseMs };
-}
-
-/**
- * A number of the host's own options, checked as the core checks its settings: 0 or more.
- * @throws InputError for anything else.
- */
-export function atLeastZero(field: string, value: number): number {
-  if (typeof value === 'number' && value >= 0) return value;
-  const allowed = 'a number from 0';
-  throw new InputError({
-    code: 'invalid_input',
-    message: `\`${field}\`: got ${typeof value === 'string' ? JSON.stringify(value) : String(value)}, expected ${allowed}`,
-    field,
-    value: String(value),
-    allowed,
-  });
 }

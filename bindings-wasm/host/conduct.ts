@@ -1,9 +1,12 @@
 import type { BasePolicy } from './base.js';
 import { isStanchionError } from './errors.js';
 import type { Outcome } from './engine-types.js';
+import { type Names, invalidInput, known } from './options.js';
 import type { Permit } from './permit.js';
-import type { Call, Classify, Ending, Verdict } from './policy.js';
+import type { BlockEnd, Call, Classify, Ending, Verdict } from './policy.js';
 import { type Limit, within } from './within.js';
+
+const VERDICT: Names<Verdict> = { outcome: true, actualCost: true, block: true, retry: true, retryAtMs: true };
 
 /** How an admitted call is made. */
 export interface Conduct<T> {
@@ -62,26 +65,45 @@ async function conclude<T>(
   classify: Classify<T> | undefined,
   seen: ((ended: Ended<T>) => void) | undefined,
 ): Promise<void> {
-  if (permit.isUsed) return seen?.({ ending, usual, verdict: {} });
-  const verdict = verdictOf(policy, ending, usual, classify);
-  const { outcome, actualCost, block } = verdict;
-  try {
-    await permit.settle(outcome ?? usual, { actualCost });
-    if (block !== undefined) await policy.block(block);
-  } catch (error) {
-    policy.tellNotSettled(error);
+  let verdict: Verdict = {};
+  if (!permit.isUsed) {
+    verdict = verdictOf(policy, ending, usual, classify);
+    try {
+      if (!(await settled(policy, permit, verdict, usual))) verdict = {};
+      else if (verdict.block !== undefined) await block(policy, verdict.block);
+    } catch (error) {
+      policy.tellNotSettled(error);
+    }
   }
   seen?.({ ending, usual, verdict });
 }
 
+/** Settles a call by a verdict, or as usual by one that is none: then false. A slot that nobody gives back is worse than either. */
+async function settled(policy: BasePolicy, permit: Permit, { outcome, actualCost }: Verdict, usual: Outcome): Promise<boolean> {
+  try {
+    await permit.settle(outcome ?? usual, { actualCost });
+    return true;
+  } catch (error) {
+    if (!isStanchionError(error, 'InputError')) throw error;
+    policy.tellNotSettled(error);
+  }
+  await permit.settle(usual);
+  return false;
+}
+
+async function block(policy: BasePolicy, end: BlockEnd): Promise<void> {
+  if ((await policy.block(end)) !== 'noGate') return;
+  policy.tellNotSettled(invalidInput('block', end, `nothing, as the policy \`${policy.name}\` has no gate \`block\``));
+}
+
 function verdictOf<T>(policy: BasePolicy, ending: Ending<T>, usual: Outcome, classify: Classify<T> | undefined): Verdict {
   const judge = classify ?? (policy.common.classify as Classify<T> | undefined);
-  if (judge === undefined) return { outcome: usual };
+  if (judge === undefined) return {};
   try {
     const said = judge(ending, usual);
-    return typeof said === 'string' ? { outcome: said } : (said ?? { outcome: usual });
+    return typeof said === 'string' ? { outcome: said } : known(said ?? {}, VERDICT);
   } catch (error) {
     policy.tellNotSettled(error);
-    return { outcome: usual };
+    return {};
   }
 }

@@ -1,4 +1,5 @@
 import type { PolicyConfig } from './config.js';
+import type { Json } from './engine-types.js';
 import { ConfigError, InputError } from './errors.js';
 
 /** `openMs` as `open_ms`. An underscore is doubled, so that `open_ms` in an object is as unknown as it looks. */
@@ -41,14 +42,28 @@ export function asWritten(error: unknown): unknown {
   });
 }
 
-/** The fields of the engine's inputs that have another name here. */
-const INPUTS: Readonly<Record<string, string>> = { duration_us: 'durationMs', actual_cost: 'actualCost', now_us: 'clock' };
+/** An input as the core reads it: what JSON has no number for goes as text, too, which the core refuses. */
+export function inputJson(input: Json): string {
+  const isNone = (value: unknown): boolean => typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value));
+  return typeof input === 'string' ? input : JSON.stringify(input, (_, value: unknown) => (isNone(value) ? String(value) : value));
+}
 
-/** An input's error with the name of the option that it came from. */
+/** Whole µs of ms, by default rounded up, as what is waited for is never early. What is no number stays, for the core to refuse. */
+export function usOf(ms: number | null | undefined, round = Math.ceil): number | null {
+  return typeof ms === 'number' ? round(ms * 1000) : (ms ?? null);
+}
+
+/** An input's error as the user of this layer wrote the input: names in camelCase, without the command's, and ms for µs. */
 export function inputAsWritten(error: unknown): unknown {
-  if (!(error instanceof InputError)) return error;
-  const name = INPUTS[error.field ?? ''];
-  if (name === undefined) return error;
-  const { code, field, value, allowed, message } = error;
-  return new InputError({ code, message: message.replace(`\`${field}\``, `\`${name}\``), field: name, value, allowed });
+  if (!(error instanceof InputError) || error.field === undefined) return error;
+  const { code, message, field, value = '', allowed = '' } = error;
+  const last = field.slice(field.lastIndexOf('.') + 1);
+  const isUs = last.endsWith('_us');
+  const name = last === 'now_us' ? 'clock' : camel(isUs ? last.replace(/us$/, 'ms') : last);
+  const got = isUs && value !== '' && Number.isFinite(Number(value)) ? String(Number(value) / 1000) : value;
+  const inMs = allowed.replace(/a whole number from (\d+) to (\d+)/, (_, lo, hi) => `a number from ${lo / 1000} to ${hi / 1000}`);
+  const expected = isUs ? inMs : allowed.replace(/[`"][^`"]*[`"]/g, (word) => camel(word.replace(/_us`/, '_ms`')));
+  const isUsual = message === `\`${field}\`: got ${value}, expected ${allowed}`;
+  const text = isUsual ? `\`${name}\`: got ${got}, expected ${expected}` : message.replace(`\`${field}\``, `\`${name}\``);
+  return new InputError({ code, message: text, field: name, value: got, allowed: expected });
 }

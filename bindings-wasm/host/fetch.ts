@@ -1,6 +1,6 @@
 import type { BasePolicy } from './base.js';
 import { telling } from './body.js';
-import { atLeastZero } from './common.js';
+import { atLeastZero } from './options.js';
 import type { EngineClassified, EngineReply, NetworkError, Outcome } from './engine-types.js';
 import { type RejectedError, TimeoutError, isStanchionError } from './errors.js';
 import { networkErrorOf } from './network-error.js';

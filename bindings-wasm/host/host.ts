@@ -5,6 +5,7 @@ export { telling } from './body.js';
 export { type Ended, conduct } from './conduct.js';
 export { Common } from './common.js';
 export { commonOf } from './define.js';
+export { inputJson } from './config-json.js';
 export { Engine } from './engine.js';
 export { EnginePermit } from './engine-permit.js';
 export { EnginePolicy } from './engine-policy.js';
@@ -16,6 +17,7 @@ export { type HealthChecks, type HealthParts, type Probe, type ProbeAnswer, heal
 export { type Admission, type LimiterOptions, admitRequest } from './limiter.js';
 export { keepLease } from './keeper.js';
 export { Loop } from './loop.js';
+export { type Names, atLeastZero, known } from './options.js';
 export { Permit } from './permit.js';
 export type * from './policy.js';
 export type * from './config.js';

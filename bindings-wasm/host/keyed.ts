@@ -1,5 +1,5 @@
 import type { Common } from './common.js';
-import { atLeastZero } from './common.js';
+import { atLeastZero } from './options.js';
 import { EngineError } from './errors.js';
 import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
 import { InProcess, type Place, newState } from './local.js';

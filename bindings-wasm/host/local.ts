@@ -1,5 +1,6 @@
 import { type Answer, type AppliedStep, BasePolicy } from './base.js';
 import type { Common } from './common.js';
+import { inputJson } from './config-json.js';
 import { usualOutcome } from './conduct.js';
 import type { Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedError } from './errors.js';
@@ -180,7 +181,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     } catch (error) {
       throw common.engine.caught(error);
     }
-    if (status >= FAULT) throw common.refused(status, [nowUs, undefined, durationMs, actualCost, said]);
+    if (status >= FAULT) throw common.refused(status, [nowUs, undefined, durationUs, actualCost, said]);
     if (common.waiting > 0) common.nudge(this.key);
     if (common.events.isHeard) this.tellSettled(outcome, hasDuration ? durationUs / 1000 : undefined);
     return SETTLED[status]!;
@@ -215,7 +216,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
 
   /** @internal */
   order(command: Json): Commanded {
-    const json = JSON.stringify(command);
+    const json = inputJson(command);
     return this.take(
       (handle, nowUs) => this.raw.command(handle, json, nowUs),
       (status) => COMMANDED[status]!,
@@ -224,7 +225,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
 
   /** @internal */
   apply(input: object): unknown {
-    const json = JSON.stringify(input);
+    const json = inputJson(input as Json);
     this.query((handle, nowUs) => this.raw.apply(handle, json, nowUs));
     const step = JSON.parse(this.common.engine.text()) as AppliedStep;
     if (step.changed) this.common.nudge(this.key);

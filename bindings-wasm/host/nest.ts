@@ -1,5 +1,5 @@
 import type { BasePolicy } from './base.js';
-import { atLeastZero } from './common.js';
+import { atLeastZero } from './options.js';
 import { conduct } from './conduct.js';
 import type { Permit } from './permit.js';
 import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';

@@ -1,6 +1,6 @@
 import type { BasePolicy } from './base.js';
-import { atLeastZero } from './common.js';
-import { camel } from './config-json.js';
+import { atLeastZero } from './options.js';
+import { camel, usOf } from './config-json.js';
 import { type Ended, conduct } from './conduct.js';
 import type { EngineClassified, RetryClass } from './engine-types.js';
 import { admit } from './line.js';
@@ -27,12 +27,12 @@ export async function askRetry(policy: BasePolicy, failed: FailedCall): Promise<
   const answer = (await policy.apply({
     retry: {
       attempt: failed.attempt,
-      began_at_us: Math.floor(failed.beganAtMs * 1000),
+      began_at_us: usOf(failed.beganAtMs, Math.floor),
       previous_delay_us: durationUs(failed.previousDelayMs),
       random: Math.floor(random() * 2 ** 32),
       retry: failed.retry,
       is_idempotent: failed.isIdempotent ?? false,
-      retry_at_us: failed.retryAtMs === undefined ? null : Math.ceil(failed.retryAtMs * 1000),
+      retry_at_us: usOf(failed.retryAtMs),
       deadline_at_us: instantUs(failed.deadlineAtMs),
       max_circuit_wait_us: durationUs(failed.maxCircuitWaitMs),
       cost: failed.cost ?? null,

@@ -263,6 +263,26 @@ test("a policy's own classification is asked where the call has none, and one th
   assert.deepEqual(events, ['admitted', 'notSettled', 'settled']);
 });
 
+test('a verdict that is none loses no settle: the call counts as usual, and it is told', async () => {
+  for (const verdict of ['fine', { actualCost: 12.5 }, { actualCost: NaN }, { outcome: 'fine' }, { outcom: 'success' }]) {
+    const { guard, listen, events } = guarded();
+    const told = [];
+    guard.on('notSettled', ({ error }) => told.push(error.name));
+    listen();
+    await assert.rejects(guard.execute(fails, { classify: () => verdict }), boom);
+    assert.deepEqual([failures(guard), inFlight(guard), told], [1, 0, ['InputError']]);
+    assert.deepEqual(events, ['admitted', 'notSettled', 'settled']);
+  }
+});
+
+test('a block that the policy has no gate for is told', async () => {
+  const { guard } = guarded(UNLIMITED);
+  const told = [];
+  guard.on('notSettled', ({ error }) => told.push([error.field, error.message]));
+  await guard.execute(() => {}, { classify: () => ({ block: { forMs: 5 } }) });
+  assert.deepEqual(told, [['block', '`block`: got {"forMs":5}, expected nothing, as the policy `u` has no gate `block`']]);
+});
+
 test('whoever settles a call himself is left at that', async () => {
   const { guard } = guarded(UNLIMITED);
   await guard.execute(async ({ permit }) => void (await permit.settle('failure', { durationMs: 3 })));
@@ -315,8 +335,44 @@ test('commands are methods, and explain tells what they did', async () => {
   assert.equal(await guard.block({ untilMs: clock.now() + 5.5 }), 'done');
   assert.equal(guard.peek().retryAfterMs, 6);
   assert.equal(await guard.unblock(), 'done');
-  await assert.rejects(guard.block({ forMs: 0 }), { name: 'InputError' });
+  assert.equal(await guard.block({ forMs: 1500.5 }), 'done');
+  assert.equal(guard.peek().retryAfterMs, 1501);
 });
+
+const WAIT = 'a number from 0.001 to 4503599627370.495';
+const BESIDE = { recovery: { steps: [{ name: 'again' }] }, schedule: { intervalMs: 1000 }, retry: {} };
+for (const [said, wrong, field, value, allowed] of [
+  ['block for no time', (guard) => guard.block({ forMs: 0 }), 'forMs', '0', 'a whole number from 1 to 4294967295'],
+  ['block for NaN', (guard) => guard.block({ forMs: NaN }), 'forMs', '"NaN"'],
+  ['block for text', (guard) => guard.block({ forMs: '5' }), 'forMs', '"5"'],
+  ['block twice', (guard) => guard.block({ forMs: 5, untilMs: 5 }), 'forMs', '5', 'nothing beside `untilMs`'],
+  ['block until the past', (guard) => guard.block({ untilMs: -1.5 }), 'untilMs', '-1.5', WAIT],
+  ['block without an end', (guard) => guard.block({}), 'end', '{}', 'either `forMs` or `untilMs`'],
+  ['force open until NaN', (guard) => guard.forceOpen({ untilMs: NaN }), 'untilMs', '"NaN"', WAIT],
+  ['force open for ever', (guard) => guard.forceOpen({ forMs: Infinity }), 'forMs', '"Infinity"'],
+  ['force open until undefined', (guard) => guard.forceOpen({ untilMs: undefined }), 'end', '{}'],
+  ['report no outcome', (guard) => guard.report('fine'), 'outcome', '"fine"'],
+  ['report NaN', (guard) => guard.report('success', { durationMs: NaN }), 'durationMs', '"NaN"'],
+  ['report less than nothing', (guard) => guard.report('success', { durationMs: -1 }), 'durationMs', '-1', 'a number from 0 to 9007199254740.99'],
+  ['release nobody', (guard) => guard.releaseHolder(''), 'holder', '""'],
+  ['retry from NaN', (guard) => guard.retry({ attempt: 1, beganAtMs: NaN, retry: 'always' }), 'beganAtMs', '"NaN"'],
+  ['retry after NaN', (guard) => guard.retry({ attempt: 1, beganAtMs: 1, retry: 'always', retryAtMs: NaN }), 'retryAtMs', '"NaN"'],
+  ['retry at no time', (guard) => guard.retry({ attempt: 1, beganAtMs: 1, retry: 'always', isIdempotent: 'no' }), 'isIdempotent', '"no"'],
+  ['recover from nothing', (guard) => guard.recover({ class: 'bad' }), 'class', '"bad"', /"sessionLost"/],
+  ['recover until NaN', (guard) => guard.recover({ class: 'throttled', untilMs: NaN }), 'untilMs', '"NaN"'],
+  ['recovered by half', (guard) => guard.recovered(1.5, 'success'), 'leaseId', '1.5'],
+  ['run whenever', (guard) => guard.run('sometimes'), 'intent', '"sometimes"'],
+]) {
+  test(`what is no input is refused, and not dropped, by the name that it was written with: ${said}`, async () => {
+    const { guard } = guarded({ ...GATES, ...BESIDE });
+    const error = await wrong(guard).catch((refused) => refused);
+    assert.deepEqual([error.name, error.field, error.value], ['InputError', field, value]);
+    assert.equal(error.message, `\`${field}\`: got ${value}, expected ${error.allowed}`);
+    if (allowed instanceof RegExp) assert.match(error.allowed, allowed);
+    else if (allowed !== undefined) assert.equal(error.allowed, allowed);
+    assert.equal(guard.peek().admitted, true);
+  });
+}
 
 test('a snapshot is restored in place, and wrong bytes change nothing', async () => {
   const { guard } = guarded();

@@ -132,7 +132,7 @@ test('it can be asked alone', async () => {
   const failed = { attempt: 1, beganAtMs, retry: 'idempotent' };
   assert.deepEqual(await policy.retry(failed), { retried: 'giveUp', why: 'notIdempotent' });
   assert.deepEqual(await policy.retry({ ...failed, isIdempotent: true }), { retried: 'retry', atMs: beganAtMs + 100, waitMs: 100 });
-  await assert.rejects(policy.retry({ ...failed, attempt: 0 }), (error) => error.code === 'invalid_input' && error.field === 'retry.attempt');
+  await assert.rejects(policy.retry({ ...failed, attempt: 0 }), (error) => error.code === 'invalid_input' && error.field === 'attempt');
 });
 
 test('a call that its own function settled is left at that', async () => {
