@@ -68,7 +68,8 @@ export class Store implements PolicyStore {
   }
 
   /**
-   * Opens a state file, or makes it, and its directory, where they are missing.
+   * Opens a state file, or makes it, and its directory, where they are missing. On a local file system only: network file systems do
+   * not keep its locks. A process that forks opens it anew in the child.
    * @throws StoreError for anything but a state file that is safe to use; what was found is left as it is.
    */
   static open(path: string, options: StoreOptions = {}): Store {

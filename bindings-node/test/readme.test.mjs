@@ -1,7 +1,7 @@
 // Every block of TypeScript in the package's README is run, in the order in which they stand; and every row of its tables for those
 // who move here is tried on both libraries.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
@@ -50,11 +50,45 @@ assert(BLOCKS.length >= 10, 'the page has its recipes');
 for (const [at, [title, code]] of BLOCKS.entries()) {
   test(`README: ${title}`, async () => {
     const file = join(folder, `${at}.mjs`);
-    writeFileSync(file, transformSync(code, { loader: 'ts' }).code);
+    writeFileSync(file, transformSync(code, { loader: 'ts', target: 'es2022' }).code);
     await then[title]?.(await import(pathToFileURL(file).href));
     if (then[title] === undefined) await import(pathToFileURL(file).href);
   });
 }
+
+/** What stands in backticks in some cells. */
+const names = (cells) => cells.flatMap((cell) => [...cell.matchAll(/`([\w]+)`/g)].map(([, name]) => name)).sort();
+const source = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const sources = (folder) => readdirSync(new URL(`../../${folder}/`, import.meta.url), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => source(`${folder}/${name}`));
+const found = (text, pattern) => [...text.matchAll(pattern)].map(([, name]) => name);
+const unique = (all) => [...new Set(all)].sort();
+
+test('README: the options of a call are those of its types', () => {
+  const types = source('bindings-wasm/host/policy.ts');
+  const of = (name) => found(types.split(`export interface ${name}`)[1].split('\n}')[0], /^  readonly (\w+)/gm);
+  const all = ['TryAcquireOptions', 'AcquireOptions', 'ExecuteOptions<T = unknown>'].flatMap(of);
+  assert.deepEqual(names(rows('Options of a call').map(([option]) => option)), unique(all));
+});
+
+test('README: the events are all there are', () => {
+  const [, members] = source('bindings-wasm/host/events.ts').split('export interface PolicyEvents {');
+  assert.deepEqual(names(rows('Events').map(([event]) => event)), found(members.split('\n}')[0], /^  (\w+): /gm).sort());
+});
+
+test('README: the errors are all there are, with all of their codes', () => {
+  const table = rows('Errors');
+  const errors = source('bindings-wasm/host/errors.ts');
+  assert.deepEqual(names(table.map(([name]) => name)), found(errors, /^export class (\w+) extends StanchionError/gm).sort());
+  const host = ['bindings-wasm/host', 'bindings-node/host'].flatMap(sources).join('\n');
+  const rust = ['core/src/error.rs', 'store/src/error.rs', 'core/src/keyed/refusal.rs'].map(source).join('\n');
+  const inHost = found(host, /code: '(\w+)'/g);
+  const inTypes = found(host, /^(?:export type RejectedCode =|  declare readonly code: ')(.*);$/gm).flatMap((words) => words.match(/\w+/g));
+  const inRust = [...found(rust, /=> "(\w+)",/g), ...found(rust, /Error = "(\w+)"/g), 'unknown_answer'];
+  const told = names(table.map(([, codes]) => codes)).filter((word) => /^[a-z_]+$/.test(word) && word !== 'by');
+  assert.deepEqual(unique(told), unique([...inHost, ...inTypes, ...inRust]));
+});
 
 /** Time for a library that uses the runtime's timers, moved by hand. */
 function mockedTime(timers) {

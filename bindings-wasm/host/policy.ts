@@ -18,8 +18,8 @@ export interface TryAcquireOptions {
 /** A wish to make a call, and how long it waits. */
 export interface AcquireOptions extends TryAcquireOptions {
   /**
-   * How long to wait for the admission at most, in ms; 0, the default, does not wait. Who waits stands in a line, first in, first
-   * out; a wait that cannot help is refused at once.
+   * How long to wait for the admission at most, in ms. 0, the default, asks once and at once, and so passes those who stand in line.
+   * Who waits stands in a line, first in, first out; a wait that cannot help is refused at once.
    */
   readonly waitMs?: number | undefined;
   /** Ends the wait; what was reserved is given back. */
@@ -286,7 +286,10 @@ export interface Policy extends Guard, Disposable {
 
   /** Listens to an event; what it returns ends that. */
   on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
-  /** All events, for `for await`. */
+  /**
+   * All events, for `for await`. Hears from the first step of the loop on, not from this call on. For a reader that is behind it keeps
+   * `maxBuffered` of them (1,000); beyond that the oldest are dropped without a word.
+   */
   events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
 
   /** Frees its memory; otherwise that goes some time after nothing refers to it. A store's state stays in its file. */
@@ -315,7 +318,7 @@ export interface Keyed<P extends Policy> extends Disposable {
   of(key: string): P;
   /** Listens to an event of any key; what it returns ends that. */
   on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
-  /** All events of all keys, for `for await`. */
+  /** All events of all keys, for `for await`: from the first step of the loop on; a reader that is too far behind loses the oldest. */
   events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
   /** Frees the memory of all keys. A store's states stay in its file. */
   [Symbol.dispose](): void;

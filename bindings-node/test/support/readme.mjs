@@ -9,7 +9,7 @@ export const BLOCKS = [...page.matchAll(/^### (.+)$|^```ts\n([\s\S]*?)^```$/gm)]
   { title: 'the first example', found: [] },
 ).found;
 
-/** The rows of the table below a heading, as `[theirs, ours]`. */
+/** The rows of the table below a heading, as its cells. */
 export function rows(heading) {
   const [, section] = page.split(`## ${heading}\n`);
   const lines = section

@@ -17,12 +17,13 @@ const breakerOf = (breaker, options, what = cockatiel.handleAll) => {
 const two = () => new cockatiel.ConsecutiveBreaker(2);
 const TWO = { circuit: { consecutiveFailures: 2 } };
 const failing = [fails, fails, works];
+const untilAborted = (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('as far as it came')));
 
 async function attemptsOf(execute, time) {
   let calls = 0;
   const said = seen(execute(() => ((calls += 1), fails())), String);
   const counts = [];
-  for (let i = 0; i < 5; i += 1) counts.push((await time.advance(50), calls));
+  for (let i = 0; i < 7; i += 1) counts.push((await time.advance(50), calls));
   return [counts, await said];
 }
 
@@ -115,6 +116,18 @@ export const fromCockatiel = {
       time.during(5, seen(cockatiel.timeout(5, cockatiel.TimeoutStrategy.Aggressive).execute(hangs), cockatielWord)),
     ours: (time) => time.during(5, policyOf({}, time).fire(hangs, { timeoutMs: 5 })),
   },
+  '`timeout(2000, TimeoutStrategy.Cooperative)`': {
+    // The function ends by itself when it is told to, and its value counts.
+    theirs: async (time) => {
+      const policy = cockatiel.timeout(5, cockatiel.TimeoutStrategy.Cooperative);
+      return time.during(5, policy.execute(({ signal }) => untilAborted(signal)));
+    },
+    ours: async () => {
+      const alive = setInterval(() => {}, 1000); // the signal's own timer keeps no process alive
+      const call = policyOf({}).policy.execute(({ signal }) => untilAborted(AbortSignal.any([signal, AbortSignal.timeout(5)])));
+      return call.finally(() => clearInterval(alive));
+    },
+  },
   '`wrap(a, b, c)`': {
     theirs: async () => {
       const policy = cockatiel.wrap(breakerOf(two()).policy, cockatiel.bulkhead(10));
@@ -148,6 +161,17 @@ export const fromCockatiel = {
     },
     ours: (time) => {
       const retry = { maxAttempts: 4, baseDelayMs: 50, multiplier: 1, jitter: 'none' };
+      const { policy } = policyOf({ retry }, { clock: time.clock });
+      return attemptsOf((fn) => policy.execute(fn, { isIdempotent: true }), time);
+    },
+  },
+  '`new IterableBackoff([50, 100, 200])`, `new DelegateBackoff(fn)`': {
+    theirs: (time) => {
+      const policy = cockatiel.retry(cockatiel.handleAll, { maxAttempts: 3, backoff: new cockatiel.IterableBackoff([50, 100, 200]) });
+      return attemptsOf((fn) => policy.execute(fn), time);
+    },
+    ours: (time) => {
+      const retry = { maxAttempts: 4, baseDelayMs: 50, multiplier: 2, jitter: 'none' };
       const { policy } = policyOf({ retry }, { clock: time.clock });
       return attemptsOf((fn) => policy.execute(fn, { isIdempotent: true }), time);
     },
@@ -210,6 +234,48 @@ export const fromCockatiel = {
       await time.advance(20);
       await fire(works);
       return told;
+    },
+  },
+  '`breaker.state`': {
+    theirs: async () => {
+      const { policy, fire } = breakerOf(two());
+      const before = policy.state === cockatiel.CircuitState.Closed && 'closed';
+      await inOrder(fire, [fails, fails]);
+      return [before, policy.state === cockatiel.CircuitState.Open && 'open'];
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(TWO);
+      const before = policy.explain().circuit.phase;
+      await inOrder(fire, [fails, fails]);
+      return [before, policy.explain().circuit.phase];
+    },
+  },
+  '`policy.onSuccess`, `policy.onFailure`': {
+    theirs: async () => {
+      const { policy, fire } = breakerOf(two());
+      const told = [];
+      policy.onSuccess(() => told.push('success'));
+      policy.onFailure(() => told.push('failure'));
+      await inOrder(fire, [works, fails]);
+      return told;
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(TWO);
+      const told = [];
+      policy.on('settled', ({ outcome }) => told.push(outcome));
+      await inOrder(fire, [works, fails]);
+      return told;
+    },
+  },
+  '`TaskCancelledError`': {
+    // By its class: their `isTaskCancelledError` (3.2.1) asks for the mark of another error.
+    theirs: (time) => {
+      const policy = cockatiel.timeout(5, cockatiel.TimeoutStrategy.Aggressive);
+      return time.during(5, policy.execute(hangs).catch((error) => error instanceof cockatiel.TaskCancelledError));
+    },
+    ours: (time) => {
+      const call = definePolicy({ name: 'moved' }, time).execute(hangs, { timeoutMs: 5 });
+      return time.during(5, call.catch((error) => isStanchionError(error, 'TimeoutError')));
     },
   },
   '`isBrokenCircuitError`, `isBulkheadRejectedError`': {

@@ -1,5 +1,7 @@
 // Each row of the README's table for those who move from opossum: what that library and this one are seen to do. Both sides observe
 // the same; the test compares them. `time` is moved by hand: `time.sleep(ms)` ends when `time.advance(ms)` has come so far.
+import { once } from 'node:events';
+
 import CircuitBreaker from 'opossum';
 
 import { definePolicy, isStanchionError } from '../../../dist/index.js';
@@ -39,6 +41,15 @@ export const fromOpossum = {
     },
     ours: (time) => time.during(5, policyOf({ callTimeoutMs: 5 }, time).fire(hangs)),
   },
+  '`timeout` left out: 10 s': {
+    theirs: async (time) => {
+      const breaker = new CircuitBreaker(hangs, { rollingPercentilesEnabled: false });
+      const said = await time.during(10_000, seen(breaker.fire(), opossumWord));
+      breaker.shutdown();
+      return said;
+    },
+    ours: (time) => time.during(10_000, policyOf({ callTimeoutMs: 10_000 }, time).fire(hangs)),
+  },
   '`errorThresholdPercentage: 50`, `rollingCountTimeout: 10000`, `volumeThreshold: 10`': {
     theirs: async () => {
       const { fire, done } = opossum({ errorThresholdPercentage: 60, rollingCountTimeout: 10_000, volumeThreshold: 4 });
@@ -52,6 +63,46 @@ export const fromOpossum = {
         fails,
         works,
       ]),
+  },
+  '`volumeThreshold` left out: 0': {
+    theirs: async () => {
+      const { fire, done } = opossum();
+      return done(await inOrder(fire, [fails, works]));
+    },
+    ours: () => inOrder(policyOf({ circuit: { failureRatePercent: 50, window: { ms: 10_000 }, minimumCalls: 1 } }).fire, [fails, works]),
+  },
+  "`name: 'api'`": {
+    theirs: async () => {
+      const { breaker, done } = opossum({ name: 'api' });
+      return done(breaker.name);
+    },
+    ours: async () => policyOf({ name: 'api' }).policy.name,
+  },
+  '`enabled: false`': {
+    theirs: async () => {
+      const { fire, done } = opossum({ enabled: false });
+      return done(await inOrder(fire, [fails, works]));
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(ONE);
+      await policy.disable();
+      return inOrder(fire, [fails, works]);
+    },
+  },
+  '`allowWarmUp: true`': {
+    theirs: async (time) => {
+      const { fire, done } = opossum({ allowWarmUp: true, rollingCountTimeout: 10 });
+      const warmingUp = await inOrder(fire, [fails, works]);
+      await time.advance(10);
+      return done([...warmingUp, ...(await inOrder(fire, [fails, works]))]);
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(ONE);
+      await policy.metricsOnly();
+      const warmingUp = await inOrder(fire, [fails, works]);
+      await policy.liftMode();
+      return [...warmingUp, ...(await inOrder(fire, [fails, works]))];
+    },
   },
   '`resetTimeout: 30000`': {
     theirs: async (time) => {
@@ -178,6 +229,88 @@ export const fromOpossum = {
       const before = isOpen();
       await fire(fails);
       return [before, isOpen()];
+    },
+  },
+  "`breaker.on('success' \\| 'failure', fn)`": {
+    theirs: async () => {
+      const { breaker, fire, done } = opossum();
+      const told = [];
+      for (const type of ['success', 'failure']) breaker.on(type, () => told.push(type));
+      await inOrder(fire, [works, fails]);
+      return done(told);
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(ONE);
+      const told = [];
+      policy.on('settled', ({ outcome }) => told.push(outcome));
+      await inOrder(fire, [works, fails]);
+      return told;
+    },
+  },
+  '`breaker.stats`, `breaker.status`': {
+    theirs: async () => {
+      const { breaker, fire, done } = opossum({ volumeThreshold: 10 });
+      await inOrder(fire, [works, fails]);
+      return done([breaker.stats.fires, breaker.status.stats.failures]);
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf({ circuit: { failureRatePercent: 50, window: { ms: 10_000 }, minimumCalls: 10 } });
+      await inOrder(fire, [works, fails]);
+      const { calls, failures } = policy.explain().circuit.rates;
+      return [calls, failures];
+    },
+  },
+  '`breaker.healthCheck(fn, 5000)`': {
+    theirs: async () => {
+      const { breaker, fire, done } = opossum();
+      breaker.healthCheck(fails, 1);
+      await once(breaker, 'healthCheckFailed');
+      return done(await fire(works));
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(ONE);
+      await policy.report('failure');
+      return fire(works);
+    },
+  },
+  '`breaker.shutdown()`': {
+    theirs: async () => {
+      const { breaker } = opossum();
+      breaker.shutdown();
+      return breaker.fire(works).catch(({ code }) => code === 'ESHUTDOWN');
+    },
+    ours: async () => {
+      const { policy } = policyOf(ONE);
+      policy[Symbol.dispose ?? Symbol.for('Symbol.dispose')]();
+      return policy.execute(works).catch((error) => isStanchionError(error, 'EngineError') && error.code === 'policy_freed');
+    },
+  },
+  '`breaker.toJSON()`, `new CircuitBreaker(fn, { state, status })`': {
+    theirs: async () => {
+      const { breaker, fire, done } = opossum();
+      await fire(fails);
+      const { state, status } = breaker.toJSON();
+      const next = opossum({ state, status });
+      return done(next.done(await next.fire(works)));
+    },
+    ours: async () => {
+      const { policy, fire } = policyOf(ONE);
+      await fire(fails);
+      const next = policyOf(ONE);
+      await next.policy.restore(policy.snapshot());
+      return next.fire(works);
+    },
+  },
+  "`error.code === 'ESEMLOCKED'`": {
+    theirs: async () => {
+      const { breaker, done } = opossum({ capacity: 1 });
+      void breaker.fire(hangs);
+      return done(await breaker.fire(works).catch(({ code }) => code === 'ESEMLOCKED'));
+    },
+    ours: async () => {
+      const { policy } = policyOf({ bulkhead: { maxConcurrent: 1 } });
+      void policy.execute(hangs);
+      return policy.execute(works).catch((error) => isStanchionError(error, 'RejectedError') && error.by?.gate === 'bulkhead');
     },
   },
   "`error.code === 'EOPENBREAKER'`": {
