@@ -1,4 +1,4 @@
-//go:build cgo && !stanchion_repo && !stanchion_shared
+//go:build cgo && !stanchion_repo && !stanchion_shared && !stanchion_panicking
 
 package stanchion
 

@@ -228,20 +228,28 @@ pub extern "C" fn stn_test_panic() -> u32 {
     guard(|| panic!("a panic that was asked for"))
 }
 
-/// The same in a step on a state in the caller's memory, by its whole way or by the short one.
+/// The same by each of the other guards: 0 and 1 are a step on a state in the caller's memory, by its whole way and by the short one,
+/// 2 is a step that tells, 3 what tells without a step.
 ///
 /// # Panics
 /// Always, and no further than the guard.
 #[cfg(feature = "test-panic")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn stn_test_panic_in_step(state: *mut std::ffi::c_void, size: usize, plainly: u32) -> u32 {
-    use crate::guard::{guard_plain, guard_step};
+pub unsafe extern "C" fn stn_test_panic_by(
+    guard: u32,
+    state: *mut std::ffi::c_void,
+    size: usize,
+    error: *mut stn_error,
+) -> u32 {
+    use crate::guard::{guard_plain, guard_step, guard_step_telling};
     #[expect(clippy::panic, reason = "that is its purpose, and it is in no release")]
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
-        match plainly {
+        match guard {
             0 => guard_step(state, size, || panic!("a panic that was asked for")),
-            _ => guard_plain(state, size, || panic!("a panic that was asked for"), || STN_OK),
+            1 => guard_plain(state, size, || panic!("a panic that was asked for"), || STN_OK),
+            2 => guard_step_telling(state, size, error, || panic!("a panic that was asked for")),
+            _ => guard_telling(error, || panic!("a panic that was asked for")),
         }
     }
 }
