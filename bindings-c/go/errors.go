@@ -112,18 +112,30 @@ func (e *RejectedError) Is(target error) bool {
 
 // WaitError is a wait that the context ended.
 type WaitError struct {
-	// Rejected tells which gate held the call up, or the calls before it in the line.
+	// Policy is the policy's name.
+	Policy string
+	// Rejected tells which gate held the call up, or the calls before it in the line; nil where no gate was asked, because the state
+	// file's lock was waited for.
 	Rejected *RejectedError
 	// Cause is why the context ended.
 	Cause error
 }
 
 func (e *WaitError) Error() string {
-	return fmt.Sprintf("stanchion: %s: held up by %s until the context ended: %v", e.Rejected.Policy, e.Rejected.By, e.Cause)
+	by := "the state file's lock"
+	if e.Rejected != nil {
+		by = e.Rejected.By.String()
+	}
+	return fmt.Sprintf("stanchion: %s: held up by %s until the context ended: %v", e.Policy, by, e.Cause)
 }
 
-// Unwrap is both the refusal and the cause.
-func (e *WaitError) Unwrap() []error { return []error{e.Rejected, e.Cause} }
+// Unwrap is the cause, and the refusal where there was one.
+func (e *WaitError) Unwrap() []error {
+	if e.Rejected == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Rejected, e.Cause}
+}
 
 // UnavailableError is a refusal by on_store_error: reject. No gate was asked.
 type UnavailableError struct {

@@ -105,7 +105,7 @@ func (p *Policy) admit(ctx context.Context, all *plan, permit *Permit) (uint64, 
 	var held *RejectedError
 	if all.wait == 0 || p.line.waiting.Load() == 0 {
 		m := p.current()
-		err := m.grant(permit, &all.wish)
+		err := m.grantIn(ctx, permit, &all.wish)
 		if err == nil {
 			return m.us, nil
 		}
@@ -155,7 +155,7 @@ func (p *Policy) queue(ctx context.Context, all *plan, w *waiter, permit *Permit
 		pause := left
 		if p.line.isFirst(w) {
 			m := p.current()
-			err := m.grant(permit, &all.wish)
+			err := m.grantIn(ctx, permit, &all.wish)
 			held, isRejected := err.(*RejectedError)
 			if !isRejected || held.Never {
 				return m.us, err
@@ -176,7 +176,7 @@ func (p *Policy) queue(ctx context.Context, all *plan, w *waiter, permit *Permit
 		case <-w.turn:
 		case <-alarm.rings:
 		case <-ctx.Done():
-			return 0, &WaitError{Rejected: p.heldUp(all), Cause: context.Cause(ctx)}
+			return 0, &WaitError{Policy: p.name, Rejected: p.heldUp(all), Cause: context.Cause(ctx)}
 		}
 	}
 }

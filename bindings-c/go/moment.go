@@ -4,6 +4,7 @@ package stanchion
 import "C"
 
 import (
+	"context"
 	"strconv"
 	"time"
 	"unsafe"
@@ -67,6 +68,26 @@ func (m Moment) grant(permit *Permit, w *wish) error {
 	to[0], to[1] = from[0], from[1]
 	permit.Report.Changed, permit.Report.Events = d.changed != 0, Events(d.events)
 	return nil
+}
+
+// grantIn is grant for a caller who waits for a file's lock no longer than his context lasts.
+func (m Moment) grantIn(ctx context.Context, permit *Permit, w *wish) error {
+	if m.policy.quick != nil || ctx.Done() == nil {
+		return m.grant(permit, w)
+	}
+	k, isShared := m.policy.backend.(*key)
+	if !isShared {
+		return m.grant(permit, w)
+	}
+	d, isAnswered, err := k.acquireIn(ctx, *w, m.us)
+	switch {
+	case err != nil:
+		return err
+	case !isAnswered:
+		return &WaitError{Policy: m.policy.name, Cause: context.Cause(ctx)}
+	default:
+		return m.grantBy(permit, d)
+	}
 }
 
 func (m Moment) grantBy(permit *Permit, d decided) error {

@@ -1314,6 +1314,20 @@ uint32_t stn_store_acquire(const struct stn_store_key *key,
                            struct stn_stored *stored,
                            struct stn_error *error);
 
+// `stn_store_acquire` that asks for the file's lock once, for a thread that must not wait. `STN_STORE` with the code `busy`
+// says that another holds it: nothing was decided, not even by `on_store_error`. Then wait elsewhere, by
+// `stn_store_acquire`.
+//
+// - Null: `options`, `stored` and `error`.
+// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+// - Threads: any.
+uint32_t stn_store_try_acquire(const struct stn_store_key *key,
+                               const struct stn_acquire_options *options,
+                               uint64_t now_us,
+                               struct stn_decision *out,
+                               struct stn_stored *stored,
+                               struct stn_error *error);
+
 // `stn_settle` on the key's state. Where the file is away, nothing happened, so the permit can be settled again; else the
 // result is lost, and a slot or probe comes back when its lease ends.
 //

@@ -5,6 +5,8 @@ package stanchion
 
 #cgo noescape stn_store_acquire
 #cgo nocallback stn_store_acquire
+#cgo noescape stn_store_try_acquire
+#cgo nocallback stn_store_try_acquire
 #cgo noescape stn_store_peek
 #cgo nocallback stn_store_peek
 #cgo noescape stn_store_settle
@@ -17,6 +19,7 @@ package stanchion
 import "C"
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"time"
@@ -152,6 +155,54 @@ func (o *outs) report(to *Report, path string) {
 }
 
 func (k *key) acquire(w wish, nowUS uint64) (decided, error) {
+	return k.decide(func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_acquire(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
+	})
+}
+
+// tryAcquire asks for the lock once.
+func (k *key) tryAcquire(w wish, nowUS uint64) (decided, error) {
+	return k.decide(func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_try_acquire(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
+	})
+}
+
+// acquireIn asks for the lock on this goroutine once. Where another holds it, one of its own waits for it, so that the context can end
+// the wait: it is not answered then, and what is admitted later is given back.
+func (k *key) acquireIn(ctx context.Context, w wish, nowUS uint64) (_ decided, isAnswered bool, _ error) {
+	d, err := k.tryAcquire(w, nowUS)
+	if busy, isStore := err.(*StoreError); !isStore || busy.Code != "busy" {
+		return d, true, err
+	}
+	return k.acquireBeside(ctx, w, nowUS)
+}
+
+func (k *key) acquireBeside(ctx context.Context, w wish, nowUS uint64) (_ decided, isAnswered bool, _ error) {
+	type answer struct {
+		decided decided
+		err     error
+	}
+	answers, left := make(chan answer), make(chan struct{})
+	go func() {
+		d, err := k.acquire(w, nowUS)
+		select {
+		case answers <- answer{d, err}:
+		case <-left:
+			if err == nil && d.verdict == C.STN_ADMITTED {
+				_, _ = k.cancel(d.permit, nowUS) // else its slot comes back by the lease
+			}
+		}
+	}()
+	select {
+	case a := <-answers:
+		return a.decided, true, a.err
+	case <-ctx.Done():
+		close(left)
+		return decided{}, false, nil
+	}
+}
+
+func (k *key) decide(call func(handle *C.stn_store_key, o *outs) C.uint32_t) (decided, error) {
 	var o outs
 	o.sized()
 	handle, err := k.enter()
@@ -159,8 +210,7 @@ func (k *key) acquire(w wish, nowUS uint64) (decided, error) {
 	if err != nil {
 		return decided{}, err
 	}
-	status := C.stn_store_acquire(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.stored, &o.why)
-	if status != C.STN_OK {
+	if status := call(handle, &o); status != C.STN_OK {
 		return decided{}, atPath(toError(status, &o.why), k.path)
 	}
 	out := decidedOf(&o.decision)

@@ -3,8 +3,11 @@
 package stanchion
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -178,5 +181,44 @@ func TestUnusableFileIsToldWithItsPath(t *testing.T) {
 	s.Close()
 	if _, err := FromJSON([]byte(rules), WithStore(s, "k")); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed store: %v", err)
+	}
+}
+
+// While another holds the file's lock, a call waits no longer than its context, and leaves nothing behind when the lock comes.
+func TestAContextEndsTheWaitForTheLock(t *testing.T) {
+	s := openFile(t, LockWait(time.Minute))
+	p := newPolicyAt(t, rules, WithStore(s, "k"))
+	held, entered := make(chan struct{}), make(chan struct{})
+	holder := make(chan error)
+	go func() {
+		_, err := s.Transact("another", func([]byte) (*Write, error) {
+			close(entered)
+			<-held
+			return nil, nil
+		})
+		holder <- err
+	}()
+	<-entered
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	err := p.Do(ctx, func(context.Context) error { return errors.New("called without the lock") })
+	var gaveUp *WaitError
+	if !errors.As(err, &gaveUp) || gaveUp.Rejected != nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the context ended first: %v", err)
+	}
+	if said := err.Error(); !strings.Contains(said, "held up by the state file's lock until the context ended") {
+		t.Errorf("it says %q", said)
+	}
+	later, wait := make(chan error), context.WithoutCancel(ctx)
+	go func() { later <- p.Do(wait, func(context.Context) error { return nil }) }()
+	close(held)
+	if err := errors.Join(<-holder, <-later); err != nil {
+		t.Fatal(err)
+	}
+	for { // who left is admitted and gives it back by itself; a leak ends in the test's time limit
+		if now, err := p.Explain(); err != nil || now.Bulkhead.InFlight == 0 {
+			return
+		}
+		runtime.Gosched()
 	}
 }

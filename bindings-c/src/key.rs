@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use engine::{Command, Events, Timestamp};
-use stanchion_store::{KeyHandle, StoreError, Stored};
+use engine::{Acquire, Command, Events, Timestamp};
+use stanchion_store::{KeyHandle, StoreError, Stored, Verdict};
 
 use crate::abi::{
     stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options, stn_stored,
@@ -119,11 +119,49 @@ pub unsafe extern "C" fn stn_store_acquire(
     error: *mut stn_error,
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
+    unsafe { decided(key, options, now_us, out, stored, error, |key, wish, now| Ok(key.acquire(wish, now))) }
+}
+
+/// `stn_store_acquire` that asks for the file's lock once, for a thread that must not wait. `STN_STORE` with the code `busy`
+/// says that another holds it: nothing was decided, not even by `on_store_error`. Then wait elsewhere, by
+/// `stn_store_acquire`.
+///
+/// - Null: `options`, `stored` and `error`.
+/// - Fails with: `STN_STORE`, `STN_OUT_OF_RANGE`.
+/// - Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stn_store_try_acquire(
+    key: *const stn_store_key,
+    options: *const stn_acquire_options,
+    now_us: u64,
+    out: *mut stn_decision,
+    stored: *mut stn_stored,
+    error: *mut stn_error,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
+    unsafe { decided(key, options, now_us, out, stored, error, |key, wish, now| Ok(key.try_acquire(wish, now)?)) }
+}
+
+/// What the two ways to acquire have in common.
+///
+/// # Safety
+/// The pointers are the caller's, by the header's conventions.
+unsafe fn decided(
+    key: *const stn_store_key,
+    options: *const stn_acquire_options,
+    now_us: u64,
+    out: *mut stn_decision,
+    stored: *mut stn_stored,
+    error: *mut stn_error,
+    decide: impl FnOnce(&KeyHandle, Acquire, Option<Timestamp>) -> Result<Stored<Verdict>, Fault>,
+) -> u32 {
+    // SAFETY: the caller keeps the header's conventions.
     unsafe {
         guard_telling(error, || {
             let key = &handle(key)?.key;
             let (out, stored) = (taken(out)?, maybe_taken(stored)?);
-            let (verdict, changed, events) = report(stored, error, key.acquire(wish(options)?, maybe_instant(now_us)?));
+            let answer = decide(key, wish(options)?, maybe_instant(now_us)?)?;
+            let (verdict, changed, events) = report(stored, error, answer);
             out.decided(verdict.into_result(), changed, events);
             Ok(())
         })

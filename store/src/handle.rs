@@ -151,6 +151,32 @@ impl KeyHandle {
         self.next_turn().acquire(wish, now)
     }
 
+    /// The same, but asks for the lock once: for a thread that must not wait, which lets another one wait by [`KeyHandle::acquire`].
+    ///
+    /// # Errors
+    /// `busy`: another holds the lock now, and nothing was decided, not even by `on_store_error`.
+    ///
+    /// ```
+    /// # use stanchion_store::{Options, Store, StoreError};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
+    /// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// use stanchion::Acquire;
+    ///
+    /// let gate = store.gate(policy, "billing-api")?;
+    /// let held = store.begin("another key")?;
+    /// assert_eq!(gate.try_acquire(Acquire::new(), None).unwrap_err().code(), "busy");
+    /// drop(held);
+    /// assert!(gate.try_acquire(Acquire::new(), None)?.answer.is_admitted());
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn try_acquire(&self, wish: Acquire, now: Option<Timestamp>) -> Result<Stored<Verdict>, StoreError> {
+        match self.turn(Duration::ZERO) {
+            Turn { guard: Err(busy @ ErrorKind::Busy { .. }), .. } => Err(self.inner.tell(busy)),
+            turn => Ok(turn.acquire(wish, now)),
+        }
+    }
+
     /// Tells how a call ended. A permit that was given without the store never touches it.
     ///
     /// # Errors

@@ -81,6 +81,22 @@ static void transact(void) {
     stn_store_abort(transaction);
 }
 
+/* Who must not wait is told that another holds the lock, and nothing was decided: the number of writes says so. */
+static void try(void) {
+    stn_transaction *transaction;
+    stn_store_key *key;
+    stn_error error = {.struct_size = sizeof error};
+    stn_stored stored = {.struct_size = sizeof stored};
+    stn_decision decision = {.struct_size = sizeof decision};
+    CHECK(stn_store_key_open(store, policy, "three", 5, &key, &error) == STN_OK);
+    CHECK(stn_store_begin(store, "another", 7, &transaction, &error) == STN_OK);
+    CHECK(stn_store_try_acquire(key, NULL, 0, &decision, &stored, &error) == STN_STORE && strcmp(error.code, "busy") == 0);
+    stn_store_abort(transaction);
+    CHECK(stn_store_try_acquire(key, NULL, 0, &decision, &stored, &error) == STN_OK && decision.verdict == STN_ADMITTED);
+    CHECK(stored.sequence == 1 && stored.degraded == 0);
+    stn_store_key_close(key);
+}
+
 int main(void) {
     char folder[] = "/tmp/stanchion-shared-XXXXXX", path[64];
     unsigned each[THREADS];
@@ -95,6 +111,7 @@ int main(void) {
     CHECK(stn_store_open(path, strlen(path), &options, &store, &error) == STN_OK);
     CHECK(run(together, each) == 1000);
     transact();
+    try();
     stn_store_close(store);
     stn_policy_free(policy);
     CHECK(stn_store_open("/proc/none/state", 16, NULL, &store, &error) == STN_STORE);
