@@ -93,12 +93,17 @@ type RejectedError struct {
 	RetryAfter time.Duration
 	// Never tells that waiting cannot help.
 	Never bool
+	// IsLineFull tells that it would have waited, but that as many calls wait as may: see [MaxWaiting].
+	IsLineFull bool
 	// Report says how the answer came about.
 	Report Report
 	gate   uint32 // By, as an index
 }
 
 func (e *RejectedError) Error() string {
+	if e.IsLineFull {
+		return fmt.Sprintf("stanchion: %s: held up by %s, and no more may wait", e.Policy, e.By)
+	}
 	if e.Never {
 		return fmt.Sprintf("stanchion: %s: rejected by %s, waiting cannot help", e.Policy, e.By)
 	}

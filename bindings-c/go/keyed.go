@@ -149,7 +149,7 @@ func (p *Policy) another() (*Policy, error) {
 	}
 	return &Policy{
 		backend: state, quick: state.unless(len(p.listeners) > 0), clock: p.clock, timers: p.timers, random: p.random,
-		gates: p.gates, name: p.name, config: p.config,
+		maxWaiting: p.maxWaiting, gates: p.gates, name: p.name, config: p.config,
 		rateLimitPolicy: p.rateLimitPolicy, fingerprint: p.fingerprint, hasOwnClock: p.hasOwnClock, bounds: p.bounds,
 		listeners: p.listeners,
 	}, nil

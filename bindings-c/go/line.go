@@ -36,12 +36,18 @@ func (w *waiter) tell() {
 	}
 }
 
-// join takes a place. Who comes while nobody waits was refused before, so that something is always known to hold up the line.
-func (l *line) join(w *waiter, held *RejectedError) {
+// join takes a place, unless so many are taken: then it is what holds up the line. Who comes while nobody waits was refused before,
+// so that something is always known to.
+func (l *line) join(w *waiter, held *RejectedError, most int) *RejectedError {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if held != nil {
 		l.held = held
+	}
+	if int(l.waiting.Load()) >= most {
+		full := *l.held
+		full.IsLineFull = true
+		return &full
 	}
 	l.waiting.Add(1)
 	if w.previous = l.last; w.previous != nil {
@@ -50,6 +56,7 @@ func (l *line) join(w *waiter, held *RejectedError) {
 		l.first = w
 	}
 	l.last = w
+	return nil
 }
 
 // leave lets the next one ask, also when a waiter in the middle gave up.
@@ -114,7 +121,12 @@ func (p *Policy) admit(ctx context.Context, all *plan, permit *Permit) (uint64, 
 		}
 	}
 	w := &waiter{turn: make(chan struct{}, 1)}
-	p.line.join(w, held)
+	if full := p.line.join(w, held, p.maxWaiting); full != nil {
+		if held == nil { // else it was told of that
+			p.tell(Event{Name: EventRejected, Rejected: full})
+		}
+		return 0, full
+	}
 	defer p.line.leave(w)
 	return p.queue(ctx, all, w, permit)
 }

@@ -333,3 +333,33 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		t.Error("somebody waits still")
 	}
 }
+
+func TestALineIsNoLongerThanItMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told int
+		p := newBubblePolicy(t, oneASecond, MaxWaiting(2), WithEvents(func(event Event) {
+			if event.Name == EventRejected && event.Rejected.IsLineFull {
+				told++
+			}
+		}))
+		var q queue
+		for who := range 4 {
+			q.add(who, waitOn(p, context.Background()))
+		}
+		ends := q.wait()
+		for _, end := range ends[:2] {
+			var rejected *RejectedError
+			if !errors.As(end.err, &rejected) || !rejected.IsLineFull || rejected.By.Gate != "limit" || end.who < 2 || end.after != 0 {
+				t.Errorf("%d after %v: %v", end.who, end.after, end.err)
+			}
+		}
+		for i, end := range ends[2:] {
+			if end.err != nil || end.who != i {
+				t.Errorf("%+v", end)
+			}
+		}
+		if told != 2 {
+			t.Errorf("%d events", told)
+		}
+	})
+}

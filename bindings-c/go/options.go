@@ -16,8 +16,10 @@ type options struct {
 	clock  func() uint64
 	timers Timers
 	draw   func() uint32
-	store  *Store
-	key    string
+	// How many calls may wait.
+	maxWaiting int
+	store      *Store
+	key        string
 	// In the order in which they are told.
 	listeners []func(Event)
 }
@@ -26,6 +28,15 @@ type options struct {
 func WithClock(now func() time.Time) Option {
 	return func(o *options) { o.clock = func() uint64 { return micros(now()) } }
 }
+
+// MaxWaiting is how many calls may wait for their admission at once in this process; 1,000 by default, and for each key
+// of a [Keyed]. One more is refused at once.
+func MaxWaiting(calls int) Option {
+	return func(o *options) { o.maxWaiting = calls }
+}
+
+// mostWait is [MaxWaiting] where nobody says it, as in JavaScript.
+const mostWait = 1000
 
 // WithStore keeps the state under a key of a file that processes share, of 1 to 255 bytes. Without [WithClock], the
 // file's clock is read under its lock.

@@ -31,6 +31,7 @@ type Policy struct {
 	bounds      bounds
 	keeper      keeper
 	line        line
+	maxWaiting  int
 	listeners   []func(Event)
 }
 
@@ -44,7 +45,7 @@ func FromJSON(json []byte, opts ...Option) (*Policy, error) {
 	if status != C.STN_OK {
 		return nil, toError(status, &why)
 	}
-	var o options
+	o := options{maxWaiting: mostWait}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -58,7 +59,10 @@ func FromJSON(json []byte, opts ...Option) (*Policy, error) {
 
 // newPolicy owns the handle once it succeeds.
 func newPolicy(handle *C.stn_policy, o options) (*Policy, error) {
-	p := &Policy{clock: o.clock, timers: o.timers, hasOwnClock: o.clock != nil || isBubble(), random: o.draw, listeners: o.listeners}
+	p := &Policy{
+		clock: o.clock, timers: o.timers, hasOwnClock: o.clock != nil || isBubble(), random: o.draw, maxWaiting: o.maxWaiting,
+		listeners: o.listeners,
+	}
 	if err := p.readHandle(handle); err != nil {
 		return nil, err
 	}
@@ -164,7 +168,7 @@ func (p *Policy) Acquire(ctx context.Context, opts ...AcquireOption) (*Permit, e
 // noticed at once, in another by looking.
 //
 // A wait that cannot end in time, for a limit's tokens, a block's end or an open circuit, is refused at once, as are calls
-// that waiting cannot help. When WaitFor is over, that is a [*RejectedError]; when the context ends, it is a [*WaitError].
+// that waiting cannot help, and those beyond [MaxWaiting]. When WaitFor is over, that is a [*RejectedError]; when the context ends, it is a [*WaitError].
 // Both tell which gate held the call up.
 func (p *Policy) Wait(ctx context.Context, opts ...AcquireOption) (*Permit, error) {
 	permit := new(Permit) // see Moment.TryAcquire
