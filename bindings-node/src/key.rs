@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, Uint8Array};
 use napi_derive::napi;
-use stanchion::{Asked, Command, Permit, Timestamp};
+use stanchion::{Asked, Command, Timestamp};
 use stanchion_raw::status::{LOCKED, Status};
-use stanchion_raw::{Raw, number};
+use stanchion_raw::{Raw, number, permit_of};
 use stanchion_store::{KeyHandle, StoreError};
 
 use crate::call;
@@ -67,15 +67,15 @@ fn acquire(cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Result<Op,
 
 fn settle((a, b, c, d): Words, outcome: u32, duration_us: f64, actual_cost: f64, now_us: f64) -> Result<Op, Status> {
     let end = number::end(outcome, duration_us, actual_cost)?;
-    Ok(Op::Settle(Permit::from_words([a, b, c, d]), end, moment(now_us)?))
+    Ok(Op::Settle(permit_of([a, b, c, d]), end, moment(now_us)?))
 }
 
 fn cancel((a, b, c, d): Words, now_us: f64) -> Result<Op, Status> {
-    Ok(Op::Cancel(Permit::from_words([a, b, c, d]), moment(now_us)?))
+    Ok(Op::Cancel(permit_of([a, b, c, d]), moment(now_us)?))
 }
 
 fn renew((a, b, c, d): Words, now_us: f64) -> Result<Op, Status> {
-    Ok(Op::Renew(Permit::from_words([a, b, c, d]), moment(now_us)?))
+    Ok(Op::Renew(permit_of([a, b, c, d]), moment(now_us)?))
 }
 
 #[napi]

@@ -67,6 +67,8 @@ macro_rules! export {
 
 export! {
     acquire(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
+    acquire_plainly(state: u32, now_us: f64) -> Status;
+    settle_plainly(state: u32, permit_1: u32, permit_3: u32, now_us: f64) -> Status;
     peek(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
     policy_free(policy: u32);
     policy_config(policy: u32) -> Status;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 
-import * as glue from '../../bindings-wasm/pkg/stanchion.js';
+import { engine } from '../../bindings-wasm/dist/index.js';
 import { addon, addonOf } from '../dist/addon.js';
 import elsewhere from '../dist/native/elsewhere.js';
 import { platform } from '../dist/platform.js';
@@ -13,11 +13,11 @@ const NOW = 1_700_000_000_000_000;
 test('the addon and WebAssembly export the same engine, but for what needs files', () => {
   const names = (module) => Object.keys(module).filter((name) => typeof module[name] === 'function');
   const only = (module, others) => names(module).filter((name) => !others.has(name)).sort();
-  const { raw } = addon();
-  const [inAddon, inWasm] = [new Set(names(raw)), new Set(names(glue))];
+  const [{ raw }, wasm] = [addon(), engine.raw()];
+  const [inAddon, inWasm] = [new Set(names(raw)), new Set(names(wasm))];
   const classes = ['RawDone', 'RawKey', 'RawSpool', 'RawStore', 'RawTransaction'];
   assert.deepEqual(only(raw, inWasm), [...classes, 'restart', 'slot', 'spoolOpenLater', 'spoolStep', 'storeOpen']);
-  assert.deepEqual(only(glue, inAddon), ['__wbg_reset_state', 'default', 'initSync', 'slotAddress']);
+  assert.deepEqual(only(wasm, inAddon), ['__wbg_reset_state', 'default', 'initSync', 'slotAddress']);
 });
 
 test('where there are no files, the error says so, and what to do', () => {

@@ -1,5 +1,6 @@
 import type { Engine } from './engine.js';
 import { EngineError } from './errors.js';
+import { isLease } from './raw.js';
 
 /** What an admitted call holds: 16 bytes, to be given back once by `settle` or `cancel`. */
 export class EnginePermit {
@@ -33,7 +34,7 @@ export class EnginePermit {
 
   /** Whether it holds a lease, which `renew` can extend. */
   get isLeased(): boolean {
-    return this.word3 >>> 8 !== 0;
+    return isLease(this.word1, this.word3);
   }
 
   /** 32 hexadecimal digits: how a permit is passed to another process. */

@@ -17,7 +17,7 @@ import type {
   Settled,
   TryAcquireOptions,
 } from './policy.js';
-import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NO_OUTCOME, NUMBER, type RawEngine, WORD } from './raw.js';
+import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NOT_PLAIN, NO_OUTCOME, NUMBER, type RawEngine, WORD } from './raw.js';
 import { Rejection } from './rejection.js';
 
 const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
@@ -95,10 +95,10 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   private decide(cost: number, holder: string | undefined, nowUs: number): Answer {
     const { common } = this;
     if (this.running !== common.engine.running || this.turn !== this.place.turn || this.handle === NONE) this.enter(nowUs);
-    const hash = holder === undefined ? NOBODY : common.engine.holderHash(holder);
-    let status: number;
+    let status = NOT_PLAIN;
     try {
-      status = this.raw.acquire(this.handle, cost, hash[0], hash[1], nowUs);
+      if (cost === 1 && holder === undefined) status = this.raw.acquirePlainly(this.handle, nowUs);
+      if (status === NOT_PLAIN) status = this.acquireWholly(cost, holder, nowUs);
     } catch (error) {
       throw common.engine.caught(error);
     }
@@ -113,6 +113,11 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     }
     const permit = new Permit(this, words[0]! | 0, words[1]! | 0, words[2]! | 0, words[3]! | 0, common.ticker.steadyMs);
     return status === 0 && !common.events.isHeard ? permit : this.toldPermit(permit, status);
+  }
+
+  private acquireWholly(cost: number, holder: string | undefined, nowUs: number): number {
+    const [lo, hi] = holder === undefined ? NOBODY : this.common.engine.holderHash(holder);
+    return this.raw.acquire(this.handle, cost, lo, hi, nowUs);
   }
 
   private toldPermit(permit: Permit, status: number): Permit {
@@ -133,7 +138,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   /** `execute` without options: one clock reading for the acquire, one for the settle, and no more than a promise. */
   private async plainly<T>(permit: Permit, fn: (call: Call) => T | PromiseLike<T>): Promise<T> {
     const { common } = this;
-    if (permit.word3 >>> 8 !== 0 && common.renews) common.keeper.enter(permit);
+    if (common.renews && permit.isLeased) common.keeper.enter(permit);
     let value: T;
     try {
       value = await fn(permit);
@@ -175,9 +180,12 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
     const code = outcome | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
     const { word0, word1, word2, word3 } = permit;
-    let status: number;
+    let status = NOT_PLAIN;
     try {
-      status = this.raw.settle(this.handle, word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
+      if (outcome === 0 && durationMs === undefined && actualCost === undefined) {
+        status = this.raw.settlePlainly(this.handle, word1, word3, nowUs);
+      }
+      if (status === NOT_PLAIN) status = this.raw.settle(this.handle, word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
     } catch (error) {
       throw common.engine.caught(error);
     }

@@ -2,6 +2,7 @@ import type { BasePolicy } from './base.js';
 import type { Outcome } from './engine-types.js';
 import { EngineError } from './errors.js';
 import type { Call, Renewed, Settled, SettleOptions } from './policy.js';
+import { isLease } from './raw.js';
 import type { Rejection } from './rejection.js';
 import { asyncDispose, dispose } from './symbols.js';
 
@@ -46,7 +47,7 @@ export class Permit implements Call {
 
   /** Whether it holds a slot or a probe by a lease, which `renew` extends. */
   get isLeased(): boolean {
-    return this.word3 >>> 8 !== 0;
+    return isLease(this.word1, this.word3);
   }
 
   /** Itself: a guarded function gets `{ signal, permit }`. */

@@ -5,6 +5,10 @@
  * `fault`, `text` or `bytes` until the next call. Instants and durations are whole microseconds.
  */
 export interface RawEngine {
+  /** The short way of `acquire`, for cost 1 and no holder: 0, or `NOT_PLAIN` with nothing done, and `acquire` is to be asked. */
+  acquirePlainly(state: number, nowUs: number): number;
+  /** The short way of `settle`, for a success without an actual cost: as `settle`, or `NOT_PLAIN` with nothing done. */
+  settlePlainly(state: number, permit1: number, permit3: number, nowUs: number): number;
   acquire(state: number, cost: number, holderLo: number, holderHi: number, nowUs: number): number;
   settle(
     state: number,
@@ -80,6 +84,8 @@ export const FAULT = 3;
 export const UNAVAILABLE = 9;
 /** The store's lock is not free now: nothing was done. */
 export const LOCKED = 10;
+/** The short way does not lead there: nothing was done. */
+export const NOT_PLAIN = 12;
 /** The number that no key has. */
 export const NO_KEY = 0xffff_ffff;
 /** The outcome that is none. */
@@ -88,6 +94,9 @@ export const NO_OUTCOME = 3;
 export const HAS_DURATION = 4;
 /** Of `settle`'s outcome: an actual cost is given. */
 export const HAS_ACTUAL_COST = 8;
+
+/** Whether the words of a permit have the id of a lease: 24 bits, from the last byte of one into the other. */
+export const isLease = (word1: number, word3: number): boolean => ((word1 >>> 24) | (word3 & 0xffff)) !== 0;
 
 /** Where what lies in the slot's words. */
 export const WORD = { permit: 0, fault: 0, by: 4, outcome: 4, gates: 5, retry: 5, changed: 6, events: 7, degraded: 9 } as const;

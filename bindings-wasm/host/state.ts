@@ -2,7 +2,7 @@ import type { Engine } from './engine.js';
 import { EngineError } from './errors.js';
 import type { EnginePermit } from './engine-permit.js';
 import type { EnginePolicy } from './engine-policy.js';
-import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NO_OUTCOME } from './raw.js';
+import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NOT_PLAIN, NO_OUTCOME } from './raw.js';
 import type {
   EngineAcquire,
   EngineCommanded,
@@ -94,9 +94,11 @@ export class State {
     const engine = this.#usable();
     const { cost = 1, holder } = options ?? NO_OPTIONS;
     const [lo, hi] = holder === undefined ? NO_HOLDER : engine.holderHash(holder);
-    let status: number;
+    const raw = engine.raw();
+    let status = NOT_PLAIN;
     try {
-      status = engine.raw().acquire(this.#handle, cost, lo, hi, nowUs);
+      if (cost === 1 && holder === undefined) status = raw.acquirePlainly(this.#handle, nowUs);
+      if (status === NOT_PLAIN) status = raw.acquire(this.#handle, cost, lo, hi, nowUs);
     } catch (error) {
       throw engine.caught(error);
     }
@@ -112,9 +114,10 @@ export class State {
     const raw = engine.raw();
     const { word0, word1, word2, word3 } = permit;
     permit.take();
-    let status: number;
+    let status = NOT_PLAIN;
     try {
-      status = raw.settle(this.#handle, word0, word1, word2, word3, code, durationUs, actualCost, nowUs);
+      if (code === 0) status = raw.settlePlainly(this.#handle, word1, word3, nowUs);
+      if (status === NOT_PLAIN) status = raw.settle(this.#handle, word0, word1, word2, word3, code, durationUs, actualCost, nowUs);
     } catch (error) {
       throw engine.caught(error);
     }

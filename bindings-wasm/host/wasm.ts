@@ -1,9 +1,12 @@
 import { Engine } from './engine.js';
 import type { RawEngine } from './raw.js';
 
-/** What wasm-bindgen generates: the raw engine's functions, and what starts them. */
-export interface Glue extends RawEngine {
-  initSync(module: { module: BufferSource | WebAssembly.Module }): { readonly memory: WebAssembly.Memory };
+/** What guarded calls make: an instance's own exports, without the functions that wasm-bindgen writes around others. */
+type Hot = Pick<RawEngine, 'acquire' | 'acquirePlainly' | 'settle' | 'settlePlainly'>;
+
+/** What wasm-bindgen generates: the raw engine's other functions, and what starts them. */
+export interface Glue extends Omit<RawEngine, keyof Hot> {
+  initSync(module: { module: BufferSource | WebAssembly.Module }): Hot & { readonly memory: WebAssembly.Memory };
   slotAddress(): number;
   __wbg_reset_state(): void;
 }
@@ -13,15 +16,14 @@ export interface Glue extends RawEngine {
  * already, or its bytes are.
  */
 export function wasmEngine(glue: Glue, module: () => BufferSource | WebAssembly.Module): Engine {
-  const { memory } = glue.initSync({ module: module() });
-  let [words, numbers] = views(memory, glue.slotAddress());
-  let current = memory;
+  let exports = glue.initSync({ module: module() });
+  let [words, numbers] = views(exports.memory, glue.slotAddress());
   // Memory that grows leaves views of length 0 behind.
   const renew = (): void => {
-    [words, numbers] = views(current, glue.slotAddress());
+    [words, numbers] = views(exports.memory, glue.slotAddress());
   };
-  return new Engine({
-    raw: glue,
+  const instance = {
+    raw: whole(glue, exports),
     words() {
       if (words.length === 0) renew();
       return words;
@@ -31,13 +33,19 @@ export function wasmEngine(glue: Glue, module: () => BufferSource | WebAssembly.
       return numbers;
     },
     // A stack that overflows in the middle of a call leaves a state half written, like a trap.
-    isFatal: (error) => error instanceof WebAssembly.RuntimeError || error instanceof RangeError,
+    isFatal: (error: unknown) => error instanceof WebAssembly.RuntimeError || error instanceof RangeError,
     restart() {
       glue.__wbg_reset_state();
-      current = glue.initSync({ module: new Uint8Array() }).memory;
+      exports = glue.initSync({ module: new Uint8Array() });
+      instance.raw = whole(glue, exports);
       renew();
     },
-  });
+  };
+  return new Engine(instance);
+}
+
+function whole(glue: Glue, { acquire, acquirePlainly, settle, settlePlainly }: Hot): RawEngine {
+  return { ...glue, acquire, acquirePlainly, settle, settlePlainly };
 }
 
 function views(memory: WebAssembly.Memory, address: number): [Uint32Array, Float64Array] {

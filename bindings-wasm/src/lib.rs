@@ -32,8 +32,45 @@ macro_rules! export {
     )*};
 }
 
+/// Exports functions of `Raw` that every guarded call makes, as they are: the functions that wasm-bindgen would write around them in
+/// JavaScript check what needs no check, and take as long as the crossing.
+macro_rules! export_bare {
+    ($($js:literal $name:ident($($arg:ident: $type:ty),*);)*) => {$(
+        #[doc = concat!("[`Raw::", stringify!($name), "`]")]
+        // SAFETY: no other function has that name.
+        #[unsafe(export_name = $js)]
+        pub extern "C" fn $name($($arg: $type),*) -> Status {
+            raw(|raw| raw.$name($($arg),*))
+        }
+    )*};
+}
+
+export_bare! {
+    "acquirePlainly" acquire_plainly(state: u32, now_us: f64);
+    "settlePlainly" settle_plainly(state: u32, permit_1: u32, permit_3: u32, now_us: f64);
+    "acquire" acquire(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64);
+}
+
+/// [`Raw::settle`], the permit as its four words.
+#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
+// SAFETY: no other function has that name.
+#[unsafe(export_name = "settle")]
+pub extern "C" fn settle(
+    state: u32,
+    permit_0: u32,
+    permit_1: u32,
+    permit_2: u32,
+    permit_3: u32,
+    outcome: u32,
+    duration_us: f64,
+    actual_cost: f64,
+    now_us: f64,
+) -> Status {
+    let permit = [permit_0, permit_1, permit_2, permit_3];
+    raw(|raw| raw.settle(state, permit, outcome, duration_us, actual_cost, now_us))
+}
+
 export! {
-    "acquire" acquire(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
     "peek" peek(state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status;
     "policyNew" policy_new(json: &str) -> Status;
     "policyFree" policy_free(policy: u32);
@@ -66,24 +103,6 @@ export! {
     "waitMs" wait_ms(wait_us: f64);
     "waitS" wait_s(wait_us: f64);
     "refuse" refuse(status: Status, text: &str) -> Status;
-}
-
-/// [`Raw::settle`], the permit as its four words.
-#[wasm_bindgen]
-#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
-pub fn settle(
-    state: u32,
-    permit_0: u32,
-    permit_1: u32,
-    permit_2: u32,
-    permit_3: u32,
-    outcome: u32,
-    duration_us: f64,
-    actual_cost: f64,
-    now_us: f64,
-) -> Status {
-    let permit = [permit_0, permit_1, permit_2, permit_3];
-    raw(|raw| raw.settle(state, permit, outcome, duration_us, actual_cost, now_us))
 }
 
 /// [`Raw::cancel`], the permit as its four words.

@@ -12,7 +12,7 @@ use stanchion::{
 };
 
 use crate::keys::Rules;
-use crate::slot::halves;
+use crate::slot::{halves, permit_of, words_of};
 use crate::{Held, PermitWords, Raw, Status, number};
 
 impl Raw {
@@ -280,7 +280,7 @@ impl Raw {
     pub fn permit_parse(&mut self, text: &str) -> Status {
         match text.parse::<Permit>() {
             Ok(permit) => {
-                self.slot.permit = permit.to_words();
+                self.slot.permit = words_of(&permit);
                 0
             }
             Err(error) => self.fail(error),
@@ -290,7 +290,7 @@ impl Raw {
     /// `text` is the permit's 32 hexadecimal digits.
     #[inline(never)]
     pub fn permit_text(&mut self, permit: PermitWords) -> Status {
-        self.say(Permit::from_words(permit).to_string())
+        self.say(permit_of(permit).to_string())
     }
 
     /// `text` is the name of the event with that number, empty where there is none.

@@ -1,13 +1,48 @@
 //! The calls on the way of every guarded call: numbers in, a status out, nothing allocated. What is not on the way of every
 //! call is never inlined, as in `cold.rs`.
 
-use stanchion::{Command, Events, Peek, Permit, Policy, State, Step, Timestamp, UnknownAnswer};
+use stanchion::{
+    Acquire, Command, Events, Live as _, Peek, Policy, Settle, Settled, State, Step, Timestamp, UnknownAnswer,
+};
 
-use crate::status::{Status, UNKNOWN, commanded, renewed, settled};
+use crate::slot::{permit_of, words_of};
+use crate::status::{NOT_PLAIN, Status, UNKNOWN, commanded, renewed, settled};
 use crate::{Held, PermitWords, Raw, Slot, number};
 
 impl Raw {
+    /// The short way of `acquire`, for a call of cost 1 by nobody in particular: admitted (0), or [`NOT_PLAIN`] with nothing
+    /// written, and `acquire` is to be asked.
+    ///
+    /// A call of its own, because what is not plain would take registers from what is, and each argument costs, too.
+    #[inline]
+    pub fn acquire_plainly(&mut self, state: u32, now_us: f64) -> Status {
+        let Ok(now) = number::instant(now_us) else { return NOT_PLAIN };
+        let Some(Held { policy, state }) = self.states.get_mut(state) else { return NOT_PLAIN };
+        let Some((permit, changed)) = policy.acquire_plainly(state.words_mut(), Acquire::new(), now) else {
+            return NOT_PLAIN;
+        };
+        self.slot.stepped(changed, Events::NONE);
+        self.slot.permit = words_of(&permit);
+        0
+    }
+
+    /// The short way of `settle`, for a success without an actual cost: its status, or [`NOT_PLAIN`] with nothing written, and
+    /// `settle` is to be asked. It asks for two words of the permit, and for no duration: where one counts, nothing is plain.
+    #[inline]
+    pub fn settle_plainly(&mut self, state: u32, permit_1: u32, permit_3: u32, now_us: f64) -> Status {
+        let Ok(now) = number::instant(now_us) else { return NOT_PLAIN };
+        let Some(Held { policy, state }) = self.states.get_mut(state) else { return NOT_PLAIN };
+        let permit = permit_of([0, permit_1, 0, permit_3]);
+        let Some((what, changed)) = policy.settle_plainly(state.words_mut(), &permit, Settle::success(), now) else {
+            return NOT_PLAIN;
+        };
+        self.slot.stepped(changed, Events::NONE);
+        // What has lost its lease is not plain.
+        Status::from(what != Settled::Counted)
+    }
+
     /// [`Policy::acquire`]: the permit, or who refuses and how long, lies in the slot.
+    #[inline(never)]
     pub fn acquire(&mut self, state: u32, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Status {
         let wish = match number::wish(cost, holder_lo, holder_hi) {
             Ok(wish) => wish,
@@ -18,6 +53,7 @@ impl Raw {
 
     /// [`Policy::settle`]. `outcome` is 0 for success, 1 for failure, 2 for ignored, plus 4 where a duration and 8
     /// where an actual cost is given.
+    #[inline(never)]
     pub fn settle(
         &mut self,
         state: u32,
@@ -31,21 +67,21 @@ impl Raw {
             Ok(end) => end,
             Err(status) => return status,
         };
-        let permit = Permit::from_words(permit);
+        let permit = permit_of(permit);
         self.step(state, now_us, |policy, state, now| policy.settle(state, permit, end, now), |_, what| settled(what))
     }
 
     /// [`Policy::cancel`].
     #[inline(never)]
     pub fn cancel(&mut self, state: u32, permit: PermitWords, now_us: f64) -> Status {
-        let permit = Permit::from_words(permit);
+        let permit = permit_of(permit);
         self.step(state, now_us, |policy, state, now| policy.cancel(state, permit, now), |_, what| settled(what))
     }
 
     /// [`Policy::renew`]: the lease's new end lies in `value`.
     #[inline(never)]
     pub fn renew(&mut self, state: u32, permit: PermitWords, now_us: f64) -> Status {
-        let permit = Permit::from_words(permit);
+        let permit = permit_of(permit);
         self.step(state, now_us, |policy, state, now| policy.renew(state, &permit, now), renewed)
     }
 
@@ -106,7 +142,36 @@ mod tests {
     use stanchion::Acquire;
 
     use crate::Raw;
-    use crate::status::{FAULT, UNKNOWN};
+    use crate::status::{FAULT, NOT_PLAIN, UNKNOWN};
+
+    #[test]
+    fn what_the_short_way_leaves_it_leaves_as_it_was() {
+        let mut raw = Raw::new();
+        raw.policy_new(r#"{"name": "api", "circuit": {"consecutive_failures": 1}}"#);
+        raw.state_new(0, 1e15);
+        assert_eq!(
+            [(9, 1e15), (0, 0.5), (0, -1e15)].map(|(state, now)| raw.acquire_plainly(state, now)),
+            [NOT_PLAIN; 3]
+        );
+        assert_eq!(
+            (raw.acquire_plainly(0, 1e15), raw.acquire(0, 1.0, 0, 0, 1e15)),
+            (NOT_PLAIN, 0),
+            "the first step of all"
+        );
+        assert_eq!(raw.acquire_plainly(0, 1e15), 0);
+        let permit @ [_, one, _, three] = raw.slot().permit;
+        assert_eq!(
+            [(9, 1e15), (0, 0.5)].map(|(state, now)| raw.settle_plainly(state, one, three, now)),
+            [NOT_PLAIN; 2]
+        );
+        assert_eq!(raw.settle_plainly(0, one, three, 1e15), 0);
+        assert_eq!(raw.settle(0, permit, 1, 0.0, 0.0, 1e15), 0);
+        assert_eq!(
+            (raw.acquire_plainly(0, 1e15), raw.settle_plainly(0, one, three, 1e15)),
+            (NOT_PLAIN, NOT_PLAIN),
+            "it opened"
+        );
+    }
 
     #[test]
     fn an_answer_without_a_status_is_a_fault_that_says_so() {

@@ -24,7 +24,7 @@ use stanchion::{InputError, Policy, State};
 
 pub use fault::Fault;
 use keys::Rules;
-pub use slot::Slot;
+pub use slot::{Slot, permit_of};
 pub use status::Status;
 
 /// A permit as its four words.

@@ -27,8 +27,17 @@ pub(crate) const fn refused(status: Status) -> (&'static str, &'static str) {
 /// # Errors
 /// [`BAD_NOW`].
 #[inline]
+#[expect(clippy::float_cmp, reason = "what was rounded shows on the way back")]
 pub fn instant(now_us: f64) -> Result<Timestamp, Status> {
-    whole(now_us).and_then(Timestamp::from_micros).ok_or(BAD_NOW)
+    // From 2^52 on the numbers lie 1 apart, so the low bits of the sum are the number; what is no instant leaves others, too. Of
+    // all ways from a float this has the fewest instructions in WebAssembly.
+    const SHIFT: f64 = 4_503_599_627_370_496.0;
+    let sum = now_us + SHIFT;
+    if sum - SHIFT == now_us {
+        Timestamp::from_micros(sum.to_bits() ^ SHIFT.to_bits()).ok_or(BAD_NOW)
+    } else {
+        Err(BAD_NOW)
+    }
 }
 
 /// A wish to make a call.

@@ -1,17 +1,20 @@
 //! The result slot: where the rest of an answer lies, to be read lazily and without a call.
 
+use core::time::Duration;
+
 use stanchion::{Classified, Decision, Events, Outcome, Permit, Rejection, Step, Timestamp};
 
+use crate::PermitWords;
 use crate::number::exact;
 use crate::status::Status;
 
 /// The answer of the last call, at a fixed address. JavaScript lays a `Uint32Array` and a `Float64Array` over it;
 /// the offsets below are pinned by a test and stand once more in `host/src/raw.ts`.
 #[derive(Debug)]
-#[repr(C, align(8))]
+#[repr(C, align(64))]
 pub struct Slot {
     /// Words 0 to 3: the permit; for `holder_hash` its two halves, the low one first; for `classify` the class of the fault.
-    pub permit: [u32; 4],
+    pub permit: PermitWords,
     /// Word 4: the index of the gate that holds the call up longest; for `classify` the outcome.
     pub by: u32,
     /// Word 5: the gates that refuse, as bits; for `classify` whether a retry may be made.
@@ -85,7 +88,7 @@ impl Slot {
 
     /// Puts down a permit and, in shadow mode, what would have been refused.
     pub fn admitted(&mut self, permit: &Permit, would_reject: Option<&Rejection>) -> Status {
-        self.permit = permit.to_words();
+        self.permit = words_of(permit);
         match would_reject {
             None => 0,
             Some(rejection) => {
@@ -100,7 +103,7 @@ impl Slot {
         self.by = rejection.by.index();
         self.gates = rejection.gates.bits();
         self.retry_after_us = match rejection.retry_after.wait() {
-            Some(wait) => exact(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)),
+            Some(wait) => micros(wait),
             None => f64::INFINITY,
         };
     }
@@ -124,6 +127,29 @@ impl Slot {
     pub fn instant(&mut self, at: Option<Timestamp>) {
         self.value = at.map_or(0.0, |at| exact(at.as_micros()));
     }
+}
+
+/// A wait in µs. Its parts are added as floats, which hold them exactly: `as_micros` would multiply numbers of 128 bits.
+#[expect(clippy::cast_precision_loss, reason = "whole seconds and µs of waits are below 2^53")]
+fn micros(wait: Duration) -> f64 {
+    (wait.as_secs() as f64) * 1e6 + f64::from(wait.subsec_micros())
+}
+
+/// The permit whose words JavaScript keeps: see [`words_of`].
+#[inline]
+pub fn permit_of([a, b, c, d]: PermitWords) -> Permit {
+    let word = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
+    Permit::from_raw([word(a, c), word(b, d)])
+}
+
+/// The words that JavaScript keeps of a permit: the low halves of what [`Permit::to_raw`] has, then the high ones. What leaves the
+/// process is its text. Neighbours are of different numbers: else a compiler would write two at once, and what JavaScript reads
+/// next, the half of what was just written, a processor is slow to give.
+#[inline]
+pub(crate) const fn words_of(permit: &Permit) -> PermitWords {
+    let [low, high] = permit.to_raw();
+    let ([a, c], [b, d]) = (halves(low), halves(high));
+    [a, b, c, d]
 }
 
 /// The low and the high half.
@@ -153,7 +179,7 @@ mod tests {
         for (bytes, word) in words {
             assert_eq!(bytes, word * 4);
         }
-        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 8));
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 64));
     }
 
     #[test]

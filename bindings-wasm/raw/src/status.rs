@@ -9,6 +9,7 @@
 //! | 4 to 8 | an argument that is none | the same | the same | the same | the same |
 //! | 9 | no gate was asked: the store is away | | | | |
 //! | 10 | the lock is not free now | the same | the same | the same | the same |
+//! | 12 | not by the short way (`acquire_plainly`) | the same (`settle_plainly`) | | | |
 
 use stanchion::{Commanded, Renewed, Settled};
 
@@ -35,6 +36,8 @@ pub const UNAVAILABLE: Status = 9;
 pub const LOCKED: Status = 10;
 /// The engine's answer has no status here. It never leaves Rust: it becomes a [`FAULT`] that says so.
 pub const UNKNOWN: Status = 11;
+/// The short way does not lead there: nothing was done.
+pub const NOT_PLAIN: Status = 12;
 
 /// The status of a result.
 pub const fn settled(settled: Settled) -> Status {
