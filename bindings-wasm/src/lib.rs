@@ -52,7 +52,6 @@ export_bare! {
 }
 
 /// [`Raw::settle`], the permit as its four words.
-#[expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
 // SAFETY: no other function has that name.
 #[unsafe(export_name = "settle")]
 pub extern "C" fn settle(
