@@ -34,10 +34,19 @@ func (p *Policy) verdict(caller, inside context.Context, all *plan, err error) C
 	if err != nil {
 		v = p.verdictOn(caller, inside, err)
 	}
-	if all.classify == nil {
+	if all.judge == nil {
 		return v
 	}
-	v.Outcome = all.classify(err, v.Outcome)
+	verdict := all.judge(err, v.Outcome)
+	if _, err := verdict.Outcome.MarshalText(); err == nil {
+		v.Outcome = verdict.Outcome
+	} else if verdict.Outcome != 0 {
+		p.tell(Event{Name: EventNotSettled, Err: err}) // so, but as usual: or its slot would be gone until the lease ends
+	}
+	if !verdict.BlockUntil.IsZero() {
+		v.BlockUntil = verdict.BlockUntil
+	}
+	all.actualCost = verdict.ActualCost
 	if p.bounds.retries && err == nil && v.Outcome == Failure {
 		v.Retry = p.classified(Reply{Error: NetworkOther}).Retry
 	}

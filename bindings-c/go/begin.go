@@ -56,7 +56,7 @@ func (c *Call) Settle(outcome Outcome) {
 	if c.policy.clock != nil {
 		steady = time.Time{} // by the policy's clock, as in Do
 	}
-	c.policy.conclude(&c.permit, outcome, c.sinceUS, steady)
+	c.policy.conclude(&c.permit, outcome, nil, c.sinceUS, steady)
 }
 
 // End ends the call, and settles it if it was not. Only the first has an effect.

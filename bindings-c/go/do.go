@@ -65,16 +65,17 @@ func (p *Policy) run(
 		steady = time.Now()
 	}
 	going, inside := p.begin(ctx, permit, all.timeout, false)
+	all.actualCost = nil
 	v.Outcome = Failure // of a function that does not return
 	defer func() {
 		going.end()
-		all.events = p.conclude(permit, v.Outcome, sinceUS, steady)
+		all.events = p.conclude(permit, v.Outcome, all.actualCost, sinceUS, steady)
 		if !v.BlockUntil.IsZero() {
 			_, _ = p.Block(v.BlockUntil) // a file that is away is told by the policy's events
 		}
 	}()
 	err := fn(inside)
-	if err == nil && all.classify == nil {
+	if err == nil && all.judge == nil {
 		v.Outcome = Success
 	} else {
 		*v = p.verdict(ctx, inside, all, err)
@@ -83,13 +84,16 @@ func (p *Policy) run(
 }
 
 // conclude settles a call with its duration, by the policy's clock if that was read when the call began; it tells what happened.
-func (p *Policy) conclude(permit *[4]uint32, outcome Outcome, sinceUS uint64, steady time.Time) Events {
+func (p *Policy) conclude(permit *[4]uint32, outcome Outcome, cost *uint32, sinceUS uint64, steady time.Time) Events {
 	m := p.current()
 	how := end{outcome: uint32(outcome)}
 	if steady.IsZero() {
 		how.took(time.Duration(max(int64(m.us)-int64(sinceUS), 0)) * time.Microsecond)
 	} else {
 		how.took(time.Since(steady))
+	}
+	if cost != nil {
+		how.add(ActualCost(*cost).end)
 	}
 	var answer Answer
 	if err := m.settle(&answer, permit, &how); err != nil {

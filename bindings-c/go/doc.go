@@ -31,7 +31,7 @@
 // [WithStore] in a file that processes of any language share; the code around the call stays the same. All methods are safe
 // for many goroutines. A state in the process is the process's own: two processes have twice the limit.
 //
-// [Policy.Do] makes a call and settles it by its error. Who has more to say takes a permit by [Policy.Acquire], and gives it
+// [Policy.Do] makes a call and settles it by its error; [Execute] by a verdict on what came back. Who has more to say takes a permit by [Policy.Acquire], and gives it
 // back by [Policy.Settle]. [Policy.Wait], or [WaitFor] with either, waits for the admission in a line.
 //
 // Under a policy with retry, Do makes calls again that failed; what other calls mean is told by [ReplyError] and [Idempotent]. A

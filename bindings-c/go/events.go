@@ -67,7 +67,8 @@ const (
 	EventUnavailable = "unavailable"
 	// EventSettled is a permit that was given back with an outcome.
 	EventSettled = "settled"
-	// EventNotSettled is a call of Do that could not be settled: its slot comes back by the lease.
+	// EventNotSettled is a call of Do that could not be settled: its slot comes back by the lease. Where a verdict has no outcome that
+	// there is, the call is settled as usual.
 	EventNotSettled = "not_settled"
 	// EventRetry is a call of Do that failed and will be made again.
 	EventRetry = "retry"

@@ -81,6 +81,29 @@ func ExampleClassify() {
 	// next: <nil>
 }
 
+// An answer tells what the call really cost, and may say no although no error came.
+func ExampleExecute() {
+	policy := newPolicy(`{"name": "llm", "limits": [{"name": "tokens", "capacity": 1000, "refill_tokens": 1000,
+		"refill_interval_ms": 3600000, "charge": "cost", "max_debt": 1000}]}`)
+	defer policy.Close()
+	type answer struct {
+		text string
+		used uint32
+	}
+	ask := func(context.Context) (answer, error) { return answer{"hello", 12}, nil }
+	said, err := stanchion.Execute(context.Background(), policy, ask, func(a answer, err error, usual stanchion.Outcome) stanchion.Verdict {
+		if err == nil && a.text == "" {
+			return stanchion.Verdict{Outcome: stanchion.Failure}
+		}
+		return stanchion.Verdict{Outcome: usual, ActualCost: &a.used}
+	}, stanchion.Cost(500))
+	fmt.Println(said.text, err)
+	fmt.Println("room for 980 tokens:", policy.Peek(stanchion.Cost(980)) == nil)
+	// Output:
+	// hello <nil>
+	// room for 980 tokens: true
+}
+
 func ExamplePolicy_Wait() {
 	policy := newPolicy(`{"name": "search", "limits": [{"name": "calls", "capacity": 1, "refill_tokens": 1,
 		"refill_interval_ms": 60000}]}`)

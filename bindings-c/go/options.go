@@ -53,10 +53,12 @@ type AcquireOption struct {
 
 // plan is all that the options of one call said.
 type plan struct {
-	wish     wish
-	wait     time.Duration
-	timeout  time.Duration
-	classify func(err error, usual Outcome) Outcome
+	wish    wish
+	wait    time.Duration
+	timeout time.Duration
+	judge   func(err error, usual Outcome) Verdict
+	// What the verdict says that the call really cost; nil for the estimate.
+	actualCost *uint32
 	// Whether it does no harm to process the call twice.
 	isIdempotent bool
 	// What happened when the call was settled.
@@ -113,9 +115,11 @@ func Timeout(timeout time.Duration) AcquireOption {
 }
 
 // Classify lets the caller say what the error of a call, or nil, means; usual is what [Policy.Do] would take it for. Only
-// Do takes it.
+// Do takes it. Who must see the result, or has more to say, calls [Execute].
 func Classify(classify func(err error, usual Outcome) Outcome) AcquireOption {
-	return AcquireOption{kind: saysClassify, plan: plan{classify: classify}}
+	return AcquireOption{kind: saysClassify, plan: plan{judge: func(err error, usual Outcome) Verdict {
+		return Verdict{Outcome: classify(err, usual)}
+	}}}
 }
 
 // Idempotent says that it does no harm to process the call twice, so that one that may have been processed is made again, too,
@@ -147,7 +151,7 @@ func planOf(opts []AcquireOption, last acquireKind, wait time.Duration) (plan, e
 		case saysTimeout:
 			all.timeout = opt.plan.timeout
 		case saysClassify:
-			all.classify = opt.plan.classify
+			all.judge = opt.plan.judge
 		case saysIdempotent:
 			all.isIdempotent = opt.plan.isIdempotent
 		}
