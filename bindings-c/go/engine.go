@@ -130,6 +130,12 @@ const cacheLine = 64
 // cell is a state in this process, with the lock of its steps. The lock is held across the crossing, never across the
 // user's function.
 type cell struct {
+	// Whole cache lines, so that two policies' locks never share one. In front, because Go adds a byte behind what is last and empty.
+	_ [(cacheLine - unsafe.Sizeof(lockedState{})%cacheLine) % cacheLine]byte
+	lockedState
+}
+
+type lockedState struct {
 	mu     sync.Mutex
 	policy *C.stn_policy
 	state  []uint64
@@ -137,7 +143,6 @@ type cell struct {
 	owner *cell
 	// Frees the policy of a cell that nobody closed.
 	forgotten runtime.Cleanup
-	_         [2*cacheLine - 72]byte
 }
 
 func newCell(policy *C.stn_policy, nowUS uint64) (*cell, error) {
@@ -145,7 +150,7 @@ func newCell(policy *C.stn_policy, nowUS uint64) (*cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cell{policy: policy, state: state}
+	c := &cell{lockedState: lockedState{policy: policy, state: state}}
 	c.forgotten = runtime.AddCleanup(c, freePolicy, policy)
 	return c, nil
 }
@@ -158,7 +163,7 @@ func (c *cell) another(nowUS uint64) (*cell, error) {
 		return nil, err
 	}
 	state, err := stateOf(c.policy, nil, nowUS)
-	return &cell{policy: c.policy, state: state, owner: c}, err
+	return &cell{lockedState: lockedState{policy: c.policy, state: state, owner: c}}, err
 }
 
 // unless is the cell, or nil if something wants more than its answers.

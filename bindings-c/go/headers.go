@@ -84,16 +84,22 @@ func stateOf(policy *C.stn_policy, bytes []byte, nowUS uint64) ([]uint64, error)
 		if status := C.stn_state_size(policy, &size); status != C.STN_OK {
 			return nil, statusError(status)
 		}
-		state := make([]uint64, size/8)
+		state := wordsOf(size)
 		return state, okOr(C.stn_state_init(policy, unsafe.Pointer(&state[0]), size, C.uint64_t(nowUS)))
 	}
 	encoded, length := octets(bytes)
 	if status := C.stn_state_size_for(policy, encoded, length, &size, &why); status != C.STN_OK {
 		return nil, toError(status, &why)
 	}
-	state := make([]uint64, size/8)
+	state := wordsOf(size)
 	if status := C.stn_state_decode(policy, encoded, length, unsafe.Pointer(&state[0]), size, &why); status != C.STN_OK {
 		return nil, toError(status, &why)
 	}
 	return state, nil
+}
+
+// wordsOf is memory for a state that shares no cache line with another's: the allocator aligns what is whole lines long.
+func wordsOf(size C.size_t) []uint64 {
+	lines := (size + cacheLine - 1) / cacheLine
+	return make([]uint64, lines*cacheLine/8)[:size/8]
 }

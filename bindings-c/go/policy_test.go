@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 const rules = `{"name": "p", "circuit": {"consecutive_failures": 2, "open_ms": 1000},
@@ -301,6 +302,21 @@ func BenchmarkAcquireSettle(b *testing.B) {
 		}
 		if _, err := m.Settle(permit, Success); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Two policies on two processors would else take a cache line from each other all the time.
+func TestStatesShareNoCacheLine(t *testing.T) {
+	for _, json := range []string{`{"name": "p", "block": {}}`, oneSlot, rules, wholeGate} {
+		for range 10 {
+			c := newPolicyAt(t, json).backend.(*cell)
+			if uintptr(unsafe.Pointer(&c.state[0]))%cacheLine != 0 || cap(c.state)*8%cacheLine != 0 {
+				t.Errorf("a state of %d bytes at %p", len(c.state)*8, &c.state[0])
+			}
+			if uintptr(unsafe.Pointer(c))%cacheLine != 0 {
+				t.Errorf("a lock at %p", c)
+			}
 		}
 	}
 }
