@@ -12,8 +12,12 @@
 
 #[path = "../fuzz/src/apply.rs"]
 mod apply;
+#[path = "../fuzz/src/beside.rs"]
+mod beside;
 #[path = "../fuzz/src/decode.rs"]
 mod decode;
+#[path = "../fuzz/src/spool.rs"]
+mod spool;
 
 use std::fs;
 use std::path::Path;
@@ -41,4 +45,14 @@ fn decode_holds_on_its_corpus() {
 #[test]
 fn apply_holds_on_its_corpus() {
     assert!(replay("apply", apply::run) >= 20, "the kept corpus is gone");
+}
+
+#[test]
+fn beside_holds_on_its_corpus() {
+    assert!(replay("beside", beside::run) >= 20, "the kept corpus is gone");
+}
+
+#[test]
+fn spool_holds_on_its_corpus() {
+    assert!(replay("spool", spool::run) >= 20, "the kept corpus is gone");
 }

@@ -37,9 +37,13 @@ const POLICIES: [&str; 6] = [
         "bulkhead": {"max_concurrent": 1}, "clock_tolerance_ms": 0}"#,
 ];
 
-static BUILT: LazyLock<Vec<Policy>> = LazyLock::new(|| {
-    POLICIES.iter().map(|json| Policy::from_json(json).unwrap_or_else(|error| panic!("{error}: {json}"))).collect()
-});
+static BUILT: LazyLock<Vec<Policy>> = LazyLock::new(|| built(&POLICIES));
+
+/// The policies of these configurations.
+pub(crate) fn built(configurations: &[&str]) -> Vec<Policy> {
+    let policies = configurations.iter();
+    policies.map(|json| Policy::from_json(json).unwrap_or_else(|error| panic!("{error}: {json}"))).collect()
+}
 
 /// Reads a state and a history off the bytes, and lives through it until they end.
 ///
@@ -65,13 +69,13 @@ fn live(bytes: &mut Unstructured<'_>) -> Result<()> {
         }
         now = next_instant(now, bytes)?;
         let wish = Wish::read(bytes, &permits, now)?;
-        step(policy, &mut state, &wish, now, &mut permits);
+        note(&step(policy, &mut state, &wish, now), &mut permits);
     }
     Ok(())
 }
 
 /// A new state, or one from the bytes, or one from the bytes that says to be this policy's; `None` where they are none.
-fn first_state(policy: &Policy, now: Timestamp, bytes: &mut Unstructured<'_>) -> Result<Option<State>> {
+pub(crate) fn first_state(policy: &Policy, now: Timestamp, bytes: &mut Unstructured<'_>) -> Result<Option<State>> {
     let kind = bytes.int_in_range(0..=2)?;
     if kind == 0 {
         return Ok(Some(policy.new_state(now)));
@@ -84,13 +88,13 @@ fn first_state(policy: &Policy, now: Timestamp, bytes: &mut Unstructured<'_>) ->
     Ok(policy.decode(&state).ok())
 }
 
-fn instant(bytes: &mut Unstructured<'_>) -> Result<Timestamp> {
+pub(crate) fn instant(bytes: &mut Unstructured<'_>) -> Result<Timestamp> {
     let micros = bytes.int_in_range(Timestamp::MIN.as_micros()..=Timestamp::MAX.as_micros())?;
     Ok(Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN))
 }
 
 /// Mostly a little later, at times earlier or at any instant.
-fn next_instant(now: Timestamp, bytes: &mut Unstructured<'_>) -> Result<Timestamp> {
+pub(crate) fn next_instant(now: Timestamp, bytes: &mut Unstructured<'_>) -> Result<Timestamp> {
     let small = Duration::from_micros(u64::from(bytes.arbitrary::<u16>()?));
     Ok(match bytes.int_in_range(0..=15_u8)? {
         0 => instant(bytes)?,
@@ -102,9 +106,14 @@ fn next_instant(now: Timestamp, bytes: &mut Unstructured<'_>) -> Result<Timestam
     })
 }
 
-/// An input as plain data, so that it can be made twice.
+/// What can be told more than once.
+pub(crate) trait Told: Debug {
+    fn input(&self) -> Input;
+}
+
+/// An input of the gates as plain data.
 #[derive(Debug)]
-enum Wish {
+pub(crate) enum Wish {
     Acquire(Acquire),
     Settle([u32; 4], Settle),
     Cancel([u32; 4]),
@@ -113,7 +122,7 @@ enum Wish {
 }
 
 impl Wish {
-    fn read(bytes: &mut Unstructured<'_>, permits: &[[u32; 4]], now: Timestamp) -> Result<Self> {
+    pub(crate) fn read(bytes: &mut Unstructured<'_>, permits: &[[u32; 4]], now: Timestamp) -> Result<Self> {
         Ok(match bytes.int_in_range(0..=7_u8)? {
             0..=2 => {
                 let wish = Acquire::new().cost(cost(bytes)?);
@@ -133,7 +142,9 @@ impl Wish {
             _ => Self::Command(command(bytes, permits, now)?),
         })
     }
+}
 
+impl Told for Wish {
     fn input(&self) -> Input {
         match self {
             Self::Acquire(wish) => Input::Acquire(*wish),
@@ -145,7 +156,7 @@ impl Wish {
     }
 }
 
-fn cost(bytes: &mut Unstructured<'_>) -> Result<u32> {
+pub(crate) fn cost(bytes: &mut Unstructured<'_>) -> Result<u32> {
     if bytes.ratio(7, 8)? { bytes.int_in_range(0..=4) } else { bytes.arbitrary() }
 }
 
@@ -153,11 +164,11 @@ fn holder(bytes: &mut Unstructured<'_>) -> Result<Option<Holder>> {
     Ok(Holder::from_raw(bytes.int_in_range(0..=3)?))
 }
 
-fn outcome(bytes: &mut Unstructured<'_>) -> Result<Outcome> {
+pub(crate) fn outcome(bytes: &mut Unstructured<'_>) -> Result<Outcome> {
     bytes.choose(&[Outcome::Success, Outcome::Failure, Outcome::Ignored]).copied()
 }
 
-fn duration(bytes: &mut Unstructured<'_>) -> Result<Option<Duration>> {
+pub(crate) fn duration(bytes: &mut Unstructured<'_>) -> Result<Option<Duration>> {
     Ok(Some(Duration::from_micros(u64::from(bytes.arbitrary::<u16>()?))).filter(|took| !took.is_zero()))
 }
 
@@ -191,7 +202,7 @@ fn command(bytes: &mut Unstructured<'_>, permits: &[[u32; 4]], now: Timestamp) -
 }
 
 /// One step on the state, and on a copy that went through its bytes into lent memory of just the size that they need.
-fn step(policy: &Policy, state: &mut State, wish: &Wish, now: Timestamp, permits: &mut Vec<[u32; 4]>) {
+pub(crate) fn step(policy: &Policy, state: &mut State, wish: &impl Told, now: Timestamp) -> Answer {
     let before = state.to_bytes();
     let mut words = vec![0; policy.state_words_for(&before).expect("what is encoded is decoded")];
     let mut copy = policy.decode_in(&mut words, &before).expect("there is room for it");
@@ -205,12 +216,16 @@ fn step(policy: &Policy, state: &mut State, wish: &Wish, now: Timestamp, permits
     assert!(step.changed || after == before, "{wish:?} changed what it did not say");
     check(policy, state, &after, now);
     check_queries(policy, state, &copy, now);
-    let is_command = matches!(wish, Wish::Command(_));
+    let is_command = matches!(wish.input(), Input::Command(_));
     if policy.config().circuit.is_none() && !is_command && !step.events.iter().any(|it| it == Event::ClockStepped) {
         assert_eq!(of_circuit(&before), of_circuit(&after), "a circuit that the policy lacks stays as it is");
     }
+    step.answer
+}
 
-    if let Answer::Decision(Decision::Admitted { permit, .. }) = step.answer {
+/// Keeps the permit of a call that was admitted.
+pub(crate) fn note(answer: &Answer, permits: &mut Vec<[u32; 4]>) {
+    if let Answer::Decision(Decision::Admitted { permit, .. }) = answer {
         permits.push(permit.to_words());
     }
 }

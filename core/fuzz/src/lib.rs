@@ -2,4 +2,6 @@
 //! the fuzzers found worth keeping.
 
 pub mod apply;
+pub mod beside;
 pub mod decode;
+pub mod spool;
