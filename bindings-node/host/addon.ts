@@ -108,7 +108,7 @@ export function addon(): Addon {
 
 /** The engine over an addon's functions. */
 export function addonOf(raw: RawAddon): Addon {
-  return { raw, engine: new Engine(instance(raw)) };
+  return { raw, engine: new Engine(() => instance(raw)) };
 }
 
 function instance(raw: RawAddon): Instance {

@@ -15,7 +15,8 @@ const CHANGED: EngineStep = Object.freeze({ changed: true, events: NO_EVENTS });
 
 /** One instance of the engine: what policies are made by, and what all of them end with when it traps. */
 export class Engine {
-  readonly #instance: Instance;
+  readonly #start: () => Instance;
+  #started: Instance | undefined;
   readonly #events = new Map<number, EngineEventName>();
   #holder = '';
   #holderWords: readonly [number, number] = [0, 0];
@@ -24,9 +25,9 @@ export class Engine {
   /** @internal The same as `epoch`; −1 after a trap. A field, because every call asks for it. */
   running = 0;
 
-  /** @internal The runtimes' entry points make one. */
-  constructor(instance: Instance) {
-    this.#instance = instance;
+  /** @internal The runtimes' entry points make one. It starts when it is first wanted: an import compiles nothing. */
+  constructor(start: () => Instance) {
+    this.#start = start;
   }
 
   /**
@@ -82,7 +83,7 @@ export class Engine {
     if (name !== this.#holder) {
       const raw = this.raw();
       this.run(() => raw.holderHash(String(name)));
-      const words = this.#instance.words();
+      const words = this.instance.words();
       this.#holderWords = [words[0]!, words[1]!];
       this.#holder = name;
     }
@@ -120,7 +121,7 @@ export class Engine {
    * decode the states from bytes that were kept.
    */
   restart(): void {
-    this.#instance.restart();
+    this.instance.restart();
     this.#epoch += 1;
     this.running = this.#epoch;
     this.#broken = undefined;
@@ -136,13 +137,13 @@ export class Engine {
 
   /** @internal The instance, for who reads its slot without a call between. */
   get instance(): Instance {
-    return this.#instance;
+    return (this.#started ??= this.#start());
   }
 
   /** @internal The raw engine, where it can go on. */
   raw(): RawEngine {
     if (this.#broken !== undefined) throw this.#broken;
-    return this.#instance.raw;
+    return this.instance.raw;
   }
 
   /** @internal Runs a raw call; a trap ends the instance. */
@@ -156,7 +157,7 @@ export class Engine {
 
   /** @internal What to throw for what a raw call threw. */
   caught(error: unknown): unknown {
-    if (!this.#instance.isFatal(error)) return error;
+    if (!this.instance.isFatal(error)) return error;
     this.running = -1;
     this.#broken = new EngineError({
       code: 'engine_broken',
@@ -207,22 +208,22 @@ export class Engine {
 
   /** @internal The slot's `value`. */
   number(): number {
-    return this.#instance.numbers()[NUMBER.value]!;
+    return this.instance.numbers()[NUMBER.value]!;
   }
 
   /** @internal The store's write sequence. */
   sequence(): number {
-    return this.#instance.numbers()[NUMBER.sequence]!;
+    return this.instance.numbers()[NUMBER.sequence]!;
   }
 
   /** @internal Whether a store answered without its file. */
   isDegraded(): boolean {
-    return this.#instance.words()[WORD.degraded] !== 0;
+    return this.instance.words()[WORD.degraded] !== 0;
   }
 
   /** @internal The permit in the slot. */
   slotPermit(): EnginePermit {
-    const words = this.#instance.words();
+    const words = this.instance.words();
     return new EnginePermit(this, words[0]!, words[1]!, words[2]!, words[3]!);
   }
 
@@ -235,7 +236,7 @@ export class Engine {
 
   /** @internal Whether the state changed, and what happened. */
   step(): EngineStep {
-    const words = this.#instance.words();
+    const words = this.instance.words();
     const isChanged = words[WORD.changed] !== 0;
     if (words[WORD.events] === 0) return isChanged ? CHANGED : UNCHANGED;
     const codes = [words[WORD.events]!, words[WORD.events + 1]!].flatMap((word) =>
@@ -246,8 +247,8 @@ export class Engine {
 
   /** @internal The refusal in the slot; `name` tells a gate's name by its index. */
   rejection(name: (index: number) => string): EngineRejection {
-    const words = this.#instance.words();
-    const retryAfterUs = this.#instance.numbers()[NUMBER.retryAfterUs]!;
+    const words = this.instance.words();
+    const retryAfterUs = this.instance.numbers()[NUMBER.retryAfterUs]!;
     const [by, bits] = [words[WORD.by]!, words[WORD.gates]!];
     const gates: Gate[] = [];
     for (let index = 0; bits >>> index !== 0; index += 1) {
@@ -258,8 +259,8 @@ export class Engine {
 
   /** @internal What a reply means, from the slot. */
   classified(): EngineClassified {
-    const words = this.#instance.words();
-    const numbers = this.#instance.numbers();
+    const words = this.instance.words();
+    const numbers = this.instance.numbers();
     return {
       outcome: OUTCOMES[words[WORD.outcome]!]!,
       blockUntilUs: numbers[NUMBER.value]! || null,

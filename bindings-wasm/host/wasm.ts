@@ -1,5 +1,5 @@
 import { Engine } from './engine.js';
-import type { RawEngine } from './raw.js';
+import type { Instance, RawEngine } from './raw.js';
 
 /** What guarded calls make: an instance's own exports, without the functions that wasm-bindgen writes around others. */
 type Hot = Pick<RawEngine, 'acquire' | 'acquirePlainly' | 'settle' | 'settlePlainly'>;
@@ -12,10 +12,14 @@ export interface Glue extends Omit<RawEngine, keyof Hot> {
 }
 
 /**
- * The engine in WebAssembly, started synchronously: no `init` for anybody, no top-level await. The module is compiled
- * already, or its bytes are.
+ * The engine in WebAssembly, started synchronously when it is first wanted: no `init` for anybody, no top-level await. The module is
+ * compiled already, or its bytes are.
  */
 export function wasmEngine(glue: Glue, module: () => BufferSource | WebAssembly.Module): Engine {
+  return new Engine(() => start(glue, module));
+}
+
+function start(glue: Glue, module: () => BufferSource | WebAssembly.Module): Instance {
   let exports = glue.initSync({ module: module() });
   let [words, numbers] = views(exports.memory, glue.slotAddress());
   // Memory that grows leaves views of length 0 behind.
@@ -41,7 +45,7 @@ export function wasmEngine(glue: Glue, module: () => BufferSource | WebAssembly.
       renew();
     },
   };
-  return new Engine(instance);
+  return instance;
 }
 
 function whole(glue: Glue, { acquire, acquirePlainly, settle, settlePlainly }: Hot): RawEngine {

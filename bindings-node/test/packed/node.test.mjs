@@ -33,9 +33,10 @@ test('a process that imports and requires has one engine', async () => {
 });
 
 for (const what of ['stanchion', './node_modules/stanchion/bundle/default/index.js']) {
-  test(`import and construction of ${what} read no clock, draw no random number and start no timer`, async () => {
-    const { before, after } = await said(withAddon, node, 'quiet.mjs', what);
+  test(`import and construction of ${what} read no clock, draw no random number and start no timer; an import compiles nothing`, async () => {
+    const { before, after, compiledByImport, compiled } = await said(withAddon, node, 'quiet.mjs', what);
     assert.deepEqual(before, []);
     assert.notEqual(after.length, 0, 'the counters count');
+    assert.deepEqual([compiledByImport, compiled], [0, 1]);
   });
 }

@@ -1,5 +1,5 @@
 // Imports the package and builds a policy, while every clock, timer and source of random numbers counts who asks it; then makes a
-// call, which asks: `quiet.mjs <what to import>`.
+// call, which asks: `quiet.mjs <what to import>`. Counts compiled modules, too.
 const asked = [];
 
 function count(owner, ...names) {
@@ -24,10 +24,19 @@ globalThis.Date = new Proxy(Date, {
   },
 });
 
+let compiled = 0;
+WebAssembly.Module = new Proxy(WebAssembly.Module, {
+  construct(target, args) {
+    compiled += 1;
+    return Reflect.construct(target, args);
+  },
+});
+
 const { definePolicy } = await import(process.argv[2]);
+const compiledByImport = compiled;
 const policy = definePolicy({ name: 'api', circuit: { consecutiveFailures: 2 }, bulkhead: { maxConcurrent: 3 } });
 policy.on('open', () => {});
 const before = [...asked];
 await policy.execute(() => {});
-console.log(JSON.stringify({ before, after: asked.slice(before.length) }));
+console.log(JSON.stringify({ before, after: asked.slice(before.length), compiledByImport, compiled }));
 process.exit();
