@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use crate::answer::Gate;
 use crate::circuit::Circuit;
+use crate::gather::gather;
 use crate::health::HealthExplanation;
 use crate::limit;
 use crate::live::{BLOCK, LIMIT_WORDS, View};
@@ -262,17 +263,15 @@ impl Policy {
             generation: circuit.generation,
             admits: rejection.is_none(),
             by: rejection.map(|refusal| self.gate_name(refusal.by)),
-            gates: rejection.map_or_else(Vec::new, |r| r.gates.iter().map(|gate| self.gate_name(gate)).collect()),
+            gates: rejection.map_or_else(Vec::new, |r| gather(r.gates.iter().map(|gate| self.gate_name(gate)))),
             retry_after_us: rejection.and_then(|rejection| rejection.retry_after.wait()).map(duration_us),
             is_shadow: self.is_shadow,
             circuit: self.circuit.as_ref().map(|rules| explain_circuit(&circuit, rules, view, t)),
             block_until_us: Some(view.head[BLOCK]).filter(|until| *until > t),
-            limits: limits
-                .map(|(i, (rules, [units, ..]))| {
-                    let units = rules.refilled(level(*units), elapsed_us);
-                    explain_limit(self.gate_name(Gate::Limit(i)), rules, units, t.max(view.head[BLOCK]))
-                })
-                .collect(),
+            limits: gather(limits.map(|(i, (rules, [units, ..]))| {
+                let units = rules.refilled(level(*units), elapsed_us);
+                explain_limit(self.gate_name(Gate::Limit(i)), rules, units, t.max(view.head[BLOCK]))
+            })),
             carried_limits: wide(
                 view.limits().iter().skip(self.limits.len()).filter(|words| is_carried(words, elapsed_us)).count(),
             ),

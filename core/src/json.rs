@@ -11,6 +11,7 @@ use core::fmt;
 
 use crate::config::{Quoted, listed, parse_scaled};
 use crate::error::BoxedError;
+use crate::gather::gather;
 
 pub(crate) use fields::{LARGEST, MOST_32, number, wrong};
 
@@ -88,7 +89,7 @@ impl Json {
 }
 
 fn named(fields: Vec<(&'static str, Json)>) -> Fields {
-    fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    gather(fields.into_iter().map(|(name, value)| (name.to_string(), value)))
 }
 
 fn pretty_lines<'a>(
@@ -185,7 +186,7 @@ fn no_such_field(name: &str, known: &[&str]) -> String {
             format!("no field of that name, the nearest is `{nearest}`")
         }
         _ if known.is_empty() => "no field at all".to_string(),
-        _ => format!("no field of that name, only {}", listed(known.iter().map(|k| format!("`{k}`")).collect())),
+        _ => format!("no field of that name, only {}", listed(&gather(known.iter().map(|k| format!("`{k}`"))))),
     }
 }
 
@@ -195,19 +196,18 @@ fn distance(a: &str, b: &str) -> usize {
     if !a.is_empty() && b.strip_prefix(a).is_some_and(|rest| rest.starts_with('_')) {
         return 1;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut row = gather(0..=b.len());
     for (i, x) in a.bytes().take(80).enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        let mut next = Vec::with_capacity(row.len());
-        next.push(left);
-        for (y, above) in b.bytes().zip(row.iter().skip(1)) {
-            let change = diagonal.saturating_add(usize::from(!x.eq_ignore_ascii_case(&y)));
-            left = change.min(left.saturating_add(1)).min(above.saturating_add(1));
-            diagonal = *above;
-            next.push(left);
+        // What the row before said one place back, and what this one says there.
+        let (mut diagonal, mut left) = (i, i.saturating_add(1));
+        if let Some(first) = row.first_mut() {
+            *first = left;
         }
-        row = next;
+        for (place, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let change = diagonal.saturating_add(usize::from(!x.eq_ignore_ascii_case(&y)));
+            left = change.min(left.min(*place).saturating_add(1));
+            diagonal = core::mem::replace(place, left);
+        }
     }
     row.last().copied().unwrap_or(usize::MAX)
 }

@@ -122,6 +122,7 @@ mod engine;
 mod error;
 mod explain;
 mod fit;
+mod gather;
 #[cfg(feature = "std")]
 mod guard;
 mod hash;

@@ -10,6 +10,7 @@ use crate::answer::{Renewed, Step};
 use crate::bulkhead::ID;
 use crate::config::Retry;
 use crate::error::{BoxedError, InputError};
+use crate::gather::gather;
 use crate::health::Facts;
 use crate::input::{Acquire, Outcome};
 use crate::json::{Json, LARGEST, MOST_32, Object};
@@ -164,8 +165,7 @@ enum What {
 
 /// An answer with what came with it.
 fn written(Step { answer, changed, events }: Step<Json>) -> Json {
-    let events = events.iter().map(|event| Json::text(event.name()));
-    let events = Json::List(events.collect());
+    let events = Json::List(gather(events.iter().map(|event| Json::text(event.name()))));
     Json::object([("answer", answer), ("changed", Json::Bool(changed)), ("events", events)])
 }
 

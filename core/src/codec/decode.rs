@@ -1,13 +1,12 @@
 //! From bytes to a [`Snapshot`]: one function for each kind of section, those of counts and of leases in files of their own.
 
-use alloc::vec::Vec;
-
 use super::read::{Fields, Reader, Section, require};
 use super::{
     END_AT, END_UNITS, HEADER_LEN, MAGIC, MAX_CALLS, MAX_CARRIED, MAX_DURATION_US, MAX_LIMITS, VERSION, flag, kind,
 };
 use crate::annex::is_annex;
 use crate::error::StateError;
+use crate::gather::gather;
 use crate::snapshot::{CarriedSection, CircuitSnapshot, LimitSnapshot, Mode, ModeSnapshot, Phase, Reason, Snapshot};
 
 mod counts;
@@ -113,7 +112,7 @@ impl Snapshot {
     fn read_annex_section(&mut self, section: &Section<'_>) -> Result<(), &'static str> {
         let (words, rest) = section.body.as_chunks::<8>();
         require(section.flags == flag::CRITICAL && rest.is_empty(), "sections.kind")?;
-        let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let words = gather(words.iter().map(|word| u64::from_le_bytes(*word)));
         self.read_annex(section.kind, &words)
     }
 

@@ -18,6 +18,7 @@ use crate::config::table::{
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_shape, word_values};
 use crate::error::{BoxedError, InputError};
+use crate::gather::gather;
 use crate::input::Outcome;
 #[cfg(feature = "serde")]
 use crate::json::Json;
@@ -369,7 +370,7 @@ impl Field for Option<ClassifyConfig> {
 
 impl Map for Option<ClassifyConfig> {
     fn names(&self) -> Option<Vec<String>> {
-        self.as_ref().map(|config| config.rules.iter().map(|(on, _)| on.to_string()).collect())
+        self.as_ref().map(|config| gather(config.rules.iter().map(|(on, _)| on.to_string())))
     }
 
     fn at(&mut self, index: usize) -> Option<&mut dyn Table> {

@@ -16,6 +16,7 @@ use crate::config::schedule::ScheduleConfig;
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 use crate::error::ConfigError;
+use crate::gather::gather;
 use crate::hash::name_hash;
 use crate::live::tag;
 use crate::num::signed;
@@ -112,7 +113,7 @@ impl Policy {
         let mut policy = Self {
             tag: 0,
             circuit: config.circuit.as_ref().map(circuit_rules),
-            limits: config.limits.iter().map(limit_rules).collect(),
+            limits: gather(config.limits.iter().map(limit_rules)),
             block: config.block.as_ref().map(block_rules),
             bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
             health: config.health.as_ref().map(HealthConfig::rules),

@@ -2,10 +2,10 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::BoxedError;
+use crate::gather::gather;
 
 impl BoxedError {
     /// The same fault seen one level further out: `open_ms` within `circuit` is `circuit.open_ms`.
@@ -54,11 +54,22 @@ impl fmt::Display for Quoted<'_> {
 
 /// Words in quotes, as a sentence lists them: "a", "b" or "c".
 pub(crate) fn quoted(words: &mut dyn Iterator<Item = &str>) -> String {
-    listed(words.map(|word| Quoted(word).to_string()).collect())
+    listed(&gather(words.map(|word| Quoted(word).to_string())))
 }
 
 /// Names as a sentence lists them: `a`, `b` or `c`.
-pub(crate) fn listed(mut items: Vec<String>) -> String {
-    let Some(last) = items.pop() else { return String::new() };
-    if items.is_empty() { last } else { format!("{} or {last}", items.join(", ")) }
+pub(crate) fn listed(items: &[String]) -> String {
+    let mut sentence = String::new();
+    for (i, item) in items.iter().enumerate() {
+        let is_last = i.saturating_add(1) == items.len();
+        sentence.push_str(if i == 0 {
+            ""
+        } else if is_last {
+            " or "
+        } else {
+            ", "
+        });
+        sentence.push_str(item);
+    }
+    sentence
 }

@@ -15,6 +15,7 @@ use crate::config::table::{
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
 use crate::error::BoxedError;
+use crate::gather::gather;
 use crate::hash::name_hash;
 use crate::num::index;
 use crate::policy::NEVER_US;
@@ -127,7 +128,7 @@ impl RecoveryConfig {
 
     /// Each class begins at a step that there is.
     fn complete_beginnings(&mut self) -> Result<(), BoxedError> {
-        let names: Vec<String> = self.steps.iter().map(|step| step.name.clone()).collect();
+        let names = gather(self.steps.iter().map(|step| step.name.clone()));
         let Some(first) = names.first() else { return Ok(()) };
         for (field, begins_at) in [
             ("transient", &mut self.transient),
@@ -150,7 +151,7 @@ impl RecoveryConfig {
             self.steps.iter().position(of_name).unwrap_or(0)
         };
         RecoveryRules {
-            steps: self.steps.iter().map(RecoveryStepConfig::rules).collect(),
+            steps: gather(self.steps.iter().map(RecoveryStepConfig::rules)),
             transient: place(&self.transient),
             unauthenticated: place(&self.unauthenticated),
             session_lost: place(&self.session_lost),

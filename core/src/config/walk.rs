@@ -2,14 +2,14 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-#[cfg(feature = "serde")]
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::config::decimal::decimal;
 use crate::config::fault::{Quoted, quoted};
 use crate::config::table::{Datum, Kind, Map, Place, Row, Shape, Table, Tables};
 use crate::error::BoxedError;
+#[cfg(feature = "serde")]
+use crate::gather::gather;
 #[cfg(feature = "serde")]
 use crate::json::{Json, Object};
 #[cfg(feature = "serde")]
@@ -53,14 +53,14 @@ fn read_map(map: &mut dyn Map, json: &Json) -> Result<(), BoxedError> {
 #[cfg(feature = "serde")]
 fn write_map(map: &mut dyn Map) -> Option<Json> {
     let fields = map.names()?.into_iter().enumerate();
-    Some(Json::Object(fields.filter_map(|(place, name)| Some((name, write(map.at(place)?)))).collect()))
+    Some(Json::Object(gather(fields.filter_map(|(place, name)| Some((name, write(map.at(place)?)))))))
 }
 
 /// Fills a table from JSON. What the types cannot hold is refused here, the rest of the ranges by [`check`].
 #[cfg(feature = "serde")]
 pub(crate) fn read(table: &mut dyn Table, json: &Json) -> Result<(), BoxedError> {
     let (rows, places) = table.fields();
-    let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
+    let names = gather(rows.iter().map(|row| row.name));
     let object = Object::open(json, &names)?;
     for (row, place) in rows.iter().zip(places) {
         let read = match object.get(row.name) {
@@ -78,7 +78,7 @@ pub(crate) fn read(table: &mut dyn Table, json: &Json) -> Result<(), BoxedError>
 pub(crate) fn write(table: &mut dyn Table) -> Json {
     let (rows, places) = table.fields();
     let fields = rows.iter().zip(places).filter_map(|(row, place)| Some((row.name.to_string(), row.write(place)?)));
-    Json::Object(fields.collect())
+    Json::Object(gather(fields))
 }
 
 impl Row {
@@ -182,7 +182,7 @@ impl Row {
         let nothing = || (self.kind == Kind::Maybe).then_some(Json::Null);
         match (place, self.shape) {
             (Place::Tables(tables), Shape::List) => {
-                Some(Json::List((0..tables.len()).filter_map(|place| tables.at(place).map(write)).collect()))
+                Some(Json::List(gather((0..tables.len()).filter_map(|place| tables.at(place).map(write)))))
             }
             (Place::Tables(tables), _) => tables.at(0).map(write).or_else(nothing),
             (Place::Map(map), _) => write_map(map),

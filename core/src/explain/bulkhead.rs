@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bulkhead::by_end;
+use crate::gather::gather;
 use crate::live::View;
 use crate::sort::sort_by_key;
 
@@ -36,7 +37,7 @@ impl BulkheadExplanation {
     pub(super) fn new(view: View<'_>, max_concurrent: u32, t: u64) -> Self {
         let mut holders: Vec<(u64, u32)> = Vec::new();
         let (mut in_flight, mut first_end_us) = (0_u32, None);
-        let mut leases: Vec<_> = by_end(view).filter(|lease| lease.expires_at > t).collect();
+        let mut leases = gather(by_end(view).filter(|lease| lease.expires_at > t));
         // Equal states say the same, whatever order leases that end at once were taken in.
         sort_by_key(&mut leases, |lease| (lease.expires_at, lease.id));
         for lease in leases {
@@ -49,7 +50,7 @@ impl BulkheadExplanation {
                 holders.push((lease.holder, 1));
             }
         }
-        let holders = holders.into_iter().map(|(holder, slots)| (alloc::format!("{holder:016x}"), slots)).collect();
+        let holders = gather(holders.into_iter().map(|(holder, slots)| (alloc::format!("{holder:016x}"), slots)));
         Self { in_flight, max_concurrent, first_end_us, holders }
     }
 }

@@ -6,6 +6,7 @@ use core::fmt;
 
 use super::Count;
 use super::text::{At, Span, Until};
+use crate::gather::gather;
 use crate::live::View;
 use crate::num::{low32, wide};
 use crate::policy::Policy;
@@ -96,7 +97,7 @@ impl Policy {
             lease_until_us: running.map(|lease| lease.until_at),
             throttled_until_us: some(now.throttled_until),
             since_us: some(now.touched_at),
-            steps: steps.collect(),
+            steps: gather(steps),
         })
     }
 }

@@ -4,9 +4,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Facts, HealthReason};
+use super::Facts;
 use crate::explain::Count;
 use crate::explain::text::{At, Span};
+use crate::gather::gather;
 use crate::live::View;
 use crate::num::{low32, wide};
 use crate::outlook::Outlook;
@@ -55,7 +56,7 @@ impl Policy {
             is_live: health.is_live,
             is_ready: health.is_ready,
             is_degraded: health.is_degraded,
-            reasons: health.reasons.iter().map(HealthReason::name).map(ToString::to_string).collect(),
+            reasons: gather(health.reasons.iter().map(|reason| reason.name().to_string())),
             last_success_us: Some(memory.last_success_at).filter(|at| *at != 0),
             openings: rules.flapping.map(|flapping| Count {
                 count: low32(wide(memory.openings_within(flapping.window_us, t))),

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use super::{Health, HealthReason, HealthReasons};
 use crate::config::quoted;
 use crate::error::{BoxedError, InputError};
+use crate::gather::gather;
 use crate::json::{Json, Object};
 
 /// Which of the two probes is answered.
@@ -80,7 +81,7 @@ impl Health {
 }
 
 fn reasons(reasons: HealthReasons) -> Json {
-    Json::List(reasons.iter().map(|reason| Json::text(reason.name())).collect())
+    Json::List(gather(reasons.iter().map(|reason| Json::text(reason.name()))))
 }
 
 fn read(json: &Json) -> Result<Health, BoxedError> {
@@ -220,7 +221,7 @@ impl HealthReport {
     fn body(&self, probe: Probe) -> String {
         let check =
             |(name, health): &(String, Health)| (name.clone(), Json::List(vec![Json::object(health.check(probe))]));
-        let checks = Json::Object(self.checks.iter().map(check).collect());
+        let checks = Json::Object(gather(self.checks.iter().map(check)));
         let mut fields = self.health().check(probe);
         fields.push(("checks", checks));
         Json::object(fields).to_string()
