@@ -1,13 +1,11 @@
 import {
   type Answer,
   type AppliedStep,
-  type AnyPolicyEvent,
   BasePolicy,
   type Commanded,
   type Common,
   EnginePermit,
   type EngineStep,
-  type EventsOptions,
   type Explanation,
   type Json,
   type Keyed,
@@ -15,12 +13,12 @@ import {
   type Peek,
   Permit,
   type Policy,
-  type PolicyEvents,
   Rejection,
   type Renewed,
   type SettleOptions,
   type Settled,
   type StoredEvent,
+  Telling,
   type TryAcquireOptions,
   dispose,
   explanationOf,
@@ -186,32 +184,26 @@ class OfMany extends StoredPolicy {
 }
 
 /** One configuration for many keys of a file. */
-export class StoredKeyed implements Keyed<Policy> {
-  readonly #common: Common;
+export class StoredKeyed extends Telling implements Keyed<Policy> {
+  /** @internal */
+  readonly common: Common;
   readonly #open: (key: string) => Key;
 
   constructor(common: Common, open: (key: string) => Key) {
-    this.#common = common;
+    super();
+    this.common = common;
     this.#open = open;
   }
 
   get name(): string {
-    return this.#common.name;
+    return this.common.name;
   }
 
   of(key: string): Policy {
-    return new OfMany(this.#common, key, this.#open(key));
-  }
-
-  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
-    return this.#common.events.on(type, listener);
-  }
-
-  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent> {
-    return this.#common.events.iterate(options);
+    return new OfMany(this.common, key, this.#open(key));
   }
 
   [dispose](): void {
-    this.#common.rules.free();
+    this.common.rules.free();
   }
 }

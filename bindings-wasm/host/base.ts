@@ -6,7 +6,7 @@ import { type Names, atLeastZero, invalidInput, known } from './options.js';
 import { conduct } from './conduct.js';
 import type { EngineEventName, EngineReply, Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
-import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
+import { Telling } from './events.js';
 import type { Explanation } from './explanation.js';
 import { admit } from './line.js';
 import { Permit } from './permit.js';
@@ -49,12 +49,13 @@ export interface AppliedStep {
 }
 
 /** A policy, but for where its state lies. */
-export abstract class BasePolicy implements Policy {
+export abstract class BasePolicy extends Telling implements Policy {
   /** @internal */
   readonly common: Common;
   readonly key: string | undefined;
 
   constructor(common: Common, key: string | undefined) {
+    super();
     this.common = common;
     this.key = key;
   }
@@ -190,14 +191,6 @@ export abstract class BasePolicy implements Policy {
   }
   async releaseHolder(holder: string): Promise<Commanded> {
     return this.order({ release_holder: { holder } });
-  }
-
-  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
-    return this.common.events.on(type, listener);
-  }
-
-  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent> {
-    return this.common.events.iterate(options);
   }
 
   [dispose](): void {

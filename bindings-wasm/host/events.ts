@@ -1,6 +1,7 @@
 import type { Intent } from './beside-types.js';
 import type { EngineEventName, Outcome } from './engine-types.js';
 import type { StanchionError, StoreError } from './errors.js';
+import { type Names, invalidInput, known, listed } from './options.js';
 import type { GiveUp } from './policy.js';
 import type { Rejection } from './rejection.js';
 
@@ -110,7 +111,10 @@ export interface PolicyEvents {
   giveUp: GiveUpEvent;
   /** A run of `schedule` ended. */
   ran: RanEvent;
-  /** A call of `execute`, or a permit that was disposed, could not be settled: its slot comes back by the lease. */
+  /**
+   * A call of `execute`, or a permit that was disposed, could not be settled as was said. Where its verdict is none, it counts as usual;
+   * else its slot comes back by the lease. Told, too, of a verdict's block that the policy has no gate for.
+   */
   notSettled: ErrorEvent<'notSettled', unknown>;
   /** A policy in a store got an answer from it. */
   stored: StoredEvent;
@@ -136,7 +140,38 @@ const NAMES: Readonly<Record<EngineEventName, keyof PolicyEvents>> = {
   limit_dropped: 'limitDrop',
 };
 
+const ALL: Names<PolicyEvents> = {
+  open: true,
+  halfOpen: true,
+  close: true,
+  extend: true,
+  block: true,
+  unblock: true,
+  modeChange: true,
+  reset: true,
+  clockStep: true,
+  adopt: true,
+  limitDrop: true,
+  admitted: true,
+  rejected: true,
+  wouldReject: true,
+  settled: true,
+  retry: true,
+  giveUp: true,
+  ran: true,
+  notSettled: true,
+  stored: true,
+  degraded: true,
+};
+const EVENTS_OPTIONS: Names<EventsOptions> = { signal: true, maxBuffered: true };
+
 type Listener = (event: never) => void;
+
+interface Entry {
+  readonly listener: Listener;
+  /** Whether it hears one event and no more. */
+  readonly isOnce: boolean;
+}
 
 /** How an async iterator of events is bounded. */
 export interface EventsOptions {
@@ -146,9 +181,49 @@ export interface EventsOptions {
   readonly maxBuffered?: number | undefined;
 }
 
+/** What tells its events: a policy, and all keys of one together. */
+export interface Listenable {
+  /**
+   * Listens to an event; what it returns ends that.
+   * @throws InputError for an event that there is not.
+   */
+  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
+  /** Listens to the next one of an event, and no more; what it returns ends that sooner. */
+  once<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
+  /** Ends what `on` and `once` began with that listener. */
+  off<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): void;
+  /**
+   * All events, for `for await`. Hears from the first step of the loop on, not from this call on. For a reader that is behind it keeps
+   * `maxBuffered` of them (1,000); beyond that the oldest are dropped without a word.
+   */
+  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
+}
+
+/** Whatever tells the events of what its keys share. */
+export abstract class Telling implements Listenable {
+  /** @internal */
+  abstract readonly common: { readonly events: Events };
+
+  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
+    return this.common.events.on(type, listener);
+  }
+
+  once<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
+    return this.common.events.on(type, listener, true);
+  }
+
+  off<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): void {
+    this.common.events.off(type, listener);
+  }
+
+  events(options: EventsOptions = {}): AsyncIterableIterator<AnyPolicyEvent> {
+    return this.common.events.iterate(known(options, EVENTS_OPTIONS));
+  }
+}
+
 /** Who listens to a policy, and to all keys of it. */
 export class Events {
-  readonly #listeners = new Map<keyof PolicyEvents | '*', readonly Listener[]>();
+  readonly #listeners = new Map<keyof PolicyEvents | '*', readonly Entry[]>();
   readonly #policy: string;
   /** Whether anybody listens to anything. */
   isHeard = false;
@@ -157,17 +232,25 @@ export class Events {
     this.#policy = policy;
   }
 
-  /** Adds a listener, and tells what takes it away again. */
-  on(type: keyof PolicyEvents | '*', listener: Listener): () => void {
-    const entry: Listener = (event) => listener(event);
+  /** Adds a listener, and tells what takes it away again. An event that there is not would never be heard of: it is refused. */
+  on(type: keyof PolicyEvents | '*', listener: Listener, isOnce = false): () => void {
+    if (type !== '*' && ALL[type] !== true) throw invalidInput('type', type, `one of ${listed(ALL)}`);
+    const entry = { listener, isOnce };
     this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), entry]);
     this.isHeard = true;
-    return () => {
-      const left = (this.#listeners.get(type) ?? []).filter((other) => other !== entry);
-      if (left.length === 0) this.#listeners.delete(type);
-      else this.#listeners.set(type, left);
-      this.isHeard = this.#listeners.size > 0;
-    };
+    return () => this.#keep(type, (other) => other !== entry);
+  }
+
+  /** Takes a listener away, however often it was added. */
+  off(type: keyof PolicyEvents, listener: Listener): void {
+    this.#keep(type, (entry) => entry.listener !== listener);
+  }
+
+  #keep(type: keyof PolicyEvents | '*', stays: (entry: Entry) => boolean): void {
+    const left = (this.#listeners.get(type) ?? []).filter(stays);
+    if (left.length === 0) this.#listeners.delete(type);
+    else this.#listeners.set(type, left);
+    this.isHeard = this.#listeners.size > 0;
   }
 
   /** Tells an event. A listener that throws stops nothing: what it threw is an uncaught error of its own, as with `EventTarget`. */
@@ -176,9 +259,10 @@ export class Events {
     const listeners = [...(this.#listeners.get(type) ?? []), ...(this.#listeners.get('*') ?? [])];
     if (listeners.length === 0) return;
     const event = { type, policy: this.#policy, key, ...more };
-    for (const listener of listeners) {
+    for (const entry of listeners) {
+      if (entry.isOnce) this.#keep(type, (other) => other !== entry);
       try {
-        listener(event as never);
+        entry.listener(event as never);
       } catch (error) {
         queueMicrotask(() => {
           throw error;
@@ -193,7 +277,7 @@ export class Events {
   }
 
   /** All events from the first step of the loop on, one after the other. */
-  async *iterate({ signal, maxBuffered = 1000 }: EventsOptions = {}): AsyncGenerator<AnyPolicyEvent, void, void> {
+  async *iterate({ signal, maxBuffered = 1000 }: EventsOptions): AsyncGenerator<AnyPolicyEvent, void, void> {
     const buffer: AnyPolicyEvent[] = [];
     let wake = (): void => {};
     const off = this.on('*', (event: AnyPolicyEvent) => {

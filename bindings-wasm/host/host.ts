@@ -12,6 +12,7 @@ export { EnginePolicy } from './engine-policy.js';
 export type * from './engine-types.js';
 export * from './errors.js';
 export type * from './events.js';
+export { Telling } from './events.js';
 export { type Explanation, explanationOf, shown } from './explanation.js';
 export { type HealthChecks, type HealthParts, type Probe, type ProbeAnswer, health } from './health.js';
 export { type Admission, type LimiterOptions, admitRequest } from './limiter.js';

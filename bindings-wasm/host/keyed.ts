@@ -1,7 +1,7 @@
 import type { Common } from './common.js';
 import { atLeastZero } from './options.js';
 import { EngineError } from './errors.js';
-import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
+import { Telling } from './events.js';
 import { InProcess, type Place, newState } from './local.js';
 import type { Keyed, LocalPolicy } from './policy.js';
 import { NO_KEY } from './raw.js';
@@ -17,8 +17,9 @@ const LOOKED_AT_WHEN_FULL = 64;
  * were used last live, each at the place that is the remainder of its number. It is forgotten when its state says nothing that a new
  * one would not say: never an open circuit, never a limit that is not full.
  */
-export class KeyedInProcess implements Keyed<LocalPolicy> {
-  readonly #common: Common;
+export class KeyedInProcess extends Telling implements Keyed<LocalPolicy> {
+  /** @internal */
+  readonly common: Common;
   readonly #maxKeys: number;
   readonly #numbers = new Map<string, number>();
   /** Numbers of keys that were forgotten. */
@@ -36,12 +37,13 @@ export class KeyedInProcess implements Keyed<LocalPolicy> {
   turn = 0;
 
   constructor(common: Common, maxKeys = 1_000_000) {
-    this.#common = common;
+    super();
+    this.common = common;
     this.#maxKeys = atLeastZero('maxKeys', maxKeys);
   }
 
   get name(): string {
-    return this.#common.name;
+    return this.common.name;
   }
 
   /** How many keys are kept. */
@@ -50,22 +52,14 @@ export class KeyedInProcess implements Keyed<LocalPolicy> {
   }
 
   of(key: string): LocalPolicy {
-    return new InProcess(this.#common, new KeyPlace(this, key), key);
-  }
-
-  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void {
-    return this.#common.events.on(type, listener);
-  }
-
-  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent> {
-    return this.#common.events.iterate(options);
+    return new InProcess(this.common, new KeyPlace(this, key), key);
   }
 
   [dispose](): void {
     this.#numbers.clear();
     this.#living.length = 0;
     this.turn += 1;
-    this.#common.rules.free();
+    this.common.rules.free();
   }
 
   /** @internal The handle of a key's live state, made where there is none yet. */
@@ -83,11 +77,11 @@ export class KeyedInProcess implements Keyed<LocalPolicy> {
   /** Lets a key live in place of another. */
   #enter(number: number, nowUs: number): number {
     if (this.#states.length === 0) {
-      this.#spare = newState(this.#common, nowUs);
+      this.#spare = newState(this.common, nowUs);
       this.#places = this.#swap(this.#spare, NO_KEY, NO_KEY, nowUs);
     }
     const place = number % this.#places;
-    const state = (this.#states[place] ??= newState(this.#common, nowUs));
+    const state = (this.#states[place] ??= newState(this.common, nowUs));
     const leaving = this.#living[place] ?? NO_KEY;
     if (leaving !== NO_KEY) this.turn += 1;
     this.#swap(state, leaving, number, nowUs);
@@ -97,7 +91,7 @@ export class KeyedInProcess implements Keyed<LocalPolicy> {
 
   /** Packs a live state as that of the key `leaving`, and makes it that of `entering`; how many keys should live. */
   #swap(state: number, leaving: number, entering: number, nowUs: number): number {
-    const { engine, rules } = this.#common;
+    const { engine, rules } = this.common;
     const [raw, { handle }] = [engine.raw(), rules];
     engine.check(
       engine.run(() => raw.keySwap(handle, state, leaving, entering, nowUs)),
@@ -124,7 +118,7 @@ export class KeyedInProcess implements Keyed<LocalPolicy> {
     const lives = this.#living[place] === number;
     const state = lives ? this.#states[place]! : this.#spare!;
     if (!lives) this.#swap(state, NO_KEY, number, nowUs);
-    const { engine } = this.#common;
+    const { engine } = this.common;
     const raw = engine.raw();
     engine.check(engine.run(() => raw.vacuousAt(state)));
     const vacuousAtUs = engine.number();

@@ -9,14 +9,16 @@ export type Names<Options> = { readonly [Name in keyof Required<Options>]: true 
  */
 export function known<Options extends object>(options: Options, names: Names<Options>): Options {
   for (const name in options) {
-    if (names[name] !== true) throw unknownName(name, options[name], 'field', Object.keys(names));
+    if (names[name] !== true) throw invalidInput(name, options[name], `no field of that name, only ${listed(names)}`);
   }
   return options;
 }
 
-/** What is said by a name that nothing has. */
-export function unknownName(name: string, value: unknown, what: 'field' | 'event', names: readonly string[]): InputError {
-  return invalidInput(name, value, `no ${what} of that name, only ${names.map((one) => `\`${one}\``).join(', ')}`);
+/** All names, for people. */
+export function listed(names: object): string {
+  return Object.keys(names)
+    .map((name) => `\`${name}\``)
+    .join(', ');
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Fault, Health, Intent, Recovery, RunAnswer } from './beside-types.
 import type { Clock } from './clock.js';
 import type { PolicyConfig } from './config.js';
 import type { EngineReply, Outcome, RetryClass } from './engine-types.js';
-import type { AnyPolicyEvent, EventsOptions, PolicyEvents } from './events.js';
+import type { Listenable } from './events.js';
 import type { Explanation } from './explanation.js';
 import type { Permit } from './permit.js';
 import type { Rejection } from './rejection.js';
@@ -169,7 +169,7 @@ export interface Guard {
 }
 
 /** A policy and its state, in this process or in a store: the same interface, so that moving is one line. */
-export interface Policy extends Guard, Disposable {
+export interface Policy extends Guard, Listenable, Disposable {
   /** Its name. */
   readonly name: string;
   /** The key of a keyed or stored policy. */
@@ -284,14 +284,6 @@ export interface Policy extends Guard, Disposable {
   /** Frees the slots of a holder that is known to be dead. */
   releaseHolder(holder: string): Promise<Commanded>;
 
-  /** Listens to an event; what it returns ends that. */
-  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
-  /**
-   * All events, for `for await`. Hears from the first step of the loop on, not from this call on. For a reader that is behind it keeps
-   * `maxBuffered` of them (1,000); beyond that the oldest are dropped without a word.
-   */
-  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
-
   /** Frees its memory; otherwise that goes some time after nothing refers to it. A store's state stays in its file. */
   [Symbol.dispose](): void;
 }
@@ -310,16 +302,12 @@ export interface LocalPolicy extends Policy {
   tryAcquire(options?: TryAcquireOptions): Permit | Rejection;
 }
 
-/** One configuration for many keys, each with a state of its own: a limit for each user. */
-export interface Keyed<P extends Policy> extends Disposable {
+/** One configuration for many keys, each with a state of its own: a limit for each user. Listeners hear the events of all keys. */
+export interface Keyed<P extends Policy> extends Listenable, Disposable {
   /** The configuration's name. */
   readonly name: string;
   /** The policy of a key. Cheap: made for the call and dropped. */
   of(key: string): P;
-  /** Listens to an event of any key; what it returns ends that. */
-  on<Type extends keyof PolicyEvents>(type: Type, listener: (event: PolicyEvents[Type]) => void): () => void;
-  /** All events of all keys, for `for await`: from the first step of the loop on; a reader that is too far behind loses the oldest. */
-  events(options?: EventsOptions): AsyncIterableIterator<AnyPolicyEvent>;
   /** Frees the memory of all keys. A store's states stay in its file. */
   [Symbol.dispose](): void;
 }

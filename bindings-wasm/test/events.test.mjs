@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { definePolicy } from '../dist/index.js';
+import { defineKeyed, definePolicy } from '../dist/index.js';
 import { TestClock } from '../dist/testing.js';
 
 const CONFIG = { name: 'api', circuit: { consecutiveFailures: 1, openMs: 100 }, block: {}, bulkhead: { maxConcurrent: 1 } };
@@ -92,6 +92,42 @@ test('a listener may ask the policy, and is taken away again', async () => {
   off();
   await guard.execute(() => {});
   assert.equal(count, 1);
+});
+
+test('`once` hears the next one, and `off` takes a listener away however it came', async () => {
+  const { guard } = build();
+  const heard = [];
+  const listener = ({ type }) => heard.push(type);
+  guard.once('open', listener);
+  for (let i = 0; i < 2; i += 1) {
+    await guard.trip();
+    await guard.reset();
+  }
+  assert.deepEqual(heard, ['open']);
+  guard.on('block', listener);
+  guard.on('block', listener);
+  guard.once('block', listener);
+  guard.off('block', listener);
+  await guard.block({ forMs: 5 });
+  const cancel = guard.once('unblock', listener);
+  cancel();
+  await guard.unblock();
+  assert.deepEqual(heard, ['open']);
+  const users = defineKeyed(CONFIG, { clock: new TestClock() });
+  users.once('open', ({ key }) => heard.push(key));
+  for (const key of ['ann', 'bob']) await users.of(key).trip();
+  assert.deepEqual(heard, ['open', 'ann']);
+});
+
+test('an event that there is not is refused, and not awaited for ever', () => {
+  const { guard } = build();
+  for (const listen of ['on', 'once']) {
+    for (const told of [guard, defineKeyed(CONFIG)]) {
+      assert.throws(() => told[listen]('opened', () => {}), { name: 'InputError', field: 'type', value: 'opened', allowed: /`open`, `halfOpen`/ });
+    }
+  }
+  assert.throws(() => guard.on('toString', () => {}), { field: 'type' });
+  assert.equal(guard.common.events.isHeard, false);
 });
 
 test('an iterator tells everything until its signal, and keeps no more than it may', async () => {
