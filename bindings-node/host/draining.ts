@@ -25,15 +25,17 @@ export interface Draining extends AsyncDisposable {
 export class DrainLoop implements Draining {
   readonly #spool: Spool;
   readonly #deliver: Deliver;
-  readonly #options: KeepDrainingOptions;
+  readonly #options: DrainOptions;
+  readonly #pollMs: number;
   readonly #loop: Loop;
   readonly stopped: Promise<void>;
 
-  constructor(spool: Spool, deliver: Deliver, options: KeepDrainingOptions) {
+  constructor(spool: Spool, deliver: Deliver, { pollMs = 1000, keepsAlive, ...options }: KeepDrainingOptions) {
     this.#spool = spool;
     this.#deliver = deliver;
     this.#options = options;
-    this.#loop = new Loop((spool.policy as BasePolicy).common.ticker, options);
+    this.#pollMs = pollMs;
+    this.#loop = new Loop((spool.policy as BasePolicy).common.ticker, { signal: options.signal, keepsAlive });
     this.stopped = this.#loop.run(() => this.#goOn());
   }
 
@@ -63,7 +65,7 @@ export class DrainLoop implements Draining {
         if (!signal.aborted) common.events.tell('degraded', key, { error });
       }
       const untilNextMs = nextAtMs === null ? Infinity : Math.max(nextAtMs - common.ticker.nowUs() / 1000, 0);
-      await this.#loop.rest(Math.min(untilNextMs, this.#options.pollMs ?? 1000));
+      await this.#loop.rest(Math.min(untilNextMs, this.#pollMs));
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Limits requests in Express, and in whatever takes handlers of the shape `(request, response, next)`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
+import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health, limiterOptions } from 'stanchion-wasm/host';
 
 import { ended, leaving } from './responses.js';
 
@@ -28,6 +28,7 @@ export function limit<Request extends IncomingMessage>(
   policies: Policy | Keyed<Policy>,
   options: LimiterOptions<Request> = {},
 ): Handler<Request> {
+  limiterOptions(options);
   return (request, response, next) => {
     admitRequest(policies, request, options, leaving(response))
       .then((admission) => {

@@ -1,6 +1,6 @@
 /** Limits requests in Fastify. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health } from 'stanchion-wasm/host';
+import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health, limiterOptions } from 'stanchion-wasm/host';
 
 import { ended, leaving } from './responses.js';
 
@@ -20,6 +20,7 @@ export function limit(
   policies: Policy | Keyed<Policy>,
   options: LimiterOptions<FastifyRequest> = {},
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
+  limiterOptions(options);
   return async (request, reply) => {
     const admission = await admitRequest(policies, request, options, leaving(reply.raw));
     if (admission === undefined) return reply.hijack();

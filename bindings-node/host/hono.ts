@@ -1,6 +1,6 @@
 /** Limits requests in Hono, in whatever runtime. */
 import type { Context, Handler, MiddlewareHandler } from 'hono';
-import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health, telling } from 'stanchion-wasm/host';
+import { type HealthParts, type Keyed, type LimiterOptions, type Policy, admitRequest, health, limiterOptions, telling } from 'stanchion-wasm/host';
 
 export type { LimiterOptions } from 'stanchion-wasm/host';
 
@@ -18,6 +18,7 @@ const CLIENT_LEFT = 499;
  * ```
  */
 export function limit(policies: Policy | Keyed<Policy>, options: LimiterOptions<Context> = {}): MiddlewareHandler {
+  limiterOptions(options);
   return async (context, next) => {
     // Not every runtime has it.
     const signal = context.req.raw.signal as AbortSignal | undefined;

@@ -1,6 +1,6 @@
 /** What a policy does, as metrics of OpenTelemetry. Needs `@opentelemetry/api`. */
 import { type Attributes, type Meter, type ObservableResult, metrics } from '@opentelemetry/api';
-import type { Keyed, Policy } from 'stanchion-wasm/host';
+import { type Keyed, type Names, type Policy, known } from 'stanchion-wasm/host';
 
 import { PHASES, TRANSITIONS, gateLabel, giveUpLabel, readGauges } from './gauges.js';
 
@@ -11,6 +11,8 @@ export interface MeasureOptions {
   /** Attributes that every measurement carries. */
   readonly attributes?: Attributes | undefined;
 }
+
+const MEASURE: Names<MeasureOptions> = { meter: true, attributes: true };
 
 /**
  * Measures a policy, or all keys of one. What it returns ends that.
@@ -36,7 +38,7 @@ export interface MeasureOptions {
  * ```
  */
 export function measure(policies: Policy | Keyed<Policy>, options: MeasureOptions = {}): () => void {
-  const { meter = metrics.getMeter('stanchion') } = options;
+  const { meter = metrics.getMeter('stanchion') } = known(options, MEASURE);
   const own: Attributes = { ...options.attributes, 'stanchion.policy': policies.name };
   const stops = [...countEvents(policies, meter, own), observeGauges(policies, meter, own)];
   return () => stops.forEach((stop) => stop());

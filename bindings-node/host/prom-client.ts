@@ -1,6 +1,6 @@
 /** What a policy does, as metrics of Prometheus. Needs `prom-client`. */
 import { Counter, Gauge, Histogram, type Registry, register } from 'prom-client';
-import type { Keyed, Policy } from 'stanchion-wasm/host';
+import { type Keyed, type Names, type Policy, known } from 'stanchion-wasm/host';
 
 import { PHASES, TRANSITIONS, gateLabel, giveUpLabel, readGauges } from './gauges.js';
 
@@ -11,6 +11,8 @@ export interface MeasureOptions {
   /** Upper bounds of the durations in seconds; from 1 ms to 10 s by default. */
   readonly buckets?: readonly number[] | undefined;
 }
+
+const MEASURE: Names<MeasureOptions> = { registry: true, buckets: true };
 
 const BUCKETS: readonly number[] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 const STORE_BUCKETS: readonly number[] = [0.000_01, 0.000_1, 0.001, 0.01, 0.1, 1];
@@ -53,7 +55,7 @@ const byRegistry = new WeakMap<Registry, Metrics>();
  * ```
  */
 export function measure(policies: Policy | Keyed<Policy>, options: MeasureOptions = {}): () => void {
-  const { calls, duration, retries, runs, degraded, stored, transitions, measured } = metricsOf(options);
+  const { calls, duration, retries, runs, degraded, stored, transitions, measured } = metricsOf(known(options, MEASURE));
   const policy = policies.name;
   measured.add(policies);
   const stops = [

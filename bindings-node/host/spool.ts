@@ -2,12 +2,15 @@ import {
   type BasePolicy,
   type Ended,
   type Engine,
+  type Names,
   type Outcome,
   type Policy,
   type Verdict,
+  atLeastZero,
   conduct,
   isStanchionError,
   keepLease,
+  known,
   shown,
 } from 'stanchion-wasm/host';
 
@@ -28,6 +31,12 @@ import type {
 } from './spool-types.js';
 
 export type * from './spool-types.js';
+
+const SPOOL: Names<SpoolOptions> = { waitMs: true, sync: true, create: true, readOnly: true, anyOwner: true };
+const APPEND: Names<{ id: string }> = { id: true };
+const END: Names<SpoolEndOptions> = { notBeforeMs: true, call: true };
+const DRAIN: Names<DrainOptions> = { cost: true, waitMs: true, signal: true, timeoutMs: true, classify: true, isDead: true };
+const KEEP_DRAINING: Names<KeepDrainingOptions> = { ...DRAIN, pollMs: true, keepsAlive: true };
 
 const OUTCOMES: Readonly<Record<Outcome | 'dead', number>> = { success: 0, failure: 1, ignored: 2, dead: 3 };
 const CALLS = { returned: 1, failed: 2, cancelled: 3 } as const;
@@ -66,6 +75,7 @@ export class Spool {
    */
   static async open(path: string, policy: Policy, options: SpoolOptions = {}): Promise<Spool> {
     const { raw, engine } = addon();
+    known(options, SPOOL);
     const own = engine.policy((policy as BasePolicy).common.rules.toJson());
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     let done: RawDone;
@@ -82,7 +92,8 @@ export class Spool {
   }
 
   /** Takes an item in. `accepted` says that it is on the disk. */
-  append(payload: string | Uint8Array, { id }: { readonly id?: string | undefined } = {}): Promise<Appended> {
+  async append(payload: string | Uint8Array, options: { readonly id?: string | undefined } = {}): Promise<Appended> {
+    const { id } = known(options, APPEND);
     const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
     const appended = this.#ask<Appended>((nowUs) => this.#raw.appendLater(id ?? null, bytes, nowUs));
     if (this.#loops.size > 0) this.#base.watch(appended.then(() => this.#loops.forEach((loop) => loop.wake())));
@@ -103,11 +114,13 @@ export class Spool {
    * A delivery ended: `success` acknowledges it, and it leaves the disk; `failure` and `ignored` bring it back into its place, not
    * before `notBeforeMs`; `dead` makes it a dead letter.
    */
-  settle(
+  async settle(
     { seq, lease }: Pick<Delivery, 'seq' | 'lease'>,
     outcome: Outcome | 'dead',
-    { notBeforeMs = 0, call }: SpoolEndOptions = {},
+    options: SpoolEndOptions = {},
   ): Promise<SpoolSettled> {
+    const { notBeforeMs = 0, call } = known(options, END);
+    atLeastZero('notBeforeMs', notBeforeMs);
     const code = OUTCOMES[outcome] ?? 4;
     const how = call === undefined ? 0 : CALLS[call];
     return this.#ask((nowUs) => this.#raw.settleLater(seq, lease, code, how, Math.ceil(notBeforeMs * 1000), nowUs));
@@ -134,6 +147,7 @@ export class Spool {
    * @throws StoreError where the folder cannot be used.
    */
   async drain(deliver: Deliver, options: DrainOptions = {}): Promise<Drained> {
+    known(options, DRAIN);
     const off = this.policy.on('close', () => this.#base.watch(this.resume()));
     const counts = { delivered: 0, failed: 0 };
     try {
@@ -160,7 +174,7 @@ export class Spool {
    * ```
    */
   keepDraining(deliver: Deliver, options: KeepDrainingOptions = {}): Draining {
-    const loop = new DrainLoop(this, deliver, options);
+    const loop = new DrainLoop(this, deliver, known(options, KEEP_DRAINING));
     this.#loops.add(loop);
     void loop.stopped.then(() => this.#loops.delete(loop));
     return loop;

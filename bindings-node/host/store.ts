@@ -5,12 +5,16 @@ import {
   type Json,
   type Keyed,
   LOCKED,
+  type Names,
+  POLICY,
   type Policy,
   type PolicyConfig,
   type PolicyOptions,
   type PolicyStore,
+  STORED,
   type StoredOptions,
   commonOf,
+  known,
 } from 'stanchion-wasm/host';
 
 import { type RawDone, type RawStore, type RawStoreOptions, type RawTransaction, addon } from './addon.js';
@@ -38,6 +42,8 @@ export interface StoreOptions {
   /** Whether the file may belong to another user. Only where all who may write are trusted. */
   readonly anyOwner?: boolean | undefined;
 }
+
+const STORE: Names<StoreOptions> = { waitMs: true, sync: true, maxKeys: true, create: true, readOnly: true, anyOwner: true };
 
 /** One key of a file as it is listed. */
 export interface KeyInfo {
@@ -75,7 +81,7 @@ export class Store implements PolicyStore {
   static open(path: string, options: StoreOptions = {}): Store {
     const { raw, engine } = addon();
     engine.raw();
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const given = Object.fromEntries(Object.entries(known(options, STORE)).filter(([, value]) => value !== undefined));
     const store = engine.run(() => raw.storeOpen(path, given as RawStoreOptions));
     if (store === null) throw engine.lastFault();
     return new Store(engine, store, options.sync === true);
@@ -93,7 +99,8 @@ export class Store implements PolicyStore {
    * @throws ConfigError naming the field as it was written, its value and what is allowed.
    * @throws StoreError for a key that is empty or longer than 255 bytes.
    */
-  policy(config: PolicyConfig | string, { key, ...options }: StoredOptions = {}): Policy {
+  policy(config: PolicyConfig | string, given: StoredOptions = {}): Policy {
+    const { key, ...options } = known(given, STORED);
     const common = commonOf(this.#engine, config, options);
     const stored = key ?? common.name;
     return new StoredPolicy(common, stored, this.key(common.rules, stored));
@@ -104,7 +111,7 @@ export class Store implements PolicyStore {
    * `defineKeyed`, shared.
    */
   keyed(config: PolicyConfig | string, options: PolicyOptions = {}): Keyed<Policy> {
-    const common = commonOf(this.#engine, config, options);
+    const common = commonOf(this.#engine, config, known(options, POLICY));
     return new StoredKeyed(common, (key) => this.key(common.rules, `${common.name}/${key}`));
   }
 

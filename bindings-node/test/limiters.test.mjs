@@ -200,6 +200,12 @@ for (const name of Object.keys(FRAMEWORKS)) {
   });
 }
 
+test('an option of a limiter that there is not is refused', () => {
+  for (const limit of [inExpress, inFastify, inHono]) {
+    assert.throws(() => limit(definePolicy(CONFIG), { keys: () => 'ann' }), { name: 'InputError', field: 'keys', value: 'a function' });
+  }
+});
+
 test('a policy in a store tells of its limits, too', async (t) => {
   const { mkdtempSync, rmSync } = await import('node:fs');
   const { Store } = await import('../dist/store.js');

@@ -165,6 +165,17 @@ test('it is drained again and again until it is stopped', async () => {
   assert.equal((await spool.report()).items, 1);
 });
 
+test('an option that there is not is refused', async () => {
+  const { path, policy, spool } = await build();
+  const wrong = { name: 'InputError', field: 'ids', value: '5' };
+  await assert.rejects(Spool.open(path, policy, { ids: 5 }), wrong);
+  await assert.rejects(spool.append('a', { ids: 5 }), wrong);
+  await assert.rejects(spool.settle({ seq: 1, lease: 1 }, 'success', { ids: 5 }), wrong);
+  await assert.rejects(spool.settle({ seq: 1, lease: 1 }, 'failure', { notBeforeMs: NaN }), { field: 'notBeforeMs', value: 'NaN' });
+  await assert.rejects(spool.drain(assert.fail, { ids: 5 }), wrong);
+  assert.throws(() => spool.keepDraining(assert.fail, { ids: 5 }), wrong);
+});
+
 test('a policy without a spool, and a folder that is none, are errors', async () => {
   const isNoSpool = (error) => error instanceof StoreError && error.code === 'no_spool';
   await assert.rejects(Spool.open(join(folder, 'none'), definePolicy({ name: 'p' })), isNoSpool);

@@ -151,6 +151,16 @@ test("without the file, the policy's word decides, and every answer says degrade
   assert.deepEqual(events.slice(0, 2), ['busy', 'busy']);
 });
 
+test('an option that there is not is refused where a store is opened and used, too', async () => {
+  const wrong = { name: 'InputError', field: 'wait', message: /expected no field of that name, only `/ };
+  assert.throws(() => open({ wait: 5 }), wrong);
+  const store = open();
+  assert.throws(() => store.policy(CONFIG, { wait: 5 }), wrong);
+  assert.throws(() => store.keyed(CONFIG, { wait: 5 }), wrong);
+  await assert.rejects(store.policy(CONFIG).acquireMany([{}, { wait: 5 }]), wrong);
+  assert.equal(store.policy(CONFIG).explain().bulkhead.inFlight, 0);
+});
+
 test('errors of a policy in a store name fields as they were written', () => {
   assert.throws(() => open().policy({ name: 'p', bulkhead: { maxConcurrent: 0 } }), {
     name: 'ConfigError',

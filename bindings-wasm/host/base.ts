@@ -2,14 +2,15 @@ import { askHealth, askRecovery, askRun, nextRunAt, renewRecovery, tellRan, tell
 import type { Fault, Health, Intent, Recovery, RunAnswer } from './beside-types.js';
 import type { Common } from './common.js';
 import { usOf } from './config-json.js';
-import { type Names, atLeastZero, invalidInput, known } from './options.js';
+import { ACQUIRE, BLOCK_END, EXECUTE, FAILED_CALL, FAULT_FIELDS, REPORT, RUN, TRY_ACQUIRE } from './option-names.js';
+import { atLeastZero, invalidInput, known } from './options.js';
 import { conduct } from './conduct.js';
 import type { EngineEventName, EngineReply, Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
 import { Telling } from './events.js';
 import type { Explanation } from './explanation.js';
 import { admit } from './line.js';
-import { Permit } from './permit.js';
+import { Permit, cancelAll } from './permit.js';
 import { askRetry, executeAgain } from './retry.js';
 import type {
   AcquireOptions,
@@ -38,7 +39,6 @@ export type Answer = Permit | Rejection;
 /** A value at once or later: a policy in the process answers at once, one in a store may have to wait for its lock. */
 export type Soon<T> = T | Promise<T>;
 
-const BLOCK_END: Names<{ forMs: number; untilMs: number }> = { forMs: true, untilMs: true };
 const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze({});
 
 /** What is answered to a step or query of a policy beside the gates. */
@@ -90,35 +90,52 @@ export abstract class BasePolicy extends Telling implements Policy {
     return this.guarded(fn, options);
   }
 
-  async acquire({ cost = 1, holder, waitMs = 0, signal }: AcquireOptions = NO_OPTIONS): Promise<Permit> {
+  async acquire(options: AcquireOptions = NO_OPTIONS): Promise<Permit> {
+    const { cost = 1, holder, waitMs = 0, signal } = known(options, ACQUIRE);
     return admit(this, { cost, holder, waitMs: atLeastZero('waitMs', waitMs), signal });
   }
 
-  async acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly Answer[]> {
+  acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly Answer[]> {
+    return this.askMany(wishes, (cost, holder) => this.ask(cost, holder));
+  }
+
+  /** @internal Asks for all, or for none: where one is no wish, or cannot be asked, what the others got is given back. */
+  async askMany(
+    wishes: readonly TryAcquireOptions[],
+    ask: (cost: number, holder: string | undefined) => Soon<Answer>,
+  ): Promise<readonly Answer[]> {
     const answers: Answer[] = [];
-    for (const { cost = 1, holder } of wishes) {
-      const answer = await this.ask(cost, holder);
-      if (answer instanceof Rejection) this.tellRejected(answer);
-      answers.push(answer);
+    try {
+      for (const wish of wishes) {
+        const { cost = 1, holder } = known(wish, TRY_ACQUIRE);
+        const answer = ask(cost, holder);
+        answers.push(answer instanceof Promise ? await answer : answer);
+      }
+    } catch (error) {
+      await cancelAll(answers.filter((answer) => answer instanceof Permit));
+      throw error;
     }
+    for (const answer of answers) if (answer instanceof Rejection) this.tellRejected(answer);
     return answers;
   }
 
   async retry(failed: FailedCall): Promise<Retried> {
-    return askRetry(this, failed);
+    return askRetry(this, known(failed, FAILED_CALL));
   }
 
-  run(intent: Intent, { key = this.key }: RunOptions = NO_OPTIONS): Promise<RunAnswer> {
+  async run(intent: Intent, options: RunOptions = NO_OPTIONS): Promise<RunAnswer> {
+    const { key = this.key } = known(options, RUN);
     return askRun(this, intent, key);
   }
   ran(outcome: Outcome): Promise<Commanded> {
     return tellRan(this, outcome);
   }
-  nextRunAtMs(intent: Intent = 'scheduled', { key = this.key }: RunOptions = NO_OPTIONS): Promise<number | null> {
+  async nextRunAtMs(intent: Intent = 'scheduled', options: RunOptions = NO_OPTIONS): Promise<number | null> {
+    const { key = this.key } = known(options, RUN);
     return nextRunAt(this, intent, key);
   }
-  recover(fault: Fault): Promise<Recovery> {
-    return askRecovery(this, fault);
+  async recover(fault: Fault): Promise<Recovery> {
+    return askRecovery(this, known(fault, FAULT_FIELDS));
   }
   recovered(leaseId: number, outcome: Outcome): Promise<Settled> {
     return tellRecovered(this, leaseId, outcome);
@@ -186,7 +203,8 @@ export abstract class BasePolicy extends Telling implements Policy {
   async liftMode(): Promise<Commanded> {
     return this.order({ lift_mode: {} });
   }
-  async report(outcome: Outcome, { durationMs }: { readonly durationMs?: number | undefined } = NO_OPTIONS): Promise<Commanded> {
+  async report(outcome: Outcome, options: Pick<SettleOptions, 'durationMs'> = NO_OPTIONS): Promise<Commanded> {
+    const { durationMs } = known(options, REPORT);
     return this.order({ report: durationMs === undefined ? { outcome } : { outcome, duration_us: usOf(durationMs, Math.floor) } });
   }
   async releaseHolder(holder: string): Promise<Commanded> {
@@ -199,6 +217,7 @@ export abstract class BasePolicy extends Telling implements Policy {
 
   /** @internal `execute` with all that it can do. */
   async guarded<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T>): Promise<T> {
+    known(options, EXECUTE);
     if (this.common.retries) return executeAgain(this, fn, options);
     const { cost = 1, holder, signal, waitMs = 0, timeoutMs, deadlineMs, classify } = options;
     const beganMs = deadlineMs === undefined ? 0 : this.common.ticker.readSteadyMs();

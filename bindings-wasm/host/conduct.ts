@@ -1,12 +1,11 @@
 import type { BasePolicy } from './base.js';
 import { isStanchionError } from './errors.js';
 import type { Outcome } from './engine-types.js';
-import { type Names, invalidInput, known } from './options.js';
+import { VERDICT } from './option-names.js';
+import { invalidInput, known } from './options.js';
 import type { Permit } from './permit.js';
 import type { BlockEnd, Call, Classify, Ending, Verdict } from './policy.js';
 import { type Limit, within } from './within.js';
-
-const VERDICT: Names<Verdict> = { outcome: true, actualCost: true, block: true, retry: true, retryAtMs: true };
 
 /** How an admitted call is made. */
 export interface Conduct<T> {

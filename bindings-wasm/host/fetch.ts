@@ -1,6 +1,7 @@
 import type { BasePolicy } from './base.js';
 import { telling } from './body.js';
-import { atLeastZero } from './options.js';
+import { TRY_ACQUIRE } from './option-names.js';
+import { type Names, atLeastZero, known } from './options.js';
 import type { EngineClassified, EngineReply, NetworkError, Outcome } from './engine-types.js';
 import { type RejectedError, TimeoutError, isStanchionError } from './errors.js';
 import { networkErrorOf } from './network-error.js';
@@ -30,6 +31,16 @@ export interface GuardFetchOptions extends TryAcquireOptions {
   readonly onRejected?: ((error: RejectedError) => Response | PromiseLike<Response>) | undefined;
 }
 
+const GUARD_FETCH: Names<GuardFetchOptions> = {
+  ...TRY_ACQUIRE,
+  fetch: true,
+  waitMs: true,
+  timeoutMs: true,
+  deadlineMs: true,
+  isIdempotent: true,
+  onRejected: true,
+};
+
 /**
  * A `fetch` under a policy, to be used in place of the runtime's. Statuses and network errors count by the policy's table (its
  * setting `classify` overrides it), a server's Retry-After closes the policy's block, and the permit is held until the body has
@@ -48,6 +59,7 @@ export interface GuardFetchOptions extends TryAcquireOptions {
  * @returns a `fetch` that throws besides `RejectedError` where a call is refused, and `TimeoutError` where it took too long.
  */
 export function guardFetch(policy: Policy | ((url: URL) => Policy), options: GuardFetchOptions = {}): Fetch {
+  known(options, GUARD_FETCH);
   for (const name of ['waitMs', 'timeoutMs', 'deadlineMs'] as const) atLeastZero(name, options[name] ?? 0);
   return async (input, init = {}) => {
     // What is no request is an error of the caller, and asks for nothing.

@@ -1,6 +1,7 @@
 import type { EngineReply } from './engine-types.js';
 import { type RejectedError, isStanchionError } from './errors.js';
 import type { BasePolicy } from './base.js';
+import { type Names, known } from './options.js';
 import type { Permit } from './permit.js';
 import type { Keyed, Policy } from './policy.js';
 
@@ -28,6 +29,11 @@ type Headers = Readonly<Record<string, string>>;
 
 /** Tells how a request was answered: by a status, or not at all because the client left. */
 export type End = (status: number | undefined) => void;
+
+const LIMITER: Names<LimiterOptions<unknown>> = { key: true, cost: true, waitMs: true, body: true };
+/** What a limiter is told, as it is. */
+export const limiterOptions = <Request>(options: LimiterOptions<Request>): LimiterOptions<Request> =>
+  known<LimiterOptions<Request>>(options, LIMITER);
 
 const NO_HEADERS: Headers = Object.freeze({});
 const FREE: Admission = { isAdmitted: true, headers: NO_HEADERS, end: () => {} };

@@ -5,6 +5,8 @@ import { usualOutcome } from './conduct.js';
 import type { Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedError } from './errors.js';
 import { type Explanation, explanationOf } from './explanation.js';
+import { TRY_ACQUIRE } from './option-names.js';
+import { known } from './options.js';
 import { Permit } from './permit.js';
 import type {
   Call,
@@ -75,6 +77,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   }
 
   tryAcquire(options: TryAcquireOptions = NO_OPTIONS): Answer {
+    if (options !== NO_OPTIONS) known(options, TRY_ACQUIRE);
     const answer = this.decide(options.cost ?? 1, options.holder, this.common.ticker.nowUs());
     if (this.common.events.isHeard && answer instanceof Rejection) this.tellRejected(answer);
     return answer;
@@ -82,9 +85,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
 
   override async acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly Answer[]> {
     const nowUs = this.common.ticker.nowUs();
-    const answers = wishes.map(({ cost = 1, holder }) => this.decide(cost, holder, nowUs));
-    for (const answer of answers) if (answer instanceof Rejection) this.tellRejected(answer);
-    return answers;
+    return this.askMany(wishes, (cost, holder) => this.decide(cost, holder, nowUs));
   }
 
   /** @internal */
@@ -241,7 +242,8 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return step.answer;
   }
 
-  peek({ cost = 1, holder }: TryAcquireOptions = NO_OPTIONS): Peek {
+  peek(options: TryAcquireOptions = NO_OPTIONS): Peek {
+    const { cost = 1, holder } = known(options, TRY_ACQUIRE);
     const { engine } = this.common;
     const [lo, hi] = holder === undefined ? [0, 0] : engine.holderHash(holder);
     const status = this.query((handle, nowUs) => this.raw.peek(handle, cost, lo, hi, nowUs), cost);

@@ -1,7 +1,8 @@
 import type { BasePolicy } from './base.js';
-import { atLeastZero } from './options.js';
+import { atLeastZero, known } from './options.js';
 import { conduct } from './conduct.js';
-import type { Permit } from './permit.js';
+import { EXECUTE } from './option-names.js';
+import { type Permit, cancelAll } from './permit.js';
 import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';
 
 /**
@@ -18,14 +19,18 @@ import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';
 export function nest(...policies: readonly [Policy, ...Policy[]]): Guard {
   return {
     async execute<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T> = {}): Promise<T> {
-      // The outermost one watches the time and the caller; those within end with it.
+      known(options, EXECUTE);
+      // The outermost one watches the time and the caller, and those within end with it; each keeps to its own `callTimeoutMs` besides.
       const { ticker } = (policies[0] as BasePolicy).common;
       const beganMs = ticker.readSteadyMs();
       const permits = await acquireAll(policies, options, () => ticker.readSteadyMs() - beganMs);
       const { signal, timeoutMs, deadlineMs, classify } = options;
       const [outer, ...inner] = permits as [Permit, ...Permit[]];
       const innermost = inner.reduceRight<(call: Call) => T | PromiseLike<T>>(
-        (within, permit) => (call) => conduct(permit.policy, permit, within, { signal: call.signal, limit: undefined, classify }),
+        (within, permit) => (call) => {
+          const limit = permit.policy.limit(undefined, undefined, 0);
+          return conduct(permit.policy, permit, within, { signal: call.signal, limit, classify });
+        },
         fn,
       );
       const { policy } = outer;
@@ -45,7 +50,7 @@ async function acquireAll<T>(policies: readonly Policy[], options: ExecuteOption
       permits.push(await policy.acquire({ cost, holder, signal, waitMs: leftMs }));
     }
   } catch (error) {
-    await Promise.all(permits.map((permit) => permit.cancel().catch((problem: unknown) => permit.policy.tellNotSettled(problem))));
+    await cancelAll(permits);
     throw error;
   }
   return permits;

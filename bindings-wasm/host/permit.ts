@@ -1,6 +1,8 @@
 import type { BasePolicy } from './base.js';
 import type { Outcome } from './engine-types.js';
 import { EngineError } from './errors.js';
+import { SETTLE } from './option-names.js';
+import { known } from './options.js';
 import type { Call, Renewed, Settled, SettleOptions } from './policy.js';
 import { isLease } from './raw.js';
 import type { Rejection } from './rejection.js';
@@ -75,7 +77,7 @@ export class Permit implements Call {
    * Where that fails (a store that is away), the permit is as before.
    */
   settle(outcome: Outcome, options?: SettleOptions): Promise<Settled> {
-    return giveBack(this, () => this.policy.settlePermit(this, outcome, options));
+    return giveBack(this, () => this.policy.settlePermit(this, outcome, options && known(options, SETTLE)));
   }
 
   /** Gives the permit back: the call never began, so its tokens come back, too. */
@@ -144,6 +146,11 @@ class Rest {
     this.#abandoned = { reason };
     this.#controller?.abort(reason);
   }
+}
+
+/** Gives permits back whose calls never begin; what goes wrong with that is told, and the others are given back all the same. */
+export async function cancelAll(permits: readonly Permit[]): Promise<void> {
+  await Promise.all(permits.map((permit) => permit.cancel().catch((error: unknown) => permit.policy.tellNotSettled(error))));
 }
 
 /** Gives a permit back: once, unless that fails, for then nothing happened. */

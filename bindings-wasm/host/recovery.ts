@@ -3,6 +3,7 @@ import type { Fault, FaultClass, Recovery } from './beside-types.js';
 import type { Outcome } from './engine-types.js';
 import { EngineError, RecoveryError, isStanchionError } from './errors.js';
 import { keepLease } from './keeper.js';
+import { type Names, known } from './options.js';
 import type { Policy } from './policy.js';
 
 /** What a step of a recovery gets. */
@@ -27,6 +28,8 @@ export interface RecoverOptions {
   /** What a step that threw was at fault with; the same as before by default. */
   readonly faultOf?: ((error: unknown) => Fault | FaultClass | undefined) | undefined;
 }
+
+const RECOVER: Names<RecoverOptions> = { signal: true, faultOf: true };
 
 /**
  * Who mended it: this caller, by a step; another one, of this process or of another, so that it is worth a try; nobody, as nothing is
@@ -65,6 +68,7 @@ export async function recover(
   steps: RecoverySteps,
   options: RecoverOptions = {},
 ): Promise<Recovered> {
+  known(options, RECOVER);
   const { common, key } = policy as BasePolicy;
   const ofPolicy = flights.get(common) ?? new Map<string | undefined, Promise<Recovered>>();
   flights.set(common, ofPolicy);

@@ -3,6 +3,7 @@ import type { Intent, RunAnswer } from './beside-types.js';
 import { usualOutcome } from './conduct.js';
 import type { Outcome } from './engine-types.js';
 import { Loop } from './loop.js';
+import { type Names, known } from './options.js';
 import type { Ending, Policy } from './policy.js';
 import { asyncDispose } from './symbols.js';
 
@@ -25,6 +26,8 @@ export interface ScheduleOptions<T = unknown> {
   /** Whether the process stays alive for the next run; false by default, as beside a server that does so anyway. */
   readonly keepsAlive?: boolean | undefined;
 }
+
+const SCHEDULE: Names<ScheduleOptions> = { key: true, signal: true, classify: true, keepsAlive: true };
 
 /** Something that runs by itself. */
 export interface Schedule extends AsyncDisposable {
@@ -65,7 +68,7 @@ export function schedule<T>(
   fn: (call: ScheduledCall) => T | PromiseLike<T>,
   options: ScheduleOptions<T> = {},
 ): Schedule {
-  return new Runs(policy as BasePolicy, fn, options);
+  return new Runs(policy as BasePolicy, fn, known(options, SCHEDULE));
 }
 
 interface Wake {

@@ -2,6 +2,7 @@ import type { BasePolicy } from './base.js';
 import type { Fault, FaultClass } from './beside-types.js';
 import { EngineError } from './errors.js';
 import { Loop } from './loop.js';
+import { type Names, known } from './options.js';
 import type { Policy } from './policy.js';
 import { recover } from './recovery.js';
 import { asyncDispose } from './symbols.js';
@@ -34,6 +35,8 @@ export interface SuperviseOptions {
   readonly faultOf?: ((error: unknown) => Fault | FaultClass | undefined) | undefined;
 }
 
+const SUPERVISE: Names<SuperviseOptions> = { signal: true, restartsAlways: true, faultOf: true };
+
 /** Something that is kept running. */
 export interface Supervisor extends AsyncDisposable {
   /** How often it was started. */
@@ -60,7 +63,7 @@ export function supervise(
   start: (call: Supervised) => ChildLike | PromiseLike<unknown> | unknown,
   options: SuperviseOptions = {},
 ): Supervisor {
-  return new Keeping(policy as BasePolicy, start, options);
+  return new Keeping(policy as BasePolicy, start, known(options, SUPERVISE));
 }
 
 class Keeping implements Supervisor {

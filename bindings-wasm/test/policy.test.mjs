@@ -2,7 +2,20 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { RejectedError, TimeoutError, defineKeyed, definePolicy, engine, isStanchionError, nest, policy } from '../dist/index.js';
+import {
+  RejectedError,
+  TimeoutError,
+  defineKeyed,
+  definePolicy,
+  engine,
+  guardFetch,
+  isStanchionError,
+  nest,
+  policy,
+  recover,
+  schedule,
+  supervise,
+} from '../dist/index.js';
 import { TestClock } from '../dist/testing.js';
 
 const GATES = {
@@ -121,6 +134,38 @@ test('what is no outcome, cost or duration is refused by the name that it was wr
   }
   assert.equal(await permit.settle('success'), 'counted');
 });
+
+/** Where options go in: misspelt ones say nothing, which nobody would notice. */
+const MISSPELT = {
+  execute: [(guard) => guard.execute(assert.fail, { timeout: 5 }), 'timeout', '5'],
+  'execute of several': [(guard) => nest(guard).execute(assert.fail, { toString: 5 }), 'toString', '5'],
+  acquire: [(guard) => guard.acquire({ wait: 5 }), 'wait', '5'],
+  tryAcquire: [(guard) => guard.tryAcquire({ tokens: 2 }), 'tokens', '2'],
+  acquireMany: [(guard) => guard.acquireMany([{}, { tokens: 2 }]), 'tokens', '2'],
+  peek: [(guard) => guard.peek({ waitMs: 2 }), 'waitMs', '2'],
+  settle: [async (guard) => (await guard.acquire()).settle('success', { duration: 2 }), 'duration', '2'],
+  report: [(guard) => guard.report('success', { duration: 2 }), 'duration', '2'],
+  block: [(guard) => guard.block({ until: 'soon' }), 'until', 'soon'],
+  retry: [(guard) => guard.retry({ attempts: 1 }), 'attempts', '1'],
+  run: [(guard) => guard.run('manual', { keys: 1 }), 'keys', '1'],
+  recover: [(guard) => guard.recover({ class: 'fatal', until: 1 }), 'until', '1'],
+  events: [(guard) => guard.events({ buffered: 1 }), 'buffered', '1'],
+  definePolicy: [() => definePolicy(GATES, { maxWating: 5 }), 'maxWating', '5'],
+  'definePolicy without a store': [() => definePolicy(GATES, { key: 'k' }), 'key', 'k'],
+  defineKeyed: [() => defineKeyed(GATES, { maxKey: null }), 'maxKey', 'null'],
+  guardFetch: [(guard) => guardFetch(guard, { timeout: () => 5 }), 'timeout', 'a function'],
+  schedule: [(guard) => schedule(guard, assert.fail, { keepAlive: true }), 'keepAlive', 'true'],
+  recovery: [(guard) => recover(guard, 'fatal', {}, { signals: {} }), 'signals', '{}'],
+  supervise: [(guard) => supervise(guard, assert.fail, { restarts: 5n }), 'restarts', '5'],
+};
+for (const [where, [use, field, value]] of Object.entries(MISSPELT)) {
+  test(`an option that there is not is refused: ${where}`, async () => {
+    const { guard } = guarded();
+    const error = await (async () => use(guard))().catch((refused) => refused);
+    assert.deepEqual([error.name, error.code, error.field, error.value], ['InputError', 'invalid_input', field, value]);
+    assert.match(error.message, new RegExp(`^\`${field}\`: got .*, expected no field of that name, only \``));
+  });
+}
 
 test('a permit crosses as text', async () => {
   const { guard } = guarded();
@@ -318,6 +363,19 @@ test('nested policies are taken all or none, and settled alike', async () => {
   assert.deepEqual([outer.explain().circuit.phase, failures(inner), inFlight(inner)], ['open', 1, 0]);
 });
 
+test('each of nested policies keeps to its own time', async () => {
+  for (const order of [0, 1]) {
+    const [{ guard: quick, clock }, { guard: slow }] = [guarded({ ...UNLIMITED, callTimeoutMs: 50 }), guarded(UNLIMITED)];
+    const [outer, inner] = order === 0 ? [quick, slow] : [slow, quick];
+    let signal;
+    const late = nest(outer, inner).execute((call) => ((signal = call.signal), never())).catch((error) => error);
+    await clock.advance(50);
+    const { code, by, timeoutMs } = await late;
+    assert.deepEqual([code, by, timeoutMs, signal.aborted], ['timeout', 'callTimeoutMs', 50, true]);
+    assert.deepEqual([failures(quick), failures(slow), inFlight(quick), inFlight(slow)], [1, 1, 0, 0]);
+  }
+});
+
 test('commands are methods, and explain tells what they did', async () => {
   const { guard, clock } = guarded();
   assert.equal(await guard.trip(), 'done');
@@ -391,6 +449,12 @@ test('acquireMany decides in order, at one instant', async () => {
     answers.map(({ admitted }) => admitted),
     [true, false, true],
   );
+});
+
+test('acquireMany that cannot ask for all gives back what it took', async () => {
+  const { guard } = guarded();
+  await assert.rejects(guard.acquireMany([{}, {}, { cost: -1 }]), { field: 'cost' });
+  assert.deepEqual([inFlight(guard), guard.explain().limits[0].tokens], [0, 4]);
 });
 
 test('in shadow mode a call goes ahead that else might not, and says so', async () => {

@@ -342,7 +342,7 @@ export const fromOpossum = {
       );
     },
     ours: (time) => {
-      const call = definePolicy({ name: 'moved' }, time).execute(hangs, { timeoutMs: 5 });
+      const call = definePolicy({ name: 'moved' }, { clock: time.clock }).execute(hangs, { timeoutMs: 5 });
       return time.during(
         5,
         call.catch((error) => isStanchionError(error, 'TimeoutError')),

@@ -17,9 +17,9 @@ export const ourWord = (error) => {
   return isStanchionError(error, 'TimeoutError') ? 'timeout' : error.name;
 };
 
-/** A policy of ours, and how it is called. */
-export const policyOf = (config, options) => {
-  const policy = definePolicy({ name: 'moved', ...config }, options);
+/** A policy of ours, by the time that is moved and what else is said beside it, and how it is called. */
+export const policyOf = (config, { clock, maxWaiting, classify } = {}) => {
+  const policy = definePolicy({ name: 'moved', ...config }, { clock, maxWaiting, classify });
   return { policy, fire: (fn, more) => seen(policy.execute(fn, more), ourWord) };
 };
 
