@@ -28,8 +28,10 @@
  *         stn_state_init(policy, state, size, stn_now_us());
  *
  *         stn_decision decision = {.struct_size = sizeof decision};
- *         stn_acquire(policy, state, size, NULL, stn_now_us(), &decision);
- *         if (decision.verdict == STN_ADMITTED) {
+ *         uint32_t status = stn_acquire(policy, state, size, NULL, stn_now_us(), &decision);
+ *         if (status != STN_OK) {
+ *             fprintf(stderr, "%s\n", stn_status_text(status));
+ *         } else if (decision.verdict == STN_ADMITTED) {
  *             stn_settle_options end = {.struct_size = sizeof end};
  *             end.outcome = call_upstream() ? STN_SUCCESS : STN_FAILURE;
  *             stn_settle(policy, state, size, &decision.permit, &end, stn_now_us(), NULL);
@@ -1258,7 +1260,8 @@ uint32_t stn_permit_from_text(const char *digits,
                               struct stn_error *error);
 
 // Opens a state file, or makes it and its directory (0600 and 0700) where they are missing. `path` is `len` bytes. A
-// store does not outlive a fork: the child opens its own.
+// store does not outlive a fork: the child opens its own. The file must lie on a file system of this machine: one of a network
+// (NFS, SMB) is not supported, for its locks and its memory are not those of other machines.
 //
 // What was found is left as it is where this fails; `code` of the error says why.
 //

@@ -57,7 +57,8 @@ pub(crate) unsafe fn options_of(options: *const stn_store_options) -> Result<Opt
 }
 
 /// Opens a state file, or makes it and its directory (0600 and 0700) where they are missing. `path` is `len` bytes. A
-/// store does not outlive a fork: the child opens its own.
+/// store does not outlive a fork: the child opens its own. The file must lie on a file system of this machine: one of a network
+/// (NFS, SMB) is not supported, for its locks and its memory are not those of other machines.
 ///
 /// What was found is left as it is where this fails; `code` of the error says why.
 ///

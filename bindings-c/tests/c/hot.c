@@ -33,7 +33,7 @@ typedef struct gate {
     void *state;
     size_t size;
     uint64_t now_us;
-    unsigned admitted, rejected, opened, lost;
+    unsigned admitted, rejected, opened, lost, blocked, again;
 } gate;
 
 static gate gate_of(const char *json) {
@@ -76,6 +76,27 @@ static void settle(gate *g, const stn_permit *permit, uint32_t outcome, uint32_t
     g->lost += answer.answer == STN_LEASE_LOST;
 }
 
+/* A server wants no calls for a while. A command is read from JSON, for which it may allocate, so it is not counted. */
+static void block(gate *g) {
+    static const char json[] = "{\"block\":{\"for_ms\":150}}";
+    const unsigned before = asked;
+    stn_answer answer = {.struct_size = sizeof answer};
+    CHECK(stn_command(g->policy, g->state, g->size, json, sizeof json - 1, g->now_us, &answer, NULL) == STN_OK);
+    g->blocked += answer.answer == STN_DONE;
+    asked = before;
+}
+
+/* What failed is made again, by a policy that says so and has no budget: that lies where a state may grow. */
+static void retry(gate *g, uint32_t attempt) {
+    const stn_failed failed = {.struct_size = sizeof failed,
+                               .attempt = attempt,
+                               .began_at_us = g->now_us - S,
+                               .retry = STN_RETRY_ALWAYS};
+    stn_retried retried = {.struct_size = sizeof retried};
+    CHECK(stn_retry(g->policy, g->state, g->size, &failed, g->now_us, &retried) == STN_OK);
+    g->again += retried.retried == STN_RETRIED_AGAIN;
+}
+
 /* A thousand calls of all kinds: they work and fail, the circuit opens and closes, limits and slots run out, leases end. */
 static void live(gate *g) {
     stn_decision call, held;
@@ -84,6 +105,8 @@ static void live(gate *g) {
             .struct_size = sizeof wish, .fields = STN_ACQUIRE_COST | STN_ACQUIRE_HOLDER, .cost = i % 5, .holder = 1 + i % 3};
         stn_answer answer = {.struct_size = sizeof answer};
         g->now_us += (i % 50 == 0 ? 100 : 1) * S / 10;
+        if (i % 90 == 0) block(g);
+        if (i % 4 == 0) retry(g, 1 + i % 3);
         if (acquire(g, &call, &wish)) {
             settle(g, &call.permit, i / 20 % 2 == 0 ? STN_SUCCESS : STN_FAILURE, i % 9);
         }
@@ -129,11 +152,14 @@ int main(void) {
         "\"slow_call_ms\":1,\"slow_call_rate_percent\":80,\"minimum_calls\":4,\"window\":{\"calls\":64}}," LIMIT "," BULKHEAD "}",
         "{\"name\":\"held\",\"mode\":\"shadow\",\"circuit\":{\"consecutive_failures\":5,\"open_ms\":500}," LIMIT ","
         "\"bulkhead\":{\"max_concurrent\":2,\"lease_ms\":2000,\"reentrant\":true}}",
+        "{\"name\":\"blocked\",\"circuit\":{\"consecutive_failures\":5,\"open_ms\":500},\"block\":{}," LIMIT "," BULKHEAD ","
+        "\"retry\":{\"max_attempts\":3,\"base_delay_ms\":10}}",
     };
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
         gate g = gate_of(whole[i]);
         live(&g);
         CHECK(g.admitted > 400 && g.opened > 3 && g.lost > 3);
+        CHECK((g.blocked > 5 && g.again > 50) == (strstr(whole[i], "retry") != NULL));
         CHECK(g.rejected > 100 || strstr(whole[i], "shadow") != NULL);
         gate_free(&g);
     }
