@@ -158,6 +158,8 @@ static void stores(void) {
     CHECK(stn_store_key_open(store, policy, "k", 1, &key, NULL) == STN_OK);
     TELLS(stn_store_acquire(NULL, NULL, NOW, &decision, NULL, NULL));
     TELLS(stn_store_acquire(key, NULL, NOW, NULL, NULL, NULL));
+    TELLS(stn_store_try_acquire(NULL, NULL, NOW, &decision, NULL, NULL));
+    TELLS(stn_store_try_acquire(key, NULL, NOW, NULL, NULL, NULL));
     TELLS(stn_store_settle(NULL, &decision.permit, &end, NOW, NULL, NULL, NULL));
     TELLS(stn_store_settle(key, NULL, &end, NOW, NULL, NULL, NULL));
     TELLS(stn_store_settle(key, &decision.permit, NULL, NOW, NULL, NULL, NULL));
