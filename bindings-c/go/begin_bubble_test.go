@@ -41,7 +41,7 @@ func TestACallHoldsItsSlotUntilItEnds(t *testing.T) {
 		if err := p.Peek(); err != nil || len(settled) != 1 || settled[0] != Success {
 			t.Errorf("%v, settled as %v", err, settled)
 		}
-		if c.Context().Err() == nil || p.keeper.keeps() {
+		if c.Context().Err() == nil || p.keeper.keepsNow() {
 			t.Error("something of the call goes on")
 		}
 	})

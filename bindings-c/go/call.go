@@ -9,41 +9,35 @@ import (
 	"time"
 )
 
-// call is a call that Do makes, and the context in which it runs. Most functions never look at their context, or only at
-// its values: what a context needs beyond the caller's is made when it is first looked at.
+// call is a call that Do makes, and the context in which it runs. Most functions never look at their context, and most calls end
+// before their lease wants to be renewed: what only the others need is made when it is first needed, since each byte that a call
+// takes is paid for by the garbage collector.
 type call struct {
 	policy *Policy
 	permit [4]uint32
 	caller context.Context
+	rest   atomic.Pointer[callRest]
+	// In the list of the keeper, under its lock.
+	next, previous *call
+}
+
+// callRest is what a call needs beyond that if it has a deadline, if its context is looked at, or if others renew its lease.
+type callRest struct {
 	// When the context ends at the latest; the zero time for never.
 	deadline time.Time
 
 	mu      sync.Mutex
 	context context.Context
 	cancel  context.CancelCauseFunc
+	ended   bool
 
 	// Held over a renewal, so that none follows the settlement.
 	renewal sync.Mutex
-
-	// In the list of the keeper, under its lock.
-	next, previous *call
-
-	// Whether somebody looked at the context, or the call ended before anybody did.
-	seen atomic.Uint32
-	// Under mu.
-	ended bool
-	// Under renewal.
 	settled bool
-	// Under the keeper's lock: whether it is in the list, and whether somebody else may renew it, as nobody can before the first
-	// round, unless it was begun by Begin.
-	kept, isShared bool
 }
 
-const (
-	unseen = iota
-	isSeen
-	endedUnseen
-)
+// over is the rest of all calls that ended before they needed one.
+var over callRest
 
 // begin is the call and its context: the caller's own, and no call, where nothing bounds it. A call that is shared may be renewed
 // by its user.
@@ -53,9 +47,11 @@ func (p *Policy) begin(ctx context.Context, permit *[4]uint32, asked time.Durati
 	if timeout == 0 && !outlives {
 		return nil, ctx
 	}
-	c := &call{policy: p, permit: *permit, caller: ctx, isShared: isShared}
+	c := &call{policy: p, permit: *permit, caller: ctx}
 	if timeout != 0 {
-		c.deadline = p.now().Add(timeout)
+		c.rest.Store(&callRest{deadline: p.now().Add(timeout)})
+	} else if isShared {
+		c.rest.Store(&callRest{})
 	}
 	if outlives {
 		p.keeper.enter(c)
@@ -63,28 +59,47 @@ func (p *Policy) begin(ctx context.Context, permit *[4]uint32, asked time.Durati
 	return c, c
 }
 
+// needed is the rest, which is made if it was not there.
+func (c *call) needed() *callRest {
+	for {
+		there := c.rest.Load()
+		if there != nil && there != &over {
+			return there
+		}
+		isOver := there == &over
+		c.rest.CompareAndSwap(there, &callRest{ended: isOver, settled: isOver})
+	}
+}
+
 // told is the error of a call, which is a timeout's where the context ended by one.
 func (c *call) told(err error) error {
 	if c == nil || err == nil {
 		return err
 	}
-	c.mu.Lock()
-	inside := c.context // not made for this: who never looked at it did not end by it
-	c.mu.Unlock()
+	rest := c.rest.Load()
+	if rest == nil {
+		return err // who never looked at the context did not end by it
+	}
+	rest.mu.Lock()
+	inside := rest.context
+	rest.mu.Unlock()
 	if inside == nil || context.Cause(inside) != ErrTimeout {
 		return err
 	}
 	return &TimeoutError{Policy: c.policy.name, Err: err}
 }
 
-// settle ends the renewals.
+// settle ends the renewals. Who may renew the call besides made its rest before, or under the keeper's lock while it was kept.
 func (c *call) settle() {
-	if c == nil || !c.policy.keeper.leave(c) {
+	if c == nil {
 		return
 	}
-	c.renewal.Lock()
-	c.settled = true
-	c.renewal.Unlock()
+	c.policy.keeper.leave(c)
+	if rest := c.rest.Load(); rest != nil {
+		rest.renewal.Lock()
+		rest.settled = true
+		rest.renewal.Unlock()
+	}
 }
 
 // end ends the context and the renewals.
@@ -93,29 +108,24 @@ func (c *call) end() {
 		return
 	}
 	c.settle()
-	if c.seen.CompareAndSwap(unseen, endedUnseen) {
+	if c.rest.CompareAndSwap(nil, &over) {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
-	if c.cancel != nil {
-		c.cancel(context.Canceled)
-	}
-}
-
-// look is called under the lock by whoever wants to know the context, so that end can spare it where nobody did.
-func (c *call) look() {
-	if !c.seen.CompareAndSwap(unseen, isSeen) && c.seen.Load() == endedUnseen {
-		c.ended = true
+	rest := c.needed()
+	rest.mu.Lock()
+	defer rest.mu.Unlock()
+	rest.ended = true
+	if rest.cancel != nil {
+		rest.cancel(context.Canceled)
 	}
 }
 
 // renew is what became of the lease; 0 where that cannot be told.
 func (c *call) renew() Result {
-	c.renewal.Lock()
-	defer c.renewal.Unlock()
-	if c.settled {
+	rest := c.needed()
+	rest.renewal.Lock()
+	defer rest.renewal.Unlock()
+	if rest.settled {
 		return NotLeased
 	}
 	answer, _ := c.policy.current().renew(c.permit)
@@ -124,30 +134,30 @@ func (c *call) renew() Result {
 
 // abort ends the context before the function returned.
 func (c *call) abort(cause error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.make()
-	c.cancel(cause)
+	rest := c.needed()
+	rest.mu.Lock()
+	defer rest.mu.Unlock()
+	c.make(rest)
+	rest.cancel(cause)
 }
 
 // make makes the context, under the lock.
-func (c *call) make() context.Context {
-	c.look()
-	if c.context != nil {
-		return c.context
+func (c *call) make(rest *callRest) context.Context {
+	if rest.context != nil {
+		return rest.context
 	}
 	switch {
-	case c.deadline.IsZero():
-		c.context, c.cancel = context.WithCancelCause(c.caller)
+	case rest.deadline.IsZero():
+		rest.context, rest.cancel = context.WithCancelCause(c.caller)
 	case c.policy.timers != nil:
-		c.context, c.cancel = c.withTimer()
+		rest.context, rest.cancel = c.withTimer(rest.deadline)
 	default:
-		c.context, c.cancel = withDeadline(c.caller, c.deadline)
+		rest.context, rest.cancel = withDeadline(c.caller, rest.deadline)
 	}
-	if c.ended {
-		c.cancel(context.Canceled)
+	if rest.ended {
+		rest.cancel(context.Canceled)
 	}
-	return c.context
+	return rest.context
 }
 
 // withDeadline is a context that both ends at an instant and can be cancelled with a cause.
@@ -162,9 +172,9 @@ func withDeadline(from context.Context, deadline time.Time) (context.Context, co
 
 // withTimer is the same by the policy's timers. How it ended, [context.Cause] tells: that it is a deadline is seen by no context that
 // is made of it.
-func (c *call) withTimer() (context.Context, context.CancelCauseFunc) {
+func (c *call) withTimer(deadline time.Time) (context.Context, context.CancelCauseFunc) {
 	inside, cancel := context.WithCancelCause(c.caller)
-	stop := c.policy.timers.At(c.deadline, func() { cancel(ErrTimeout) })
+	stop := c.policy.timers.At(deadline, func() { cancel(ErrTimeout) })
 	return inside, func(cause error) {
 		stop()
 		cancel(cause)
@@ -173,13 +183,13 @@ func (c *call) withTimer() (context.Context, context.CancelCauseFunc) {
 
 // known is the context as far as it needs to be made.
 func (c *call) known() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.look()
-	if c.context == nil && !c.ended && c.deadline.IsZero() {
+	rest := c.needed()
+	rest.mu.Lock()
+	defer rest.mu.Unlock()
+	if rest.context == nil && !rest.ended && rest.deadline.IsZero() {
 		return c.caller
 	}
-	return c.make()
+	return c.make(rest)
 }
 
 // Deadline, Done, Err and Value are those of a context.
@@ -196,7 +206,8 @@ func (c *call) Err() error {
 }
 
 func (c *call) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.make().Done()
+	rest := c.needed()
+	rest.mu.Lock()
+	defer rest.mu.Unlock()
+	return c.make(rest).Done()
 }

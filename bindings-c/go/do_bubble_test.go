@@ -106,7 +106,7 @@ func TestDoRenewsTheLease(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if p.keeper.keeps() {
+		if p.keeper.keepsNow() {
 			t.Error("the keeper still keeps the call")
 		}
 		time.Sleep(2 * time.Second)
@@ -135,7 +135,7 @@ func TestDoAbortsACallThatLostItsLease(t *testing.T) {
 			}
 			<-ctx.Done()
 			synctest.Wait()
-			if p.keeper.keeps() {
+			if p.keeper.keepsNow() {
 				t.Error("a lost lease is still renewed")
 			}
 			return context.Cause(ctx)
@@ -151,7 +151,7 @@ func TestDoRenewsNothingThatIsNotLeased(t *testing.T) {
 		p := newBubblePolicy(t, `{"name": "p", "circuit": {"consecutive_failures": 1, "probe_lease_ms": 3000}}`)
 		_ = p.Do(context.Background(), func(ctx context.Context) error {
 			time.Sleep(1500 * time.Millisecond)
-			if p.keeper.keeps() {
+			if p.keeper.keepsNow() {
 				t.Error("a call of a closed circuit has no lease")
 			}
 			return ctx.Err()
@@ -159,10 +159,10 @@ func TestDoRenewsNothingThatIsNotLeased(t *testing.T) {
 	})
 }
 
-func (k *keeper) keeps() bool {
+func (k *keeper) keepsNow() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.first != nil
+	return k.keeps()
 }
 
 // Calls come and go while the keeper renews.

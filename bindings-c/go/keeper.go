@@ -8,8 +8,9 @@ import "sync"
 // for its entry in a list, and not for a timer. No goroutine waits; a timer is pending while there are calls, and at most
 // for a third of a lease after the last.
 type keeper struct {
-	mu     sync.Mutex
-	first  *call
+	mu sync.Mutex
+	// Where the ring of the calls begins and ends.
+	ring   call
 	stop   func() bool // of the timer; nil where none is pending
 	closed bool
 }
@@ -18,11 +19,11 @@ type keeper struct {
 func (k *keeper) enter(c *call) {
 	k.mu.Lock()
 	if !k.closed {
-		c.kept, c.next = true, k.first
-		if c.next != nil {
-			c.next.previous = c
+		if k.ring.next == nil {
+			k.ring.next, k.ring.previous = &k.ring, &k.ring
 		}
-		k.first = c
+		c.next, c.previous = k.ring.next, &k.ring
+		c.next.previous, k.ring.next = c, c
 		if k.stop == nil {
 			k.stop = c.policy.nextRound()
 		}
@@ -30,37 +31,31 @@ func (k *keeper) enter(c *call) {
 	k.mu.Unlock()
 }
 
-// leave tells whether somebody else may be renewing the call at this moment.
-func (k *keeper) leave(c *call) (isShared bool) {
+// leave takes a call out, if it is there.
+func (k *keeper) leave(c *call) {
 	k.mu.Lock()
-	if c.kept {
-		if c.previous != nil {
-			c.previous.next = c.next
-		} else {
-			k.first = c.next
-		}
-		if c.next != nil {
-			c.next.previous = c.previous
-		}
-		c.kept, c.next, c.previous = false, nil, nil
+	if c.next != nil {
+		c.next.previous, c.previous.next = c.previous, c.next
+		c.next, c.previous = nil, nil
 	}
-	isShared = c.isShared
 	k.mu.Unlock()
-	return isShared
 }
+
+// keeps tells whether calls are there, under the lock.
+func (k *keeper) keeps() bool { return k.ring.next != nil && k.ring.next != &k.ring }
 
 // round returns the calls of a new round, and has the next one called if there are any.
 func (k *keeper) round(next func() (stop func() bool)) []*call {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.stop = nil
-	if k.first == nil || k.closed {
+	if !k.keeps() || k.closed {
 		return nil
 	}
 	k.stop = next()
 	var calls []*call
-	for c := k.first; c != nil; c = c.next {
-		c.isShared = true
+	for c := k.ring.next; c != &k.ring; c = c.next {
+		c.needed() // before it can leave: see call.settle
 		calls = append(calls, c)
 	}
 	return calls

@@ -944,7 +944,7 @@ uint32_t stn_command(const struct stn_policy *policy,
 // It is for hosts that can call such a function without the transition that they make for others, as with Java's
 // `Linker.Option.critical`, with .NET's `SuppressGCTransition` or from Go's assembly. For them it promises more than others
 // do: it takes at most 1,024 bytes of stack, uses no memory but that and what it is handed, neither waits nor asks the
-// system nor calls back, and never unwinds.
+// system nor calls back, and never unwinds. A debug build, which could not keep that, always answers `STN_NOT_PLAIN`.
 //
 // - Null: `options`: a call of cost 1 by nobody in particular.
 // - Fails with: `STN_NOT_PLAIN`, and nothing else.

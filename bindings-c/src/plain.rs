@@ -20,7 +20,7 @@ use crate::steps::{acquire_plainly, settle_plainly};
 /// It is for hosts that can call such a function without the transition that they make for others, as with Java's
 /// `Linker.Option.critical`, with .NET's `SuppressGCTransition` or from Go's assembly. For them it promises more than others
 /// do: it takes at most 1,024 bytes of stack, uses no memory but that and what it is handed, neither waits nor asks the
-/// system nor calls back, and never unwinds.
+/// system nor calls back, and never unwinds. A debug build, which could not keep that, always answers `STN_NOT_PLAIN`.
 ///
 /// - Null: `options`: a call of cost 1 by nobody in particular.
 /// - Fails with: `STN_NOT_PLAIN`, and nothing else.
@@ -34,6 +34,9 @@ pub unsafe extern "C" fn stn_acquire_plain(
     now_us: u64,
     out: *mut stn_decision,
 ) -> u32 {
+    if cfg!(debug_assertions) {
+        return STN_NOT_PLAIN;
+    }
     // SAFETY: the caller keeps the header's conventions.
     told(unsafe { wish(options).ok().and_then(|wish| acquire_plainly(policy, state, size, wish, now_us, out)) })
 }
@@ -54,6 +57,9 @@ pub unsafe extern "C" fn stn_settle_plain(
     now_us: u64,
     out: *mut stn_answer,
 ) -> u32 {
+    if cfg!(debug_assertions) {
+        return STN_NOT_PLAIN;
+    }
     // SAFETY: the caller keeps the header's conventions.
     told(unsafe { settle_plainly(policy, state, size, permit, options, now_us, out) })
 }

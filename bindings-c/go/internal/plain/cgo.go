@@ -1,4 +1,4 @@
-//go:build !linux || !amd64 || race || msan || asan || stanchion_cgo_only
+//go:build !linux || !(amd64 || arm64) || race || msan || asan || stanchion_cgo_only
 
 package plain
 

@@ -9,7 +9,7 @@
 // through pointers, and so no allocator, no system, no thread-local storage and no unwinder. They take some 10 ns.
 //
 //   - Stack. The assembler is told a frame that has room for all that they use, so that Go's own prologue makes the stack grow
-//     before. The frame's lower end is handed back for the call, so C's frames lie within Go's. No guard is relied on.
+//     before. The stack pointer is raised to the frame's upper end for the call, so C's frames lie within Go's. No guard is relied on.
 //   - The stack does not move meanwhile: Go moves it when the goroutine itself asks for more, which C does not, or when it is
 //     stopped at a safe point, and no place in C or in assembly is one. So what points into the stack may be handed to C.
 //   - Preemption. The signal SIGURG finds a program counter that no Go function has, which is no safe point, or one in assembly,
