@@ -16,7 +16,7 @@ use crate::config::table::{
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
-use crate::config::values::{Value, choices, scalars, word_shape, word_values};
+use crate::config::values::{Value, choices, scalars, word_values};
 use crate::error::{BoxedError, InputError};
 use crate::gather::gather;
 use crate::input::Outcome;
@@ -91,25 +91,6 @@ word_values! {
         Failure = "failure",
         /// It says nothing about the system.
         Ignored = "ignored",
-    }
-}
-
-word_shape! {
-    FaultClass {
-        /// It may pass by itself.
-        Transient = "transient",
-        /// The server wants no calls for a time.
-        Throttled = "throttled",
-        /// New credentials are needed.
-        Unauthenticated = "unauthenticated",
-        /// The session is gone.
-        SessionLost = "session_lost",
-        /// Somebody else still has the session.
-        Conflict = "conflict",
-        /// Nothing that can be done by itself will help.
-        Fatal = "fatal",
-        /// Nothing is at fault.
-        Cancelled = "cancelled",
     }
 }
 

@@ -10,16 +10,36 @@ use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::fault::{Quoted, quoted};
 use crate::config::table::{
-    Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
+    Datum, Field, Kind, Named, Place, Row, Shape, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
 use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::values::{Value, scalars, word_shape};
 use crate::error::BoxedError;
 use crate::gather::gather;
 use crate::hash::name_hash;
-use crate::num::index;
+use crate::num::{index, wide};
 use crate::policy::NEVER_US;
-use crate::recovery::{RecoveryRules, StepRules};
+use crate::recovery::{FaultClass, RecoveryRules, StepRules};
+
+word_shape! {
+    FaultClass {
+        /// It may pass by itself.
+        Transient = "transient",
+        /// The server wants no calls for a time.
+        Throttled = "throttled",
+        /// New credentials are needed.
+        Unauthenticated = "unauthenticated",
+        /// The session is gone.
+        SessionLost = "session_lost",
+        /// Somebody else still has the session.
+        Conflict = "conflict",
+        /// Nothing that can be done by itself will help.
+        Fatal = "fatal",
+        /// Nothing is at fault.
+        Cancelled = "cancelled",
+    }
+}
 
 config! {
     /// How something that broke is mended: a ladder of steps, the gentle ones first.
