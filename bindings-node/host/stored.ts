@@ -135,9 +135,14 @@ export class StoredPolicy extends BasePolicy {
     return text;
   }
 
-  /** The key's bytes; none where it does not exist yet. */
+  /** The key's bytes; those of a new state where it does not exist yet. */
   snapshot(): Uint8Array {
-    return this.#key.snapshot() ?? new Uint8Array();
+    const bytes = this.#key.snapshot();
+    if (bytes !== null) return bytes;
+    const state = this.common.rules.newState(this.common.ticker.nowUs());
+    const fresh = state.snapshot();
+    state.free();
+    return fresh;
   }
 
   async restore(bytes: Uint8Array): Promise<void> {

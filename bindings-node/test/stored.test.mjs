@@ -92,7 +92,10 @@ test('the same work says the same in the process and in a store', async () => {
 test('two policies over one key of a file share its state, and its bytes go both ways', async () => {
   const store = open();
   const [left, right] = [store.policy(CONFIG), store.policy(CONFIG)];
-  assert.equal(left.snapshot().length, 0);
+  assert.equal(store.keys().length, 0);
+  await right.restore(left.snapshot());
+  assert.deepEqual([store.keys().length, right.explain().circuit.consecutiveFailures.count], [1, 0]);
+  await assert.rejects(right.restore(new Uint8Array()), ({ name }) => name === 'StoreError' || name === 'StateError');
   const permit = await left.acquire();
   await assert.rejects(right.acquire(), { by: { gate: 'bulkhead' } });
   assert.equal(await right.permit(String(permit)).settle('failure'), 'counted');
@@ -120,6 +123,39 @@ test('keys of a file have states of their own', async () => {
   );
   users[Symbol.dispose]();
   assert.throws(() => users.of('dan'), { code: 'policy_freed' });
+});
+
+test('who waits for what all wait for comes later by the jitter that `random` draws', async () => {
+  for (const [drawn, ms] of [[0, 1000], [0.5, 1005], [0.999, 1010]]) {
+    const clock = new TestClock();
+    const limits = [{ name: 'calls', capacity: 1, refillTokens: 1, refillIntervalMs: 1000 }];
+    const policy = open().policy({ name: 'api', limits }, { clock, random: () => drawn });
+    await policy.acquire();
+    let isIn = false;
+    const waiting = policy.acquire({ waitMs: 5000 }).then(() => (isIn = true));
+    await clock.advance(ms - 1);
+    assert.equal(isIn, false);
+    await clock.advance(1);
+    assert.equal(await waiting, true);
+  }
+});
+
+test('who waits for a slot that others hold looks at half of the time to all of it, as `random` draws', async () => {
+  for (const [drawn, ms] of [[0, 4], [0.999, 3]]) {
+    const clock = new TestClock();
+    const policy = open().policy(CONFIG, { clock, random: () => drawn });
+    await policy.acquire();
+    const waiting = policy.acquire({ waitMs: 100 }).catch((error) => error.code);
+    await clock.advance(0);
+    let asked = 0;
+    policy.on('stored', () => (asked += 1));
+    await clock.advance(ms - 1);
+    assert.equal(asked, 0);
+    await clock.advance(1);
+    assert.equal(asked, 1);
+    await clock.advance(1000);
+    assert.equal(await waiting, 'rejected');
+  }
 });
 
 test('who waits finds out by itself what another one gave back', async () => {

@@ -197,17 +197,18 @@ async function turns(policy: BasePolicy, line: Line, waiter: Waiter, wait: Wait)
 
 /** How long the first waits before it asks again; more than what is left where that is hopeless. */
 function pauseAfter(policy: BasePolicy, held: Rejection, polls: number, leftMs: number): number {
+  const { random } = policy.common;
   const mayEndEarly = held.by?.gate === 'bulkhead' || (held.by?.gate === 'circuit' && policy.isProbing());
   let pauseMs = held.retryAfterMs ?? Infinity;
   if (mayEndEarly && policy.isShared) {
     // Half of it to all of it: processes that were released by the same instant would look in step for ever.
     const pollMs = FIRST_POLL_MS << Math.min(polls, MOST_POLLS);
-    pauseMs = Math.min(pauseMs, pollMs * (1 - Math.random() / 2));
+    pauseMs = Math.min(pauseMs, pollMs * (1 - random() / 2));
   }
   if (mayEndEarly) pauseMs = Math.min(pauseMs, leftMs);
   if (!policy.isShared || pauseMs >= leftMs) return pauseMs;
   // So that processes which wait for the same instant do not ask in step.
-  return Math.min(pauseMs + Math.random() * Math.min(pauseMs / 8, MOST_JITTER_MS), leftMs);
+  return Math.min(pauseMs + random() * Math.min(pauseMs / 8, MOST_JITTER_MS), leftMs);
 }
 
 const isHopeless = (held: Rejection): boolean => held.retryAfterMs === null || held.retryAfterMs === Infinity;

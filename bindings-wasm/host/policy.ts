@@ -291,13 +291,15 @@ export interface Policy extends Guard, Listenable, Disposable {
 /** A policy whose state is in this process, and so can answer at once. */
 export interface LocalPolicy extends Policy {
   /**
-   * Whether a call may go ahead, at once and without throwing: a permit, or the refusal.
+   * Whether a call may go ahead, at once: a permit, or the refusal, which is answered and not thrown.
    *
    * @example
    * ```ts
    * const answer = policy.tryAcquire();
    * if (!answer.admitted) return new Response('busy', { status: 503 });
    * ```
+   * @throws InputError for a cost or a holder that is none.
+   * @throws EngineError where there is nothing to ask: `too_many_keys` for a new key of a full set, `policy_freed`, `engine_broken`.
    */
   tryAcquire(options?: TryAcquireOptions): Permit | Rejection;
 }

@@ -3,12 +3,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
+import { localKeyed, localPolicy } from '../dist/define.js';
 import { EngineError } from '../dist/errors.js';
+import { TestClock } from '../dist/testing.js';
 import { wasmEngine } from '../dist/wasm.js';
 import * as glue from '../pkg-test-panic/stanchion.js';
 
 const module = readFileSync(new URL('../pkg-test-panic/stanchion_bg.wasm', import.meta.url));
 const NOW = 1_700_000_000_000_000;
+
+const isBroken = (error) => error instanceof EngineError && error.code === 'engine_broken';
 
 test('after a trap every policy throws, until its state is restored into a fresh instance', () => {
   const engine = wasmEngine(glue, () => module);
@@ -17,7 +21,6 @@ test('after a trap every policy throws, until its state is restored into a fresh
   state.command({ trip: {} }, NOW);
   const kept = state.snapshot();
 
-  const isBroken = (error) => error instanceof EngineError && error.code === 'engine_broken';
   assert.throws(() => engine.run(() => glue.testPanic()), isBroken);
   assert.equal(engine.isBroken, true);
   for (const use of [
@@ -36,4 +39,45 @@ test('after a trap every policy throws, until its state is restored into a fresh
   policy.free();
   const again = engine.policy({ name: 'p', circuit: { consecutive_failures: 1 } }).decode(kept);
   assert.equal(again.acquire({}, NOW).by.gate, 'circuit');
+});
+
+test('a trap under policies and keys of many breaks no call, and nobody decides until they are built and restored anew', async () => {
+  const engine = wasmEngine(glue, () => module);
+  const clock = new TestClock();
+  const config = { name: 'p', circuit: { consecutiveFailures: 1 }, bulkhead: { maxConcurrent: 1 } };
+  const build = () => [localPolicy(engine, config, { clock }), localKeyed(engine, config, { clock }).of('ann')];
+  const guards = build();
+  const told = [];
+  const running = [];
+  for (const guard of guards) {
+    guard.on('notSettled', ({ error }) => told.push(error.code));
+    await guard.trip();
+    await clock.advance(30_000);
+    running.push({ guard, kept: guard.snapshot(), permit: guard.tryAcquire(), waiting: guard.acquire({ waitMs: 60_000 }).catch((error) => error) });
+  }
+  await clock.advance(0);
+  const other = localPolicy(engine, { name: 'other' }, { clock });
+  other.on('notSettled', ({ error }) => told.push(error.code));
+  assert.equal(await other.execute(() => assert.throws(() => engine.run(() => glue.testPanic()), isBroken) ?? 'returned'), 'returned');
+  const isRefused = async (guard) => {
+    for (const use of ['execute', 'acquire', 'tryAcquire', 'peek', 'snapshot', 'explain', 'reset', 'health']) {
+      await assert.rejects(async () => guard[use](assert.fail), isBroken, use);
+    }
+  };
+  for (const { guard, permit, waiting } of running) {
+    await isRefused(guard);
+    await assert.rejects(permit.settle('success'), isBroken);
+    assert.equal(permit.isUsed, false);
+    permit[Symbol.dispose]();
+    await clock.advance(60_000);
+    assert(isBroken(await waiting));
+  }
+  assert.deepEqual(told, ['engine_broken', 'engine_broken', 'engine_broken']);
+  engine.restart();
+  for (const { guard } of running) await isRefused(guard);
+  for (const [at, guard] of build().entries()) {
+    await guard.restore(running[at].kept);
+    assert.equal(guard.explain().circuit.phase, 'halfOpen');
+    assert.equal(await guard.execute(() => 7), 7);
+  }
 });

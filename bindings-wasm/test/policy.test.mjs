@@ -16,6 +16,7 @@ import {
   schedule,
   supervise,
 } from '../dist/index.js';
+import { Ticker } from '../dist/clock.js';
 import { TestClock } from '../dist/testing.js';
 
 const GATES = {
@@ -477,6 +478,35 @@ test('building a policy reads no clock and starts no timer', () => {
   const guard = definePolicy(GATES, { clock: forbidden });
   assert.equal(guard.name, 'api');
   defineKeyed(GATES, { clock: forbidden }).of('k');
+});
+
+test('a call reads the clock once for the acquire and once for the settle, and twice more for a deadline', async () => {
+  let reads = 0;
+  const clock = { now: () => ((reads += 1), 1_767_225_600_000) };
+  const guard = definePolicy(UNLIMITED, { clock });
+  await guard.execute(() => {});
+  for (const [options, expected] of [[undefined, 2], [{ timeoutMs: 100 }, 2], [{ waitMs: 100 }, 2], [{ deadlineMs: 100 }, 4]]) {
+    reads = 0;
+    await guard.execute(() => {}, options);
+    assert.equal(reads, expected, JSON.stringify(options));
+  }
+  reads = 0;
+  await guard.tryAcquire().settle('success');
+  assert.equal(reads, 2);
+});
+
+test('the offset to the wall clock is taken anew when it is a second old, and not before', async (t) => {
+  let [steadyMs, wallMs, walls] = [5000.25, 1_767_225_600_000, 0];
+  t.mock.method(performance, 'now', () => steadyMs);
+  t.mock.method(Date, 'now', () => ((walls += 1), wallMs));
+  const ticker = new Ticker();
+  assert.deepEqual([ticker.nowUs(), walls], [1_767_225_600_000_000, 1]);
+  // The wall clock is set forward by an hour: for a second nobody looks.
+  wallMs += 3_600_000;
+  steadyMs += 999;
+  assert.deepEqual([ticker.nowUs(), walls], [1_767_225_600_999_000, 1]);
+  steadyMs += 1;
+  assert.deepEqual([ticker.nowUs(), ticker.nowUs(), walls], [1_767_229_200_000_000, 1_767_229_200_000_000, 2]);
 });
 
 test("the system's clock serves where none is given", async () => {

@@ -274,7 +274,7 @@ export const fromCockatiel = {
       return time.during(5, policy.execute(hangs).catch((error) => error instanceof cockatiel.TaskCancelledError));
     },
     ours: (time) => {
-      const call = definePolicy({ name: 'moved' }, time).execute(hangs, { timeoutMs: 5 });
+      const call = definePolicy({ name: 'moved' }, { clock: time.clock }).execute(hangs, { timeoutMs: 5 });
       return time.during(5, call.catch((error) => isStanchionError(error, 'TimeoutError')));
     },
   },
