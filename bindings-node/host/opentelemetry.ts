@@ -28,7 +28,7 @@ const MEASURE: Names<MeasureOptions> = { meter: true, attributes: true };
  * | `stanchion.store.duration` | `s` | `stanchion.store.operation` |
  * | `stanchion.circuit.state` | 1 for the phase it is in, else 0 | `stanchion.circuit.phase` |
  * | `stanchion.limit.tokens` | `{token}` | `stanchion.limit` |
- * | `stanchion.calls.active` | `{call}` | |
+ * | `stanchion.active_calls` | `{call}` | |
  *
  * The last three are of single policies only: a metric for each key has no bound.
  *
@@ -92,7 +92,7 @@ function observeGauges(policies: Policy | Keyed<Policy>, meter: Meter, own: Attr
       for (const { name, tokens } of readGauges(policies)?.limits ?? [])
         result.observe(tokens, { ...own, 'stanchion.limit': name });
     }),
-    gauge('stanchion.calls.active', '{call}', 'Slots of the bulkhead that are taken', (result) => {
+    gauge('stanchion.active_calls', '{call}', 'Slots of the bulkhead that are taken', (result) => {
       const inFlight = readGauges(policies)?.inFlight;
       if (inFlight !== undefined) result.observe(inFlight, own);
     }),

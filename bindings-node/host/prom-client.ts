@@ -45,7 +45,7 @@ const byRegistry = new WeakMap<Registry, Metrics>();
  * | `stanchion_store_duration_seconds` | `operation` |
  * | `stanchion_circuit_state`: 1 for the phase it is in, else 0 | `phase` |
  * | `stanchion_limit_tokens` | `limit` |
- * | `stanchion_calls_active` | |
+ * | `stanchion_active_calls` | |
  *
  * The last three are of single policies only: a metric for each key has no bound.
  *
@@ -169,7 +169,7 @@ function addGauges(registry: Registry, measured: ReadonlySet<Policy | Keyed<Poli
     },
   });
   new Gauge({
-    name: 'stanchion_calls_active',
+    name: 'stanchion_active_calls',
     help: 'Slots of the bulkhead that are taken',
     labelNames: ['policy'],
     registers,

@@ -76,11 +76,11 @@ test('OpenTelemetry: calls, durations, transitions, circuit, tokens and slots', 
   await work(policy, clock);
   const { points, units } = await collect();
   assert.deepEqual(points, [
+    'stanchion.active_calls api 1',
     'stanchion.call.duration api failure 1 in 0',
     'stanchion.call.duration api success 2 in 0.04',
     'stanchion.calls api admitted 4',
     'stanchion.calls api rejected circuit 1',
-    'stanchion.calls.active api 1',
     'stanchion.circuit.state api closed 0',
     'stanchion.circuit.state api half_open 0',
     'stanchion.circuit.state api open 1',
@@ -199,7 +199,7 @@ test('prom-client: the same by its names, in one registry for many policies', as
     'stanchion_circuit_state{policy="api",phase="closed"} 0',
     'stanchion_limit_tokens{policy="api",limit="calls"} 6',
     'stanchion_limit_tokens{policy="other",limit="calls"} 10',
-    'stanchion_calls_active{policy="api"} 1',
+    'stanchion_active_calls{policy="api"} 1',
     '# TYPE stanchion_calls_total counter',
     '# TYPE stanchion_store_duration_seconds histogram',
   ]) {

@@ -9,11 +9,21 @@ const CLASSES: readonly (readonly [RegExp, NetworkError])[] = [
   [/^(ERR_TLS_\w+|ERR_SSL_\w+|EPROTO|CERT_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+|HOSTNAME_MISMATCH|INVALID_CA|ERR_CERT_\w+)$/, 'tls'],
 ];
 
+/** Deno tells it in words only: those of its HTTP client, and the number of the system's error. */
+const WORDS: readonly (readonly [RegExp, NetworkError])[] = [
+  [/\bdns error\b/, 'dns'],
+  [/\btls handshake\b|\binvalid peer certificate\b/, 'tls'],
+  [/\boperation timed out\b|\(os error (110|60|10060)\)/, 'timeout'],
+  [/\bclosed before message completed\b|\(os error (104|54|10054|32)\)/, 'reset'],
+  [/\btcp connect error\b/, 'refused'],
+];
+
 /** The class of what `fetch` threw; `other` where it cannot be told, as in browsers, which tell nobody. */
 export function networkErrorOf(error: unknown): NetworkError {
   for (let cause = error, depth = 0; typeof cause === 'object' && cause !== null && depth < 5; depth += 1) {
-    const { code, name, errors, cause: below } = cause as { code?: unknown; name?: unknown; errors?: unknown; cause?: unknown };
-    const found = CLASSES.find(([pattern]) => typeof code === 'string' && pattern.test(code));
+    const { code, name, message, errors, cause: below } = cause as ErrorLike;
+    const [classes, said] = typeof code === 'string' ? [CLASSES, code] : [WORDS, String(message)];
+    const found = classes.find(([pattern]) => pattern.test(said));
     if (found !== undefined) return found[1];
     if (name === 'TimeoutError') return 'timeout';
     if (name === 'AbortError') return 'aborted';
@@ -21,4 +31,13 @@ export function networkErrorOf(error: unknown): NetworkError {
     cause = Array.isArray(errors) ? errors[0] : below;
   }
   return 'other';
+}
+
+/** What an error may have. */
+interface ErrorLike {
+  readonly code?: unknown;
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly errors?: unknown;
+  readonly cause?: unknown;
 }

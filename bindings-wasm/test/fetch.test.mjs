@@ -268,6 +268,39 @@ test('what runtimes throw has its class', () => {
   assert.equal(networkErrorOf('text'), 'other');
 });
 
+test('what Deno tells in words only is told apart, too', () => {
+  const request = 'error sending request for url (http://up.test/): client error';
+  const words = {
+    refused: ['(Connect): tcp connect error: Connection refused (os error 111)', '(Connect): tcp connect error: No route to host (os error 113)'],
+    dns: ['(Connect): dns error: failed to lookup address information: Name or service not known'],
+    reset: ['(SendRequest): connection closed before message completed', '(Connect): Connection reset by peer (os error 104)'],
+    tls: ['(Connect): tls handshake eof', '(Connect): invalid peer certificate: UnknownIssuer'],
+    timeout: ['(Connect): tcp connect error: Connection timed out (os error 110)'],
+    other: ['(Connect): something else'],
+  };
+  for (const [name, ends] of Object.entries(words)) {
+    for (const end of ends) {
+      assert.equal(networkErrorOf(new TypeError('fetch failed', { cause: new Error(`${request} ${end}`) })), name, end);
+    }
+  }
+});
+
+test('a body that can be read into its reader\'s memory still can; a stream of chunks is read as it is', async () => {
+  const chunks = () => new ReadableStream({ start: (controller) => (controller.enqueue(Uint8Array.of(1, 2, 3)), controller.close()) });
+  const bytes = () => new ReadableStream({ type: 'bytes', start: (controller) => (controller.enqueue(Uint8Array.of(1, 2, 3)), controller.close()) });
+  const readInto = async (stream) => {
+    const { policy, guarded, settled } = build({ fetch: async () => new Response(stream) });
+    const reader = (await guarded('http://example.test')).body.getReader({ mode: 'byob' });
+    const { value } = await reader.read(new Uint8Array(8));
+    const { done, value: rest } = await reader.read(new Uint8Array(8));
+    return [[...value], done, rest.byteLength, settled, inFlight(policy)];
+  };
+  assert.deepEqual(await readInto(bytes()), [[1, 2, 3], true, 0, ['success'], 0]);
+  await assert.rejects(readInto(chunks()), TypeError);
+  const { guarded } = build({ fetch: async () => new Response(chunks()) });
+  assert.deepEqual([...new Uint8Array(await (await guarded('http://example.test')).arrayBuffer())], [1, 2, 3]);
+});
+
 const RETRYING = { ...CONFIG, circuit: { consecutiveFailures: 9 }, retry: { jitter: 'none', baseDelayMs: 1, maxAttempts: 3 } };
 
 /** What the server saw of a request that it fails twice, and what came back. */
