@@ -1,10 +1,11 @@
 // The packed package in Node, imported and required, with the platform's addon and without it.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 
 import { platform } from '../../dist/platform.js';
-import { FACTS, said, withAddon, withoutAddon } from './support.mjs';
+import { FACTS, assertReplayed, installed, said, withAddon, withoutAddon } from './support.mjs';
 
 const node = process.execPath;
 
@@ -28,8 +29,16 @@ test('without the addon the store says which platform lacks which package, when 
 });
 
 test('a process that imports and requires has one engine', async () => {
-  const facts = { isOneEngine: true, isOneStore: true, areErrorsShared: true, areNamesTheSame: true };
-  assert.deepEqual(await said(withAddon, node, 'one-state.mjs'), facts);
+  const { entries, ...facts } = await said(withAddon, node, 'one-state.mjs');
+  assert.deepEqual(facts, { isOneEngine: true, isOneStore: true, areErrorsShared: true, areNamesTheSame: true });
+  const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  const names = Object.keys(exports).filter((entry) => !entry.endsWith('.json')).map((entry) => entry.slice(1));
+  assert.deepEqual(Object.keys(entries).sort(), names.sort());
+  for (const [entry, found] of Object.entries(entries)) assert(found > 0, `${entry}: ${found}`);
+});
+
+test('the vectors', async () => {
+  assertReplayed(await said(withAddon, node, 'replayed.mjs'));
 });
 
 for (const what of ['stanchion', './node_modules/stanchion/bundle/default/index.js']) {

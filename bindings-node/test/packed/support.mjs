@@ -1,6 +1,7 @@
 // What the tests of the packed package share.
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -26,6 +27,19 @@ export const FACTS = {
   error: { name: 'ConfigError', field: 'bulkhead.maxConcurrent', isOurs: true },
   fetched: { text: 'later', held: [1, 0], by: 'block' },
 };
+
+/** What `using` leaves behind: how many calls are in flight, how they were settled, and what a freed policy says. */
+export const USING = { seen: [1, 0, 0, 0], told: ['ignored', 'success', 'ignored'], code: 'policy_freed' };
+
+/** What a runtime that replayed the vectors must answer: no difference, and the digests that every other runner has. */
+export function assertReplayed({ digests, differences }) {
+  assert.deepEqual(differences, []);
+  assert(digests.length > 1500, `${digests.length} vectors`);
+  const idOf = (line) => line.split('  ')[1];
+  const replayed = new Set(digests.map(idOf));
+  const all = readFileSync(join(folder, 'digests.txt'), 'utf8').trim().split('\n');
+  assert.deepEqual(digests, all.filter((line) => replayed.has(idOf(line))));
+}
 
 const run = promisify(execFile);
 

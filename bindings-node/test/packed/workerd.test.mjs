@@ -1,14 +1,14 @@
 // The packed package in workerd: its state is in a Durable Object; an upstream on loopback is what it guards.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 
 import { bundle } from '../../../bindings-wasm/test/support/bundle.mjs';
 import { startWorkerd } from '../../../bindings-wasm/test/support/workerd.mjs';
-import { withAddon } from './support.mjs';
+import { assertReplayed, withAddon } from './support.mjs';
 
 /** Requests to `/hold`, which are not answered by themselves; `/fail` fails. */
 const held = [];
@@ -86,6 +86,11 @@ test('a worker guards its fetches by a Durable Object', async (t) => {
     assert.deepEqual([circuit.consecutiveFailures.count, bulkhead.inFlight], [0, 0]);
     for (let i = 0; i < 3; i += 1) assert.equal((await get('/own/fail')).status, 500);
     assert.equal((await get('/own-state')).circuit.phase, 'open');
+  });
+
+  await t.test('the vectors', async () => {
+    const body = readFileSync(join(withAddon, 'vectors.json'));
+    assertReplayed(await (await fetch(`${server.url}/vectors`, { method: 'POST', body })).json());
   });
 
   await t.test('an open circuit outlives the object, and the process', async () => {

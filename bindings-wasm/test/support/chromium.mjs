@@ -16,9 +16,13 @@ const ARGS = [
   '--disable-sync',
 ];
 
-/** Serves a folder on a free loopback port; `headers` go with every answer. Answers with its URL and how to stop it. */
-export async function serve(folder, headers = {}) {
+/**
+ * Serves a folder on a free loopback port; `headers` go with every answer, and `routes` answer in place of files. Answers with its URL
+ * and how to stop it.
+ */
+export async function serve(folder, headers = {}, routes = {}) {
   const server = createServer(async ({ url }, response) => {
+    if (url in routes) return routes[url](response);
     const path = join(folder, normalize(new URL(url, 'http://localhost').pathname));
     const content = await readFile(path).catch(() => null);
     if (content === null) response.writeHead(404).end();

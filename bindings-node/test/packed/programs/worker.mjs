@@ -1,7 +1,9 @@
 // A worker that guards its fetches. All its isolates ask one Durable Object, which has the policy and keeps its state; a permit is
 // plain data that goes from the one to the other.
 import { DurableObject } from 'cloudflare:workers';
-import { definePolicy, guardFetch } from 'stanchion';
+import { definePolicy, engine, guardFetch } from 'stanchion';
+
+import { replay } from './replay.mjs';
 
 export class Gate extends DurableObject {
   #policy = definePolicy({ name: 'upstream', circuit: { consecutiveFailures: 1 }, bulkhead: { maxConcurrent: 2 } });
@@ -77,6 +79,7 @@ export default {
     if (pathname.startsWith('/own/')) return Response.json(await held(new URL(pathname.slice(4), request.url)));
     if (pathname === '/own-state') return Response.json(own.explain());
     if (pathname.startsWith('/through/')) return guarded(new URL(pathname.slice(8), request.url), { signal: AbortSignal.any([request.signal]) });
+    if (pathname === '/vectors') return Response.json(await replay(engine, await request.json()));
     if (pathname === '/evict') return new Response(await gate.evict().catch(String));
     const answer = guardedFetch(gate, request);
     // Where the client goes away, what follows still runs: the permit is given back.
