@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { Store } from '../dist/store.js';
+import { Store } from 'stanchion/store';
 
 test('calls that are asked for at once get permits of their own', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'stanchion-at-once-'));

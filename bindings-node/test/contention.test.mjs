@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { definePolicy } from '../dist/index.js';
-import { Spool, Store } from '../dist/store.js';
+import { definePolicy } from 'stanchion';
+import { Spool, Store } from 'stanchion/store';
 
 const support = (name) => fileURLToPath(new URL(`support/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'stanchion-'));

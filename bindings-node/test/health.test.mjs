@@ -10,11 +10,11 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 
-import * as forExpress from '../dist/express.js';
-import * as forFastify from '../dist/fastify.js';
-import * as forHono from '../dist/hono.js';
-import { definePolicy, health, recover } from '../dist/index.js';
-import { Store } from '../dist/store.js';
+import * as forExpress from 'stanchion/express';
+import * as forFastify from 'stanchion/fastify';
+import * as forHono from 'stanchion/hono';
+import { definePolicy, health, recover } from 'stanchion';
+import { Store } from 'stanchion/store';
 
 async function listening(t, handler) {
   const server = createServer(handler);

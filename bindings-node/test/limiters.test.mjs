@@ -8,11 +8,11 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 
-import { limit as inExpress } from '../dist/express.js';
-import { limit as inFastify } from '../dist/fastify.js';
-import { limit as inHono } from '../dist/hono.js';
-import { defineKeyed, definePolicy } from '../dist/index.js';
-import { TestClock } from '../dist/testing.js';
+import { limit as inExpress } from 'stanchion/express';
+import { limit as inFastify } from 'stanchion/fastify';
+import { limit as inHono } from 'stanchion/hono';
+import { defineKeyed, definePolicy } from 'stanchion';
+import { TestClock } from 'stanchion/testing';
 
 const CONFIG = {
   name: 'users',
@@ -208,7 +208,7 @@ test('an option of a limiter that there is not is refused', () => {
 
 test('a policy in a store tells of its limits, too', async (t) => {
   const { mkdtempSync, rmSync } = await import('node:fs');
-  const { Store } = await import('../dist/store.js');
+  const { Store } = await import('stanchion/store');
   const folder = mkdtempSync('/tmp/stanchion-limiter-');
   t.after(() => rmSync(folder, { recursive: true }));
   const policy = definePolicy({ ...CONFIG, circuit: null }, { store: Store.open(`${folder}/state`) });

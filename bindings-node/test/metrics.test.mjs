@@ -14,11 +14,11 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
 
-import { defineKeyed, definePolicy, schedule } from '../dist/index.js';
-import { measure as measureByOpenTelemetry } from '../dist/opentelemetry.js';
-import { measure as measureByProm } from '../dist/prom-client.js';
-import { Store } from '../dist/store.js';
-import { TestClock } from '../dist/testing.js';
+import { defineKeyed, definePolicy, schedule } from 'stanchion';
+import { measure as measureByOpenTelemetry } from 'stanchion/opentelemetry';
+import { measure as measureByProm } from 'stanchion/prom-client';
+import { Store } from 'stanchion/store';
+import { TestClock } from 'stanchion/testing';
 
 const CONFIG = {
   name: 'api',

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { transformSync } from 'esbuild';
 
-import { TestClock } from '../dist/testing.js';
+import { TestClock } from 'stanchion/testing';
 import { fromCockatiel } from './support/moving/cockatiel.mjs';
 import { fromOpossum } from './support/moving/opossum.mjs';
 import { BLOCKS, rows } from './support/readme.mjs';

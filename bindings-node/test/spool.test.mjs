@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 
-import { definePolicy } from '../dist/index.js';
-import { Spool, StoreError } from '../dist/store.js';
-import { TestClock } from '../../bindings-wasm/dist/testing.js';
+import { definePolicy } from 'stanchion';
+import { Spool, StoreError } from 'stanchion/store';
+import { TestClock } from 'stanchion/testing';
 
 const folder = mkdtempSync(join(tmpdir(), 'stanchion-spool-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 
-import { defineKeyed, definePolicy, schedule } from '../dist/index.js';
-import { Store } from '../dist/store.js';
-import { TestClock } from '../../bindings-wasm/dist/testing.js';
+import { defineKeyed, definePolicy, schedule } from 'stanchion';
+import { Store } from 'stanchion/store';
+import { TestClock } from 'stanchion/testing';
 
 const folder = mkdtempSync(join(tmpdir(), 'stanchion-stored-'));
 after(() => rmSync(folder, { recursive: true }));

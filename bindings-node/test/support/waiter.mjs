@@ -1,6 +1,6 @@
 // Does one operation on a file whose lock a stopped process holds; tells the answer and how often a timer fired meanwhile.
-import { definePolicy } from '../../dist/index.js';
-import { Spool, Store } from '../../dist/store.js';
+import { definePolicy } from 'stanchion';
+import { Spool, Store } from 'stanchion/store';
 
 const [path, operation] = process.argv.slice(2);
 const config = { name: 'p', bulkhead: { maxConcurrent: 1 }, onStoreError: 'reject', spool: {} };

@@ -2,7 +2,7 @@
 // the same; the test compares them. `time` is moved by hand: `time.sleep(ms)` ends when `time.advance(ms)` has come so far.
 import * as cockatiel from 'cockatiel';
 
-import { definePolicy, isStanchionError, nest } from '../../../dist/index.js';
+import { definePolicy, isStanchionError, nest } from 'stanchion';
 import { boom, fails, hangs, inOrder, ourWord, policyOf, seen, works } from './shared.mjs';
 
 const cockatielWord = (error) => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 
 import CircuitBreaker from 'opossum';
 
-import { definePolicy, isStanchionError } from '../../../dist/index.js';
+import { definePolicy, isStanchionError } from 'stanchion';
 import { boom, fails, hangs, inOrder, policyOf, seen, works } from './shared.mjs';
 
 const opossumWord = ({ code }) => ({ EOPENBREAKER: 'refused', ETIMEDOUT: 'timeout', ESEMLOCKED: 'refused' })[code] ?? code;

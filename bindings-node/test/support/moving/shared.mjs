@@ -1,5 +1,5 @@
 // What both tables observe: functions that a call makes, and the words for what became of it.
-import { definePolicy, isStanchionError } from '../../../dist/index.js';
+import { definePolicy, isStanchionError } from 'stanchion';
 
 export const boom = Object.assign(new Error('boom'), { name: 'Boom' });
 export const fails = () => Promise.reject(boom);
