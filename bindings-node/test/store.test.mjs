@@ -130,7 +130,7 @@ test('two threads share a limit through a file', async () => {
     let admitted = 0;
     for (let i = 0; i < 50; i += 1) admitted += (await key.acquire({}, ${NOW})).admitted;
     parentPort.postMessage(admitted);`;
-  const module = new URL('stanchion/store', import.meta.url).href;
+  const module = new URL('../bundle/node/store.mjs', import.meta.url).href;
   const worker = () =>
     new Promise((resolve, reject) => {
       const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: { module, path, rules: LIMIT } });
