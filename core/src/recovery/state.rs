@@ -252,14 +252,21 @@ impl Annex for RecoverySnapshot {
         let Some(rules) = &policy.recovery else { return NEVER_US };
         let mut seen = self.clone();
         seen.settle_due(rules, policy.seed, t);
-        let lease_ends_at = seen.lease.map_or(0, |lease| lease.until_at);
-        let steps = seen.steps.iter().flat_map(|own| {
+        let mut next = NEVER_US;
+        let mut comes = |at: u64| {
+            if at > t {
+                next = next.min(at);
+            }
+        };
+        comes(seen.throttled_until);
+        comes(seen.lease.map_or(0, |lease| lease.until_at));
+        comes(seen.forgets_at(rules));
+        for own in &seen.steps {
+            comes(own.again_at);
             let window_us = rules.step(own.name_hash).map_or(NEVER_US, |step| step.window_us);
-            let ages = own.attempts_at.iter().map(move |begun_at| begun_at.saturating_add(window_us));
-            ages.chain([own.again_at])
-        });
-        let all = steps.chain([seen.throttled_until, lease_ends_at, seen.forgets_at(rules)]);
-        all.filter(|at| *at > t).min().unwrap_or(NEVER_US)
+            own.attempts_at.iter().for_each(|begun_at| comes(begun_at.saturating_add(window_us)));
+        }
+        next
     }
 
     fn is_heeded(_: &Policy, _: bool) -> bool {
