@@ -134,27 +134,23 @@ impl<'a> Leases<'a> {
     }
 }
 
-/// How many leases are in the list, expired ones too.
-pub(crate) fn count(view: View<'_>) -> u32 {
-    low32(Leases::of(view).get(0)[0])
-}
-
 /// The leases by ascending end, expired ones too.
 pub(crate) fn by_end(view: View<'_>) -> impl Iterator<Item = Lease> {
     Leases::of(view).by_end()
 }
 
-/// Whether a slot is free at `t`.
-pub(crate) fn has_room(view: View<'_>, max_concurrent: u32, t: u64) -> bool {
-    count(view) < max_concurrent || frees_at(view, max_concurrent) <= t
-}
-
 /// When a slot is free at the latest, if nothing happens but leases ending; 0 where one is free now.
 pub(crate) fn frees_at(view: View<'_>, max_concurrent: u32) -> u64 {
-    match count(view).checked_sub(max_concurrent) {
-        None => 0,
-        Some(over) => by_end(view).nth(index(u64::from(over))).map_or(0, |lease| lease.expires_at),
+    let leases = Leases::of(view);
+    let [count, _, first, _] = leases.get(0);
+    let Some(mut over) = low32(count).checked_sub(max_concurrent) else { return 0 };
+    let mut at = index(first);
+    // A broken link leads nowhere.
+    while over > 0 && at != 0 {
+        at = index(leases.get(at)[2]);
+        over = over.saturating_sub(1);
     }
+    if at == 0 { 0 } else { leases.get(at)[0] & INSTANT }
 }
 
 /// The lease of that id, if it lives at `t`.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::answer::{Events, Gate, GateSet, Rejection, RetryAfter};
-use crate::bulkhead::{Lease, MAX_SHARING, find_holder, frees_at, has_room};
+use crate::bulkhead::{Lease, MAX_SHARING, find_holder, frees_at};
 use crate::circuit::Circuit;
 use crate::input::Acquire;
 use crate::live::{BLOCK, MARK, View};
@@ -120,10 +120,8 @@ impl<'a> Outlook<'a> {
         if let Some(lease) = self.shared_slot(rules, x) {
             return (lease.count >= MAX_SHARING).then_some(Some(lease.expires_at));
         }
-        if has_room(self.view, rules.max_concurrent, x) {
-            return None;
-        }
-        Some(Some(frees_at(self.view, rules.max_concurrent)))
+        let free_at = frees_at(self.view, rules.max_concurrent);
+        (free_at > x).then_some(Some(free_at))
     }
 
     /// The slot that the holder has already, where the bulkhead is re-entrant.

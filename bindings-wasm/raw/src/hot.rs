@@ -68,14 +68,14 @@ impl Raw {
             Err(status) => return status,
         };
         let permit = permit_of(permit);
-        self.step(state, now_us, |policy, state, now| policy.settle(state, permit, end, now), |_, what| settled(what))
+        self.step(state, now_us, |policy, state, now| policy.settle(state, permit, end, now), |_, what| settled(*what))
     }
 
     /// [`Policy::cancel`].
     #[inline(never)]
     pub fn cancel(&mut self, state: u32, permit: PermitWords, now_us: f64) -> Status {
         let permit = permit_of(permit);
-        self.step(state, now_us, |policy, state, now| policy.cancel(state, permit, now), |_, what| settled(what))
+        self.step(state, now_us, |policy, state, now| policy.cancel(state, permit, now), |_, what| settled(*what))
     }
 
     /// [`Policy::renew`]: the lease's new end lies in `value`.
@@ -103,15 +103,17 @@ impl Raw {
         state: u32,
         now_us: f64,
         run: impl FnOnce(&Policy, &mut State, Timestamp) -> Step<T>,
-        put: impl FnOnce(&mut Slot, T) -> Status,
+        put: impl FnOnce(&mut Slot, &T) -> Status,
     ) -> Status {
         let now = match number::instant(now_us) {
             Ok(now) => now,
             Err(status) => return status,
         };
         let Some(Held { policy, state }) = self.states.get_mut(state) else { return self.freed("state", state) };
-        let answer = self.slot.step(run(policy, state, now));
-        match put(&mut self.slot, answer) {
+        // Looked at where it is: in WebAssembly a copy of an answer is a call out of it.
+        let step = run(policy, state, now);
+        self.slot.stepped(step.changed, step.events);
+        match put(&mut self.slot, &step.answer) {
             UNKNOWN => self.fail(UnknownAnswer),
             status => status,
         }
@@ -119,7 +121,7 @@ impl Raw {
 
     /// The same for a command, which is not hot but has the same shape.
     pub(crate) fn command_step(&mut self, state: u32, command: &Command, now_us: f64) -> Status {
-        self.step(state, now_us, |policy, state, now| policy.command(state, command, now), |_, what| commanded(what))
+        self.step(state, now_us, |policy, state, now| policy.command(state, command, now), |_, what| commanded(*what))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use stanchion::{Classified, Decision, Events, Outcome, Permit, Rejection, Step, Timestamp};
+use stanchion::{Classified, Decision, Events, Outcome, Permit, Rejection, Timestamp};
 
 use crate::PermitWords;
 use crate::number::exact;
-use crate::status::Status;
+use crate::status::{Status, UNKNOWN};
 
 /// The answer of the last call, at a fixed address. JavaScript lays a `Uint32Array` and a `Float64Array` over it;
 /// the offsets below are pinned by a test and stand once more in `host/src/raw.ts`.
@@ -63,12 +63,6 @@ impl Slot {
         words
     }
 
-    /// Puts down whether the state changed and what happened, and hands the answer on.
-    pub(crate) fn step<T>(&mut self, step: Step<T>) -> T {
-        self.stepped(step.changed, step.events);
-        step.answer
-    }
-
     /// Puts down whether the state changed and what happened.
     pub fn stepped(&mut self, changed: bool, events: Events) {
         self.changed = u32::from(changed);
@@ -76,13 +70,14 @@ impl Slot {
     }
 
     /// Puts down a decision.
-    pub(crate) fn decision(&mut self, decision: Decision) -> Status {
-        match decision.into_result() {
-            Ok(admitted) => self.admitted(&admitted.permit, admitted.would_reject.as_ref()),
-            Err(rejection) => {
-                self.rejection(&rejection);
+    pub(crate) fn decision(&mut self, decision: &Decision) -> Status {
+        match decision {
+            Decision::Admitted { permit, would_reject, .. } => self.admitted(permit, would_reject.as_ref()),
+            Decision::Rejected(rejection) => {
+                self.rejection(rejection);
                 2
             }
+            _ => UNKNOWN,
         }
     }
 

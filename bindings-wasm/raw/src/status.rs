@@ -60,8 +60,8 @@ pub const fn commanded(commanded: Commanded) -> Status {
 }
 
 /// The status of a renewal; its end goes into `value`.
-pub fn renewed(slot: &mut Slot, renewed: Renewed) -> Status {
-    match renewed {
+pub fn renewed(slot: &mut Slot, renewed: &Renewed) -> Status {
+    match *renewed {
         Renewed::Until(until) => {
             slot.instant(Some(until));
             0
