@@ -268,6 +268,6 @@ mod tests {
     #[test]
     fn statuses_are_numbered_without_gaps() {
         let numbers: Vec<u32> = STATUSES.iter().map(|(number, ..)| *number).collect();
-        assert_eq!(numbers, (0..14).collect::<Vec<u32>>());
+        assert_eq!(numbers, (0..15).collect::<Vec<u32>>());
     }
 }
