@@ -187,7 +187,10 @@ export interface Policy extends Guard, Listenable, Disposable {
    */
   acquire(options?: AcquireOptions): Promise<Permit>;
 
-  /** Asks for many calls at one instant, in order. Each gets its permit or its refusal; nobody waits. */
+  /**
+   * Asks for many calls at one instant, in order. Each gets its permit or its refusal; nobody waits. In a store each is a step of its
+   * own, at an instant of its own. Where one is no wish or cannot be asked, that is thrown, and what the others got is given back.
+   */
   acquireMany(wishes: readonly TryAcquireOptions[]): Promise<readonly (Permit | Rejection)[]>;
 
   /**
