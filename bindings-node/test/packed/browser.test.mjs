@@ -41,7 +41,7 @@ async function visit(browser, folder, script, headers) {
     const errors = [];
     page.on('pageerror', ({ name }) => errors.push(name));
     await page.goto(`${server.url}/index.html`);
-    return { facts: await page.evaluate(() => globalThis.facts), errors };
+    return { facts: await page.evaluate(() => globalThis.facts.catch(({ name }) => name)), errors };
   } finally {
     await server.close();
   }
@@ -79,8 +79,8 @@ test('in Chromium', async (t) => {
     });
 
     await t.test("without 'wasm-unsafe-eval' the policy of the page forbids it", async () => {
-      const { facts, errors } = await visit(browser, withAddon, 'plain.mjs', STRICT_CSP);
-      assert.deepEqual([facts, errors], [undefined, ['CompileError']]);
+      // The import compiles nothing: the first policy does, and says so.
+      assert.equal((await visit(browser, withAddon, 'plain.mjs', STRICT_CSP)).facts, 'CompileError');
     });
   });
 });
