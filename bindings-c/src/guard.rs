@@ -88,28 +88,18 @@ pub(crate) unsafe fn guard_step(state: *mut c_void, size: usize, body: impl FnOn
     status
 }
 
-/// A step that nearly always goes the short way: where `plain` does not, having written nothing, `whole` asks all again and
-/// tells what is wrong. Nothing of it stands in the way of the short one.
+/// As [`guard_step`], for the short way of a step, which answers by itself how it went.
 ///
 /// # Safety
 /// As [`guard_step`].
 #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
 #[inline(always)]
-pub(crate) unsafe fn guard_plain(
-    state: *mut c_void,
-    size: usize,
-    plain: impl FnOnce() -> Option<()>,
-    whole: impl FnOnce() -> u32,
-) -> u32 {
-    match catch_unwind(AssertUnwindSafe(plain)) {
-        Ok(Some(())) => STN_OK,
-        Ok(None) => whole(),
-        Err(panic) => {
-            // SAFETY: the caller lends the memory, as for the body.
-            unsafe { unstart(state, size) };
-            caught(panic)
-        }
-    }
+pub(crate) unsafe fn guard_short<T>(state: *mut c_void, size: usize, short: impl FnOnce() -> T) -> Result<T, u32> {
+    catch_unwind(AssertUnwindSafe(short)).map_err(|panic| {
+        // SAFETY: the caller lends the memory, as for the body.
+        unsafe { unstart(state, size) };
+        caught(panic)
+    })
 }
 
 /// Marks lent memory as never started.

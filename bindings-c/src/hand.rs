@@ -16,6 +16,11 @@ pub(crate) trait Handle: Sized {
     const MAGIC: u64;
 }
 
+/// A magic of four letters. The upper half is 0, because processors compare what they have in memory with 32 bits at once.
+pub(crate) const fn magic(letters: [u8; 4]) -> u64 {
+    u32::from_le_bytes(letters) as u64
+}
+
 /// How a handle lies in memory; the caller's pointer is one to the whole.
 #[repr(C)]
 struct Marked<T> {

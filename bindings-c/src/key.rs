@@ -12,7 +12,7 @@ use crate::abi::{
 use crate::convert::{Code, answered, end, micros, wish};
 use crate::guard::{Fault, Status, guard, guard_telling, tell};
 use crate::hand::{
-    Handle, bytes, give, give_handle, give_text, handle, instant, maybe_taken, take_handle, taken, text,
+    Handle, bytes, give, give_handle, give_text, handle, instant, magic, maybe_taken, take_handle, taken, text,
 };
 use crate::policy::stn_policy;
 use crate::steps::permit_of;
@@ -24,7 +24,7 @@ pub struct stn_store_key {
 }
 
 impl Handle for stn_store_key {
-    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0skey");
+    const MAGIC: u64 = magic(*b"skey");
 }
 
 /// A policy on one key of the file (`len`, 1 to 255, bytes). Cheap to keep and made to be kept.

@@ -10,6 +10,7 @@
 //! | `guard.rs` | the one guard, and what can fail in it |
 //! | `hand.rs` | the checks of what is handed in and out: handles, structs, memory, texts |
 //! | `convert.rs` | between the crossing structs and the engine's types |
+//! | `short.rs` | the short way of an acquire and of its settle |
 //! | `policy.rs`, `state.rs`, `steps.rs`, `plain.rs`, `beside.rs`, `queries.rs`, `text.rs` | the engine |
 //! | `store.rs`, `key.rs`, `transaction.rs` | the state file |
 //! | `spool.rs` | the spool |
@@ -20,6 +21,7 @@ pub mod abi;
 mod convert;
 mod guard;
 mod hand;
+mod short;
 
 // The header has them in this order.
 pub mod policy;

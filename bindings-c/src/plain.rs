@@ -7,12 +7,15 @@
 
 use std::ffi::c_void;
 
+use engine::Events;
+
 use crate::abi::{
     STN_NOT_PLAIN, STN_OK, stn_acquire_options, stn_answer, stn_decision, stn_permit, stn_settle_options,
 };
-use crate::convert::wish;
+use crate::convert::{answered, end, wish};
+use crate::hand::{handle, instant, maybe_taken, taken, words};
 use crate::policy::stn_policy;
-use crate::steps::{acquire_plainly, settle_plainly};
+use crate::steps::permit_of;
 
 /// `stn_acquire`, if that is short: all gates admit, and nothing is due but refill, as of nearly every call. Whatever is not
 /// so, wrong pointers included, is `STN_NOT_PLAIN`: nothing was written, and `stn_acquire` wants to be called instead.
@@ -38,7 +41,7 @@ pub unsafe extern "C" fn stn_acquire_plain(
         return STN_NOT_PLAIN;
     }
     // SAFETY: the caller keeps the header's conventions.
-    told(unsafe { wish(options).ok().and_then(|wish| acquire_plainly(policy, state, size, wish, now_us, out)) })
+    told(unsafe { acquire(policy, state, size, options, now_us, out) })
 }
 
 /// `stn_settle`, if that is short: a result that nothing counts, such as a success on a closed circuit that has seen no
@@ -61,10 +64,53 @@ pub unsafe extern "C" fn stn_settle_plain(
         return STN_NOT_PLAIN;
     }
     // SAFETY: the caller keeps the header's conventions.
-    told(unsafe { settle_plainly(policy, state, size, permit, options, now_us, out) })
+    told(unsafe { settle(policy, state, size, permit, options, now_us, out) })
 }
 
 #[inline]
 fn told(done: Option<()>) -> u32 {
     done.map_or(STN_NOT_PLAIN, |()| STN_OK)
+}
+
+/// # Safety
+/// As `stn_acquire_plain`.
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
+unsafe fn acquire(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+    options: *const stn_acquire_options,
+    now_us: u64,
+    out: *mut stn_decision,
+) -> Option<()> {
+    // SAFETY: the caller keeps the header's conventions.
+    let (policy, words, out) = unsafe { (handle(policy).ok()?, words(state, size).ok()?, taken(out).ok()?) };
+    // SAFETY: as above.
+    let (wish, now) = (unsafe { wish(options).ok()? }, instant(now_us).ok()?);
+    let (permit, changed) = policy.policy.acquire_plainly(words, wish, now)?;
+    out.admitted(&permit, changed, Events::NONE);
+    Some(())
+}
+
+/// # Safety
+/// As `stn_settle_plain`.
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
+unsafe fn settle(
+    policy: *const stn_policy,
+    state: *mut c_void,
+    size: usize,
+    permit: *const stn_permit,
+    options: *const stn_settle_options,
+    now_us: u64,
+    out: *mut stn_answer,
+) -> Option<()> {
+    // SAFETY: the caller keeps the header's conventions.
+    let (policy, words, out) = unsafe { (handle(policy).ok()?, words(state, size).ok()?, maybe_taken(out).ok()?) };
+    // SAFETY: as above.
+    let (permit, end) = unsafe { (permit_of(permit).ok()?, end(options).ok()?) };
+    let (answer, changed) = policy.policy.settle_plainly(words, &permit, end, instant(now_us).ok()?)?;
+    answered(out, &answer, changed, Events::NONE);
+    Some(())
 }

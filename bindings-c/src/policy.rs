@@ -7,7 +7,7 @@ use engine::{Gate, Policy};
 
 use crate::abi::stn_error;
 use crate::guard::{OUT_OF_RANGE, guard, guard_telling};
-use crate::hand::{Handle, give_handle, give_text, handle, put, take_handle, text};
+use crate::hand::{Handle, give_handle, give_text, handle, magic, put, take_handle, text};
 
 /// A checked, immutable policy. Any number of threads and states may use it at once.
 pub struct stn_policy {
@@ -15,7 +15,7 @@ pub struct stn_policy {
 }
 
 impl Handle for stn_policy {
-    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0plcy");
+    const MAGIC: u64 = magic(*b"plcy");
 }
 
 /// Builds a policy from its JSON form, which the schema `policy.schema.json` describes. `json` is `len` bytes.

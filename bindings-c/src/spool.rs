@@ -13,7 +13,8 @@ use crate::abi::{STN_FAILURE, STN_IGNORED, STN_SUCCESS, stn_error, stn_store_opt
 use crate::convert::instant_or_zero;
 use crate::guard::{BUFFER_TOO_SMALL, Fault, OUT_OF_RANGE, Status, UNREADABLE, guard, guard_telling};
 use crate::hand::{
-    Handle, bytes, bytes_mut, give, give_handle, give_text, given, handle, maybe_taken, put, take_handle, taken, text,
+    Handle, bytes, bytes_mut, give, give_handle, give_text, given, handle, magic, maybe_taken, put, take_handle, taken,
+    text,
 };
 use crate::key::maybe_instant;
 use crate::policy::stn_policy;
@@ -25,7 +26,7 @@ pub struct stn_spool {
 }
 
 impl Handle for stn_spool {
-    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0spol");
+    const MAGIC: u64 = magic(*b"spol");
 }
 
 /// An item that was leased or looked at, with its payload.
@@ -35,7 +36,7 @@ pub struct stn_delivery {
 }
 
 impl Handle for stn_delivery {
-    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0dlvr");
+    const MAGIC: u64 = magic(*b"dlvr");
 }
 
 /// Opens a spool, or makes it where it is missing: the folder `path`, of `len` bytes, with the rules of the policy's `spool`. The

@@ -1,14 +1,16 @@
 //! The steps on a state in the caller's memory. The first four allocate nothing, but where they adopt or repair it.
 
 use std::ffi::{c_char, c_void};
+use std::ptr::{null, null_mut};
 
-use engine::{Acquire, Command, Events, Permit, Policy, StateMut, Step, Timestamp};
+use engine::{Acquire, Command, Permit, Policy, Settle, StateMut, Step, Timestamp};
 
-use crate::abi::{stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options};
+use crate::abi::{STN_OK, stn_acquire_options, stn_answer, stn_decision, stn_error, stn_permit, stn_settle_options};
 use crate::convert::{Code, answered, end, wish};
-use crate::guard::{Status, guard_plain, guard_step, guard_step_telling};
+use crate::guard::{STATE_MEMORY, Status, guard_short, guard_step, guard_step_telling};
 use crate::hand::{check, handle, instant, maybe_taken, taken, text, words};
 use crate::policy::stn_policy;
+use crate::short::{self, Way};
 use crate::state::opened;
 
 /// # Safety
@@ -41,37 +43,45 @@ pub unsafe extern "C" fn stn_acquire(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
-        // Mostly nothing is wished for in particular, and what is known beforehand makes the short way shorter.
-        let plain = move || {
-            if options.is_null() {
-                acquire_plainly(policy, state, size, Acquire::new(), now_us, out)
-            } else {
-                acquire_plainly(policy, state, size, wish(options).ok()?, now_us, out)
-            }
-        };
-        guard_plain(state, size, plain, move || acquire(policy, state, size, options, now_us, out))
+        if !options.is_null() {
+            return acquire(policy, state, size, options, now_us, out);
+        }
+        match guard_short(state, size, move || short::acquire(policy, state, size, Acquire::new(), now_us, out)) {
+            Ok(Way::Done) => STN_OK,
+            Ok(Way::Checked((policy, words, out))) => acquire_checked(policy, words, now_us, out),
+            Ok(Way::Unchecked) => acquire(policy, state, size, null(), now_us, out),
+            Err(status) => status,
+        }
     }
 }
 
-/// The short way of `stn_acquire`.
+/// The rest of `stn_acquire` where what was handed in is as it must be.
 ///
 /// # Safety
-/// As it.
-#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-#[inline(always)]
-pub(crate) unsafe fn acquire_plainly(
-    policy: *const stn_policy,
-    state: *mut c_void,
-    size: usize,
+/// The words are lent until this returns.
+#[cold]
+#[inline(never)]
+unsafe fn acquire_checked(policy: &Policy, words: *mut [u64], now_us: u64, out: &mut stn_decision) -> u32 {
+    // SAFETY: the caller lends the words.
+    unsafe {
+        guard_step(words.cast(), words.len() * size_of::<u64>(), || {
+            acquire_in(policy, &mut *words, Acquire::new(), instant(now_us)?, out)
+        })
+    }
+}
+
+/// An acquire in lent words, under a policy and into an answer that were checked.
+fn acquire_in(
+    policy: &Policy,
+    words: &mut [u64],
     wish: Acquire,
-    now_us: u64,
-    out: *mut stn_decision,
-) -> Option<()> {
-    // SAFETY: the caller keeps the header's conventions.
-    let (policy, words, out) = unsafe { (handle(policy).ok()?, words(state, size).ok()?, taken(out).ok()?) };
-    let (permit, changed) = policy.policy.acquire_plainly(words, wish, instant(now_us).ok()?)?;
-    out.admitted(&permit, changed, Events::NONE);
-    Some(())
+    now: Timestamp,
+    out: &mut stn_decision,
+) -> Result<(), Status> {
+    let mut state = policy.open(words).map_err(|_| STATE_MEMORY)?;
+    let step = policy.acquire(&mut state, wish, now);
+    out.decided(step.answer.into_result().map_err(Some), step.changed, step.events);
+    Ok(())
 }
 
 /// The whole way of `stn_acquire`.
@@ -79,7 +89,8 @@ pub(crate) unsafe fn acquire_plainly(
 /// # Safety
 /// As it.
 #[cold]
-unsafe fn acquire(
+#[inline(never)]
+unsafe extern "C" fn acquire(
     policy: *const stn_policy,
     state: *mut c_void,
     size: usize,
@@ -90,11 +101,8 @@ unsafe fn acquire(
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
         guard_step(state, size, || {
-            let (policy, mut state) = opened(policy, state, size)?;
-            let (out, wish, now) = (taken(out)?, wish(options)?, instant(now_us)?);
-            let step = policy.acquire(&mut state, wish, now);
-            out.decided(step.answer.into_result().map_err(Some), step.changed, step.events);
-            Ok(())
+            let (policy, words, out) = (&handle(policy)?.policy, words(state, size)?, taken(out)?);
+            acquire_in(policy, words, wish(options)?, instant(now_us)?, out)
         })
     }
 }
@@ -137,33 +145,52 @@ pub unsafe extern "C" fn stn_settle(
 ) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
-        let plain = move || settle_plainly(policy, state, size, permit, options, now_us, out);
-        guard_plain(state, size, plain, move || settle(policy, state, size, permit, options, now_us, out))
+        if !out.is_null() {
+            return settle(policy, state, size, permit, options, now_us, out);
+        }
+        match guard_short(state, size, move || short::settle(policy, state, size, permit, options, now_us)) {
+            Ok(Way::Done) => STN_OK,
+            Ok(Way::Checked((policy, words, permit))) => settle_checked(policy, words, permit, now_us),
+            Ok(Way::Unchecked) => settle_unasked(policy, state, size, permit, options, now_us),
+            Err(status) => status,
+        }
     }
 }
 
-/// The short way of `stn_settle`.
+/// The rest of `stn_settle` where what was handed in is as it must be, and is a success of which nobody asks more.
+///
+/// # Safety
+/// The words are lent until this returns.
+#[cold]
+#[inline(never)]
+unsafe fn settle_checked(policy: &Policy, words: *mut [u64], permit: *const stn_permit, now_us: u64) -> u32 {
+    // SAFETY: the caller lends the words.
+    unsafe {
+        guard_step(words.cast(), words.len() * size_of::<u64>(), || {
+            let mut state = policy.open(&mut *words).map_err(|_| STATE_MEMORY)?;
+            let _ = policy.settle(&mut state, permit.read().into(), Settle::success(), instant(now_us)?);
+            Ok(())
+        })
+    }
+}
+
+/// The whole way of `stn_settle` for one who does not ask what became of it. With as many arguments as fit into registers, it
+/// is called by a jump.
 ///
 /// # Safety
 /// As it.
-#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-#[inline(always)]
-pub(crate) unsafe fn settle_plainly(
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn settle_unasked(
     policy: *const stn_policy,
     state: *mut c_void,
     size: usize,
     permit: *const stn_permit,
     options: *const stn_settle_options,
     now_us: u64,
-    out: *mut stn_answer,
-) -> Option<()> {
+) -> u32 {
     // SAFETY: the caller keeps the header's conventions.
-    let (policy, words, out) = unsafe { (handle(policy).ok()?, words(state, size).ok()?, maybe_taken(out).ok()?) };
-    // SAFETY: as above.
-    let (permit, end) = unsafe { (permit_of(permit).ok()?, end(options).ok()?) };
-    let (answer, changed) = policy.policy.settle_plainly(words, &permit, end, instant(now_us).ok()?)?;
-    answered(out, &answer, changed, Events::NONE);
-    Some(())
+    unsafe { settle(policy, state, size, permit, options, now_us, null_mut()) }
 }
 
 /// The whole way of `stn_settle`.
@@ -171,7 +198,8 @@ pub(crate) unsafe fn settle_plainly(
 /// # Safety
 /// As it.
 #[cold]
-unsafe fn settle(
+#[inline(never)]
+unsafe extern "C" fn settle(
     policy: *const stn_policy,
     state: *mut c_void,
     size: usize,

@@ -10,7 +10,7 @@ use crate::abi::{
     stn_error, stn_store_options,
 };
 use crate::guard::{OUT_OF_RANGE, Status, guard, guard_telling};
-use crate::hand::{Handle, give_handle, given, take_handle, text};
+use crate::hand::{Handle, give_handle, given, magic, take_handle, text};
 
 /// A state file that this process has open. Any number of threads may use it at once.
 pub struct stn_store {
@@ -18,7 +18,7 @@ pub struct stn_store {
 }
 
 impl Handle for stn_store {
-    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0stor");
+    const MAGIC: u64 = magic(*b"stor");
 }
 
 /// # Safety

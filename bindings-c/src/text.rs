@@ -241,13 +241,13 @@ pub unsafe extern "C" fn stn_test_panic_by(
     size: usize,
     error: *mut stn_error,
 ) -> u32 {
-    use crate::guard::{guard_plain, guard_step, guard_step_telling};
+    use crate::guard::{guard_short, guard_step, guard_step_telling};
     #[expect(clippy::panic, reason = "that is its purpose, and it is in no release")]
     // SAFETY: the caller keeps the header's conventions.
     unsafe {
         match guard {
             0 => guard_step(state, size, || panic!("a panic that was asked for")),
-            1 => guard_plain(state, size, || panic!("a panic that was asked for"), || STN_OK),
+            1 => guard_short(state, size, || panic!("a panic that was asked for")).unwrap_or_else(|status| status),
             2 => guard_step_telling(state, size, error, || panic!("a panic that was asked for")),
             _ => guard_telling(error, || panic!("a panic that was asked for")),
         }

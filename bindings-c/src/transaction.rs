@@ -6,7 +6,7 @@ use stanchion_store::Transaction;
 
 use crate::abi::{stn_error, stn_stored};
 use crate::guard::{NULL_POINTER, guard, guard_telling};
-use crate::hand::{Handle, bytes, check, give_handle, handle, instant, maybe_taken, put, take_handle, text};
+use crate::hand::{Handle, bytes, check, give_handle, handle, instant, magic, maybe_taken, put, take_handle, text};
 use crate::store::stn_store;
 
 /// The file's lock, held for one key. Every other operation on the file waits meanwhile: keep it short, and call nothing in
@@ -16,7 +16,7 @@ pub struct stn_transaction {
 }
 
 impl Handle for stn_transaction {
-    const MAGIC: u64 = u64::from_le_bytes(*b"stn\0trns");
+    const MAGIC: u64 = magic(*b"trns");
 }
 
 /// Locks the file for one key of `len` bytes, waiting as the store's options say. With `STN_STORE` and code `busy`, the

@@ -31,5 +31,5 @@ soname=$(readelf -d build/libstanchion.so | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p'
 
 static=$(stat -c %s build/libstanchion.a) shared=$(stat -Lc %s build/libstanchion.so)
 [ "$static" -le 10485760 ] || fail "libstanchion.a has $static bytes, more than 10 MB"
-[ "$shared" -le 1310720 ] || fail "libstanchion.so has $shared bytes, more than 1.25 MB"
+[ "$shared" -le 1000000 ] || fail "libstanchion.so has $shared bytes, more than 1 MB"
 printf 'library: only stn_ names; %s kB static, %s kB shared\n' $((static / 1024)) $((shared / 1024))

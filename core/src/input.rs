@@ -109,6 +109,7 @@ impl Acquire {
     /// let wish = stanchion::Acquire::new();
     /// assert_eq!((wish.cost, wish.holder), (1, None));
     /// ```
+    #[inline]
     pub const fn new() -> Self {
         Self { cost: 1, holder: None }
     }
@@ -173,6 +174,7 @@ impl Settle {
     ///
     /// assert_eq!(Settle::new(Outcome::Failure), Settle::failure());
     /// ```
+    #[inline]
     pub const fn new(outcome: Outcome) -> Self {
         Self { outcome, duration: None, actual_cost: None }
     }
@@ -184,6 +186,7 @@ impl Settle {
     ///
     /// assert_eq!(Settle::success().outcome, Outcome::Success);
     /// ```
+    #[inline]
     pub const fn success() -> Self {
         Self::new(Outcome::Success)
     }
@@ -195,6 +198,7 @@ impl Settle {
     ///
     /// assert_eq!(Settle::failure().outcome, Outcome::Failure);
     /// ```
+    #[inline]
     pub const fn failure() -> Self {
         Self::new(Outcome::Failure)
     }
@@ -206,6 +210,7 @@ impl Settle {
     ///
     /// assert_eq!(Settle::ignored().outcome, Outcome::Ignored);
     /// ```
+    #[inline]
     pub const fn ignored() -> Self {
         Self::new(Outcome::Ignored)
     }

@@ -41,7 +41,8 @@ impl LimitRules {
     #[inline]
     pub(crate) fn admits(&self, level: i64, cost: u32) -> bool {
         let tokens = self.tokens(cost);
-        tokens <= self.capacity && level >= self.units(tokens)
+        // One token is one of any capacity.
+        (tokens <= 1 || tokens <= self.capacity) && level >= self.units(tokens)
     }
 
     /// How a new one starts.

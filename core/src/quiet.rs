@@ -27,7 +27,7 @@ impl Policy {
             }
             t = last;
         }
-        (head[TAG] == self.tag && t < head[WAKE]).then_some(t)
+        if head[TAG] == self.tag && t < head[WAKE] { Some(t) } else { None }
     }
 
     /// Admits a call, or leaves it to the general step.
@@ -39,31 +39,63 @@ impl Policy {
         let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
         let elapsed_us = t.wrapping_sub(head[LEVELS]);
         let Some(rules) = &self.bulkhead else {
-            self.take_quietly(body, wish.cost, elapsed_us)?;
-            if !self.limits.is_empty() {
-                (head[LAST], head[LEVELS]) = (t, t);
+            match (self.limits.as_slice(), body) {
+                ([], _) => {}
+                ([rules], [units, ..]) => *units = taken(rules, *units, wish.cost, elapsed_us)?,
+                (all, levels) => take_from_all(all, levels, wish.cost, elapsed_us)?,
             }
-            return Some((Permit::of(t, wish.cost, head[IDS] & ID), !self.limits.is_empty()));
+            return Some(self.admit_unleased(head, wish, t));
         };
-        let (levels, mut table) = split(head, body)?;
+        let (levels, table) = split(head, body)?;
         let slot = table.find_slot(head, rules, wish, t)?;
-        self.take_quietly(levels, wish.cost, elapsed_us)?;
-        let permit = Permit::of(t, wish.cost, head[IDS]);
-        (head[LAST], head[LEVELS]) = (t, t);
-        table.take_slot(head, &slot, wish);
-        Some((permit, true))
-    }
-
-    /// Takes the cost from all limits, or nothing.
-    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-    #[inline(always)]
-    fn take_quietly(&self, levels: &mut [u64], cost: u32, elapsed_us: u64) -> Option<()> {
         match (self.limits.as_slice(), levels) {
             ([], _) => {}
-            ([rules], [units, ..]) => *units = taken(rules, *units, cost, elapsed_us)?,
-            (all, levels) => take_from_all(all, levels, cost, elapsed_us)?,
+            ([rules], [units, ..]) => *units = taken(rules, *units, wish.cost, elapsed_us)?,
+            (all, levels) => take_from_all(all, levels, wish.cost, elapsed_us)?,
         }
-        Some(())
+        Some((table.admit(head, &slot, wish, t), true))
+    }
+
+    /// As [`Policy::acquire_quietly`], in straight lines for one limit and for none; those of more, which are asked in a loop,
+    /// are left to the general step, too, and so is a lease that ends before all is next looked after: it is the first of many.
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    pub(crate) fn acquire_straight(&self, words: &mut [u64], wish: &Acquire, now: u64) -> Option<(Permit, bool)> {
+        let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
+        let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
+        let elapsed_us = t.wrapping_sub(head[LEVELS]);
+        let Some(rules) = &self.bulkhead else {
+            match (self.limits.as_slice(), body) {
+                ([], _) => {}
+                ([rules], [units, ..]) => *units = taken(rules, *units, wish.cost, elapsed_us)?,
+                _ => return None,
+            }
+            return Some(self.admit_unleased(head, wish, t));
+        };
+        let (levels, table) = split(head, body)?;
+        if let [limit] = self.limits.as_slice() {
+            // Asked before the slot is looked for: then only its new level is to be remembered meanwhile.
+            let units = levels.first_mut()?;
+            let level = taken(limit, *units, wish.cost, elapsed_us)?;
+            let slot = table.find_slot(head, rules, wish, t).filter(|slot| slot.end >= head[WAKE])?;
+            *units = level;
+            return Some((table.admit(head, &slot, wish, t), true));
+        }
+        if !self.limits.is_empty() {
+            return None;
+        }
+        let slot = table.find_slot(head, rules, wish, t).filter(|slot| slot.end >= head[WAKE])?;
+        Some((table.admit(head, &slot, wish, t), true))
+    }
+
+    /// The permit of a call that takes no slot, and whether the state changed.
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    fn admit_unleased(&self, head: &mut Head, wish: &Acquire, t: u64) -> (Permit, bool) {
+        if !self.limits.is_empty() {
+            (head[LAST], head[LEVELS]) = (t, t);
+        }
+        (Permit::of(t, wish.cost, head[IDS] & ID), !self.limits.is_empty())
     }
 
     /// Settles a result that a closed circuit counts, or leaves it to the general step. A trip is made on the way.
@@ -124,17 +156,18 @@ impl Policy {
         if !counts_nothing || end.actual_cost.is_some() || permit.generation() == 0 {
             return None;
         }
-        if permit.is_leased() {
-            split(head, body)?.1.return_slot(u64::from(permit.lease_id()))?;
+        let (lease_id, generation) = (u64::from(permit.lease_id()), permit.generation());
+        if lease_id != 0 {
+            split(head, body)?.1.return_slot(lease_id)?;
             head[LAST] = t;
         }
-        let counts = counts(head, permit.generation());
-        Some((if counts { Settled::Counted } else { Settled::Stale }, permit.is_leased()))
+        Some((if counts(head, generation) { Settled::Counted } else { Settled::Stale }, lease_id != 0))
     }
 }
 
 /// Whether a result of that generation (which is not 0) may move the circuit: see [`Circuit::counts`].
-#[inline]
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
 fn counts(head: &Head, generation: u32) -> bool {
     let (now, from) = (low32(head[IDS] & ID), low32(head[FROM] & ID));
     // The first question is answered by the others, too, but it is what nearly every call asks.
@@ -146,7 +179,7 @@ fn counts(head: &Head, generation: u32) -> bool {
 #[inline(always)]
 fn taken(rules: &LimitRules, units: u64, cost: u32, elapsed_us: u64) -> Option<u64> {
     let refilled = rules.refilled(level(units), elapsed_us);
-    rules.admits(refilled, cost).then(|| bits(refilled.wrapping_sub(rules.units(rules.tokens(cost)))))
+    if rules.admits(refilled, cost) { Some(bits(refilled.wrapping_sub(rules.units(rules.tokens(cost))))) } else { None }
 }
 
 /// All or none: nothing is written before every limit was asked.
@@ -195,8 +228,9 @@ impl Table<'_> {
         // 0 stands for 1: the general step knows.
         let id = (head[IDS] >> ID_BITS) & ID;
         let place = home(id, self.mask);
-        let [count, last_end, ..] = *self.places.first()?;
+        // This one first: it is never the first one, so that there is a first one, too.
         let [_, there, ..] = *self.places.get(place)?;
+        let [count, last_end, ..] = *self.places.first()?;
         // Above the count stands how many leases are beside their home.
         let is_full = there != 0 || count >= u64::from(rules.max_concurrent);
         let is_shared = rules.is_reentrant && wish.holder.is_some();
@@ -204,6 +238,16 @@ impl Table<'_> {
             return None;
         }
         Some(Slot { id, place, end })
+    }
+
+    /// Takes the slot that was found, and gives the permit for it.
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    fn admit(mut self, head: &mut Head, slot: &Slot, wish: &Acquire, t: u64) -> Permit {
+        let permit = Permit::of(t, wish.cost, head[IDS]);
+        (head[LAST], head[LEVELS]) = (t, t);
+        self.take_slot(head, slot, wish);
+        permit
     }
 
     /// Writes the lease under the next id, and puts it at the end of the list.
@@ -229,7 +273,10 @@ impl Table<'_> {
             *there = [end, slot.id, 0, last];
         }
         head[IDS] = head[IDS].wrapping_add(1 << ID_BITS);
-        head[WAKE] = head[WAKE].min(slot.end);
+        // Mostly an earlier lease ends earlier.
+        if slot.end < head[WAKE] {
+            head[WAKE] = slot.end;
+        }
     }
 
     /// Takes a lease out that stands at its home, as all others do, and that no other call shares. Nothing has ended, so it
@@ -239,14 +286,15 @@ impl Table<'_> {
     fn return_slot(&mut self, id: u64) -> Option<()> {
         let place = home(id, self.mask);
         let places = &mut *self.places;
+        let [_, found, next, previous] = *places.get(place)?;
         let [count, ..] = *places.first()?;
-        let there = places.get_mut(place)?;
-        let [_, found, next, previous] = *there;
         if self.mask == 0 || found != id || count >> 32 != 0 {
             return None;
         }
         // An empty place is one without an id; what else stands there is not read.
-        there[1] = 0;
+        if let Some([_, id, ..]) = places.get_mut(place) {
+            *id = 0;
+        }
         if let Some([.., link, _]) = places.get_mut(index(previous)) {
             *link = next;
         }
@@ -267,152 +315,4 @@ impl Table<'_> {
     clippy::cast_possible_truncation,
     reason = "the numbers of this test are small"
 )]
-mod tests {
-    use alloc::format;
-    use alloc::string::String;
-    use alloc::vec::Vec;
-    use core::time::Duration;
-
-    use crate::answer::Decision;
-    use crate::hash::splitmix64;
-    use crate::settle::End;
-    use crate::state::Live;
-    use crate::{Acquire, Holder, Outcome, Permit, Policy, Settle, State, Step, Timestamp};
-
-    const POLICIES: [&str; 8] = [
-        r#"{"name": "p", "circuit": {"consecutive_failures": 3, "open_ms": 2, "probe_lease_ms": 40, "forget_ms": 30}}"#,
-        r#"{"name": "p", "limits": [{"name": "a", "capacity": 9, "refill_tokens": 7, "refill_interval_ms": 3}]}"#,
-        r#"{"name": "p", "bulkhead": {"max_concurrent": 3, "lease_ms": 30},
-            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 7, "refill_interval_ms": 3, "initial": "empty"},
-                       {"name": "b", "capacity": 5, "refill_tokens": 1, "refill_interval_ms": 1, "charge": "call"}]}"#,
-        r#"{"name": "p", "bulkhead": {"max_concurrent": 6, "lease_ms": 30, "reentrant": true},
-            "circuit": {"consecutive_failures": 4, "open_ms": 1, "probe_lease_ms": 30}}"#,
-        r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30},
-            "circuit": {"failures_in_window": {"count": 3, "window_ms": 20}, "slow_call_ms": 1, "slow_call_rate_percent": 70,
-                "minimum_calls": 4, "window": {"ms": 40, "slots": 4}, "open_ms": 3, "growth_reset_ms": 9,
-                "open_multiplier": 2, "forget_ms": 100}}"#,
-        r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30},
-            "circuit": {"failure_rate_percent": 50, "minimum_calls": 3, "window": {"calls": 4}, "open_ms": 1}}"#,
-        r#"{"name": "p", "bulkhead": {"max_concurrent": 4, "lease_ms": 30}, "health": {"max_success_age_ms": 90},
-            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 7, "refill_interval_ms": 3}]}"#,
-        r#"{"name": "p", "circuit": {"consecutive_failures": 2, "open_ms": 2, "probe_lease_ms": 40, "half_open_max_ms": 3},
-            "health": {"max_success_age_ms": 50, "flapping": {"openings": 3, "window_ms": 60}}}"#,
-    ];
-
-    /// One history, on a state that may go the short way and on one that never does.
-    struct Pair {
-        policy: Policy,
-        short: State,
-        general: State,
-        permits: Vec<Permit>,
-        random: u64,
-        now: u64,
-    }
-
-    impl Pair {
-        fn pick(&mut self, below: u64) -> u64 {
-            self.random = splitmix64(self.random);
-            self.random % below
-        }
-
-        fn acquire(&mut self, now: Timestamp) {
-            let wish = Acquire::new().cost(u32::try_from(self.pick(4)).unwrap());
-            let wish = if self.pick(3) == 0 { wish.holder(Holder::from_raw(self.pick(2) + 1).unwrap()) } else { wish };
-            let short = self.policy.acquire(&mut self.short, wish, now);
-            let general = self.policy.acquire_with_care(&mut self.general, wish, now.as_micros());
-            assert_eq!(short, general);
-            if let Step { answer: Decision::Admitted { permit, .. }, .. } = short {
-                self.permits.push(permit);
-            }
-        }
-
-        fn settle(&mut self, now: Timestamp) {
-            let at = self.pick(self.permits.len().max(1) as u64) as usize;
-            let Some(words) = self.permits.get(at).map(Permit::to_words) else { return };
-            if self.pick(4) != 0 {
-                // Else it will be settled again.
-                self.permits.swap_remove(at);
-            }
-            let outcome =
-                [Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Ignored][self.pick(4) as usize];
-            let end = Settle::new(outcome).took(Duration::from_micros(self.pick(2_000)));
-            let short = self.policy.settle(&mut self.short, Permit::from_words(words), end, now);
-            let end = End::Settled(end);
-            let general = self.policy.finish(&mut self.general, &Permit::from_words(words), end, now.as_micros());
-            assert_eq!(short, general);
-        }
-
-        fn step(&mut self) {
-            self.now += self.pick(3) * self.pick(4_000);
-            let now = Timestamp::from_micros(self.now).unwrap();
-            if self.pick(2) == 0 {
-                self.acquire(now);
-            } else {
-                self.settle(now);
-            }
-            assert_eq!(self.short.to_bytes(), self.general.to_bytes());
-        }
-    }
-
-    /// The short way is only a shortcut: answers, changes and bytes are those of the general step.
-    #[test]
-    fn the_short_way_agrees_with_the_general_step() {
-        for (seed, json) in (0..).zip(POLICIES.iter().cycle().take(100)) {
-            let policy = Policy::from_json(json).unwrap();
-            // Lease ids begin at the instant's low bits: in every other history they begin anew after the last one.
-            let start = if seed % 2 == 0 { 1_700_000_000_000_000 } else { (101_328_000 << 24) - 20 };
-            let state = policy.new_state(Timestamp::from_micros(start).unwrap());
-            let general = state.clone();
-            let mut pair = Pair { policy, short: state, general, permits: Vec::new(), random: seed, now: start };
-            (0..400).for_each(|_| pair.step());
-        }
-    }
-
-    /// Whether a call at `now` goes the short way.
-    fn is_short(policy: &Policy, state: &State, now: Timestamp) -> bool {
-        policy.acquire_quietly(state.clone().words_mut(), &Acquire::new(), now.as_micros()).is_some()
-    }
-
-    /// What is forgotten is forgotten once: successes do not count without a rate, and nothing else is due for ever.
-    #[test]
-    fn the_short_way_is_open_again_after_forgetting() {
-        let json = r#"{"name": "p", "circuit": {"failures_in_window": {"count": 9, "window_ms": 60}, "forget_ms": 30},
-            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 9, "refill_interval_ms": 1}]}"#;
-        let policy = Policy::from_json(json).unwrap();
-        let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms).unwrap();
-        let mut state = policy.new_state(at(0));
-        let _ = policy.acquire(&mut state, Acquire::new(), at(0));
-        assert!(is_short(&policy, &state, at(29)) && !is_short(&policy, &state, at(30)));
-        let _ = policy.acquire(&mut state, Acquire::new(), at(30));
-        assert!(is_short(&policy, &state, at(31)));
-    }
-
-    /// Health makes no call slower but the one whose success it writes, and those that wait for it.
-    #[test]
-    fn the_short_way_is_open_until_a_success_is_written_again() {
-        let json = r#"{"name": "p", "health": {"max_success_age_ms": 1600},
-            "limits": [{"name": "a", "capacity": 9, "refill_tokens": 9, "refill_interval_ms": 1}]}"#;
-        let policy = Policy::from_json(json).unwrap();
-        let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms).unwrap();
-        let mut state = policy.new_state(at(0));
-        let permit = policy.acquire(&mut state, Acquire::new(), at(0)).answer.into_result().unwrap().permit;
-        assert!(is_short(&policy, &state, at(99)) && !is_short(&policy, &state, at(100)));
-        let _ = policy.settle(&mut state, permit, Settle::success(), at(100));
-        assert!(is_short(&policy, &state, at(199)) && !is_short(&policy, &state, at(200)));
-    }
-
-    #[test]
-    fn the_short_way_is_open_again_when_no_limit_is_carried() {
-        let limit =
-            |name| format!(r#"{{"name": "{name}", "capacity": 9, "refill_tokens": 1, "refill_interval_ms": 10}}"#);
-        let policy = |limits: String| Policy::from_json(&format!(r#"{{"name": "p", "limits": [{limits}]}}"#)).unwrap();
-        let (both, one) = (policy([limit("a"), limit("b")].join(",")), policy(limit("a")));
-        let at = |ms: u64| Timestamp::from_millis(1_700_000_000_000 + ms).unwrap();
-        let mut state = both.new_state(at(0));
-        let _ = both.acquire(&mut state, Acquire::new(), at(0));
-        let _ = one.acquire(&mut state, Acquire::new(), at(1));
-        assert!(state.snapshot().limits.len() == 2 && !is_short(&one, &state, at(9)));
-        let _ = one.acquire(&mut state, Acquire::new(), at(10));
-        assert!(state.snapshot().limits.len() == 1 && is_short(&one, &state, at(11)));
-    }
-}
+mod tests;

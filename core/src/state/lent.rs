@@ -3,7 +3,7 @@
 use crate::answer::Settled;
 use crate::error::StateError;
 use crate::input::{Acquire, Settle};
-use crate::live::{HEAD, SHAPE, TAG, View, tag};
+use crate::live::{HEAD, LAST, SHAPE, TAG, View, tag};
 use crate::load::{unload, words_for};
 use crate::num::index;
 use crate::permit::Permit;
@@ -47,6 +47,16 @@ impl Live for StateMut<'_> {
 }
 
 impl Policy {
+    /// No live state has fewer words, whatever its policy.
+    ///
+    /// ```
+    /// use stanchion::Policy;
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "retry": {}}"#).unwrap();
+    /// assert!(policy.state_words() >= Policy::LEAST_STATE_WORDS);
+    /// ```
+    pub const LEAST_STATE_WORDS: usize = HEAD;
+
     /// Starts a new state in lent memory, as [`Policy::new_state`] does.
     ///
     /// # Errors
@@ -145,6 +155,54 @@ impl Policy {
         if self.is_own(words) { self.settle_quietly(words, permit, &end, now.as_micros()) } else { None }
     }
 
+    /// As [`Policy::acquire_plainly`], in fewer instructions and for fewer calls: `None`, too, where the policy has more than one
+    /// limit, where the last change was after `now_us`, and where `now_us` is no instant. For hosts that then go another way.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let mut memory = vec![0; policy.state_words()];
+    /// let mut state = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
+    /// let _ = policy.cancel(&mut state, call.permit, Timestamp::MIN);
+    /// assert_eq!(policy.acquire_at_once(&mut memory, Acquire::new(), 0), None, "no instant");
+    /// assert!(policy.acquire_at_once(&mut memory, Acquire::new(), 1).is_some());
+    /// assert_eq!(policy.acquire_at_once(&mut memory, Acquire::new(), 1), None, "no slot is free");
+    /// ```
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    pub fn acquire_at_once(&self, words: &mut [u64], wish: Acquire, now_us: u64) -> Option<(Permit, bool)> {
+        let is_plain = self.is_own(words) && is_after(words, now_us);
+        if is_plain { self.acquire_straight(words, &wish, now_us) } else { None }
+    }
+
+    /// As [`Policy::settle_plainly`], as [`Policy::acquire_at_once`].
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 1}}"#).unwrap();
+    /// let mut memory = vec![0; policy.state_words()];
+    /// let mut state = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
+    /// assert_eq!(policy.settle_at_once(&mut memory, &call.permit, Settle::success(), 0), None, "no instant");
+    /// let settled = policy.settle_at_once(&mut memory, &call.permit, Settle::success(), 1);
+    /// assert_eq!(settled, Some((Settled::Counted, false)));
+    /// ```
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    pub fn settle_at_once(
+        &self,
+        words: &mut [u64],
+        permit: &Permit,
+        end: Settle,
+        now_us: u64,
+    ) -> Option<(Settled, bool)> {
+        let is_plain = self.is_own(words) && is_after(words, now_us);
+        if is_plain { self.settle_quietly(words, permit, &end, now_us) } else { None }
+    }
+
     #[cold]
     fn open_another<'a>(&self, words: &'a mut [u64]) -> Result<StateMut<'a>, StateError> {
         let started = View::new(words).filter(|view| view.head[TAG] == tag(view.fingerprint()));
@@ -180,6 +238,14 @@ impl Policy {
         self.put(&snapshot, bytes, words);
         Ok(StateMut { words })
     }
+}
+
+/// Whether the state last changed at `now_us` or before. An instant is at least 1, so 0 is before any; what is too late to be
+/// one is not before the instant to wake at, which [`Policy::quiet_time`] asks for.
+#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+#[inline(always)]
+fn is_after(words: &[u64], now_us: u64) -> bool {
+    words.first_chunk::<HEAD>().is_some_and(|head| head[LAST] <= now_us)
 }
 
 fn has_room(words: &[u64], needed_words: usize) -> Result<(), StateError> {
