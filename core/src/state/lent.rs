@@ -161,11 +161,10 @@ impl Policy {
     /// ```
     /// use stanchion::{Acquire, Policy, Timestamp};
     ///
-    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1}}"#).unwrap();
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 2}}"#).unwrap();
     /// let mut memory = vec![0; policy.state_words()];
     /// let mut state = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
-    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
-    /// let _ = policy.cancel(&mut state, call.permit, Timestamp::MIN);
+    /// let _ = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN);
     /// assert_eq!(policy.acquire_at_once(&mut memory, Acquire::new(), 0), None, "no instant");
     /// assert!(policy.acquire_at_once(&mut memory, Acquire::new(), 1).is_some());
     /// assert_eq!(policy.acquire_at_once(&mut memory, Acquire::new(), 1), None, "no slot is free");
