@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
+use serde::de::IgnoredAny;
 use stanchion::{SpoolAppended, SpoolFull, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -82,7 +83,7 @@ impl Spool {
                 Line::End => break,
                 Line::TooLong => name(&mut imported.too_long, &mut imported.too_long_lines, number),
                 Line::Text(line) if line.trim_ascii().is_empty() => imported.blank += 1,
-                Line::Text(line) if serde_json::from_slice::<serde_json::Value>(&line).is_err() => {
+                Line::Text(line) if !is_json(&line) => {
                     name(&mut imported.torn, &mut imported.torn_lines, number);
                 }
                 Line::Text(line) => {
@@ -110,6 +111,11 @@ fn name(count: &mut u64, lines: &mut Vec<u64>, number: u64) {
     if lines.len() < NAMED_LINES {
         lines.push(number);
     }
+}
+
+/// Whether it is one whole value. Nothing is kept of it.
+fn is_json(line: &[u8]) -> bool {
+    str::from_utf8(line).is_ok_and(|line| serde_json::from_str::<IgnoredAny>(line).is_ok())
 }
 
 /// The next line without its line end; of one that is too long nothing is kept.
