@@ -111,6 +111,19 @@ export function addonOf(raw: RawAddon): Addon {
   return { raw, engine: new Engine(() => instance(raw)) };
 }
 
+/** Work in the thread pool. What goes wrong beside its answer is the engine's to tell. */
+export async function pooled(engine: Engine, begin: () => Promise<RawDone>): Promise<RawDone> {
+  try {
+    return await begin();
+  } catch (error) {
+    throw engine.caught(error);
+  }
+}
+
+/** Options as the addon takes them: what is undefined is left out. */
+export const given = (options: object): RawStoreOptions =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
 function instance(raw: RawAddon): Instance {
   const words = raw.slot();
   const numbers = new Float64Array(words.buffer, words.byteOffset, 8);

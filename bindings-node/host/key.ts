@@ -23,7 +23,7 @@ import {
   settledAnswer,
 } from 'stanchion-wasm/host';
 
-import type { RawDone, RawKey } from './addon.js';
+import { type RawDone, type RawKey, pooled } from './addon.js';
 
 /** What the store adds to an answer. */
 export interface Stored {
@@ -186,12 +186,7 @@ export class Key {
 
   async #pooled<T>(later: () => Promise<RawDone>, args: readonly unknown[], read: (status: number) => T): Promise<T> {
     this.#engine.raw();
-    let done: RawDone;
-    try {
-      done = await later();
-    } catch (error) {
-      throw this.#engine.caught(error);
-    }
+    const done = await pooled(this.#engine, later);
     return read(this.#checked(this.#engine.run(() => done.load()), args));
   }
 

@@ -14,7 +14,7 @@ import {
   shown,
 } from 'stanchion-wasm/host';
 
-import { type RawDone, type RawSpool, type RawStoreOptions, addon } from './addon.js';
+import { type RawDone, type RawSpool, addon, given, pooled } from './addon.js';
 import { DrainLoop, type Draining, type KeepDrainingOptions } from './draining.js';
 import type {
   Appended,
@@ -77,15 +77,8 @@ export class Spool {
     const { raw, engine } = addon();
     known(options, SPOOL);
     const own = engine.policy((policy as BasePolicy).common.rules.toJson());
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    let done: RawDone;
-    try {
-      done = await raw.spoolOpenLater(path, own.handle, given as RawStoreOptions);
-    } catch (error) {
-      throw engine.caught(error);
-    } finally {
-      own.free();
-    }
+    const opening = pooled(engine, () => raw.spoolOpenLater(path, own.handle, given(options)));
+    const done = await opening.finally(() => own.free());
     const spool = done.spool();
     if (spool === null) throw engine.fault(engine.run(() => done.load()));
     return new Spool(policy, engine, spool);
@@ -276,12 +269,7 @@ export class Spool {
     const { ticker } = this.#base.common;
     const nowUs = ticker.isSystem ? 0 : ticker.nowUs();
     this.#engine.raw();
-    let done: RawDone;
-    try {
-      done = await begin(nowUs);
-    } catch (error) {
-      throw this.#engine.caught(error);
-    }
+    const done = await pooled(this.#engine, () => begin(nowUs));
     this.#engine.check(
       this.#engine.run(() => done.load()),
       nowUs,

@@ -17,7 +17,7 @@ import {
   known,
 } from 'stanchion-wasm/host';
 
-import { type RawDone, type RawStore, type RawStoreOptions, type RawTransaction, addon } from './addon.js';
+import { type RawStore, type RawTransaction, addon, given, pooled } from './addon.js';
 import { Key } from './key.js';
 import { StoredKeyed, StoredPolicy } from './stored.js';
 
@@ -81,8 +81,7 @@ export class Store implements PolicyStore {
   static open(path: string, options: StoreOptions = {}): Store {
     const { raw, engine } = addon();
     engine.raw();
-    const given = Object.fromEntries(Object.entries(known(options, STORE)).filter(([, value]) => value !== undefined));
-    const store = engine.run(() => raw.storeOpen(path, given as RawStoreOptions));
+    const store = engine.run(() => raw.storeOpen(path, given(known(options, STORE))));
     if (store === null) throw engine.lastFault();
     return new Store(engine, store, options.sync === true);
   }
@@ -99,9 +98,9 @@ export class Store implements PolicyStore {
    * @throws ConfigError naming the field as it was written, its value and what is allowed.
    * @throws StoreError for a key that is empty or longer than 255 bytes.
    */
-  policy(config: PolicyConfig | string, given: StoredOptions = {}): Policy {
-    const { key, ...options } = known(given, STORED);
-    const common = commonOf(this.#engine, config, options);
+  policy(config: PolicyConfig | string, options: StoredOptions = {}): Policy {
+    const { key, ...rest } = known(options, STORED);
+    const common = commonOf(this.#engine, config, rest);
     const stored = key ?? common.name;
     return new StoredPolicy(common, stored, this.key(common.rules, stored));
   }
@@ -145,7 +144,7 @@ export class Store implements PolicyStore {
   /** Removes a key; whether it was there. */
   async remove(key: string): Promise<boolean> {
     this.#engine.raw();
-    const done = await this.#pooled(this.#raw.removeLater(key));
+    const done = await pooled(this.#engine, () => this.#raw.removeLater(key));
     this.#engine.check(this.#engine.run(() => done.load()));
     return this.#engine.number() === 1;
   }
@@ -173,7 +172,8 @@ export class Store implements PolicyStore {
   async #end(transaction: RawTransaction, write: Write | null | undefined): Promise<number> {
     const bytes = write instanceof Uint8Array ? write : write?.bytes;
     const vacuousAtUs = write instanceof Uint8Array ? 0 : (write?.vacuousAtUs ?? 0);
-    const done = this.#isSynced && bytes !== undefined ? await this.#pooled(transaction.commitLater(bytes, vacuousAtUs)) : undefined;
+    const isLate = this.#isSynced && bytes !== undefined;
+    const done = isLate ? await pooled(this.#engine, () => transaction.commitLater(bytes, vacuousAtUs)) : undefined;
     const end = (): number => {
       if (done !== undefined) return done.load();
       return bytes === undefined ? transaction.abort() : transaction.commit(bytes, vacuousAtUs);
@@ -187,16 +187,10 @@ export class Store implements PolicyStore {
     const atOnce = this.#engine.run(() => this.#raw.tryBegin(key));
     if (atOnce !== null) return atOnce;
     if (this.#engine.number() !== LOCKED) throw this.#engine.lastFault();
-    const done = await this.#pooled(this.#raw.beginLater(key));
+    const done = await pooled(this.#engine, () => this.#raw.beginLater(key));
     const later = done.transaction();
     if (later === null) throw this.#engine.fault(this.#engine.run(() => done.load()));
     return later;
-  }
-
-  #pooled(work: Promise<RawDone>): Promise<RawDone> {
-    return work.catch((error: unknown) => {
-      throw this.#engine.caught(error);
-    });
   }
 
   #own(policy: EnginePolicy | Json): EnginePolicy {

@@ -1,4 +1,5 @@
 import type { Health, Unrecoverable } from './beside-types.js';
+import { camel } from './config-json.js';
 import { type Gate, gateOf } from './engine-types.js';
 
 /** A count, and what it is measured against. */
@@ -205,5 +206,3 @@ function shownField([name, value]: [string, unknown]): [string, unknown] {
   if (name.endsWith('_us')) return [camel(name.replace(/_us$/, '_ms')), typeof value === 'number' ? value / 1000 : null];
   return [camel(name), WORDS.has(name) && typeof value === 'string' ? camel(value) : shown(value)];
 }
-
-const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
