@@ -100,6 +100,12 @@ type end struct {
 	durationUS uint64
 }
 
+// Both have the library's size, or this does not compile.
+var (
+	_ [C.sizeof_stn_acquire_options]struct{} = [unsafe.Sizeof(wish{})]struct{}{}
+	_ [C.sizeof_stn_settle_options]struct{}  = [unsafe.Sizeof(end{})]struct{}{}
+)
+
 func (e *end) crossing() *C.stn_settle_options {
 	e.structSize = C.sizeof_stn_settle_options
 	return (*C.stn_settle_options)(unsafe.Pointer(e))

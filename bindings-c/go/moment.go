@@ -72,11 +72,8 @@ func (m Moment) grant(permit *Permit, w *wish) error {
 
 // grantIn is grant for a caller who waits for a file's lock no longer than his context lasts.
 func (m Moment) grantIn(ctx context.Context, permit *Permit, w *wish) error {
-	if m.policy.quick != nil || ctx.Done() == nil {
-		return m.grant(permit, w)
-	}
 	k, isShared := m.policy.backend.(*key)
-	if !isShared {
+	if !isShared || ctx.Done() == nil {
 		return m.grant(permit, w)
 	}
 	d, isAnswered, err := k.acquireIn(ctx, *w, m.us)

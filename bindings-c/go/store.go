@@ -202,6 +202,7 @@ func (k *key) acquireBeside(ctx context.Context, w wish, nowUS uint64) (_ decide
 	}
 }
 
+// decide is what asking has in common.
 func (k *key) decide(call func(handle *C.stn_store_key, o *outs) C.uint32_t) (decided, error) {
 	var o outs
 	o.sized()
@@ -219,18 +220,9 @@ func (k *key) decide(call func(handle *C.stn_store_key, o *outs) C.uint32_t) (de
 }
 
 func (k *key) peek(w wish, nowUS uint64) (decided, error) {
-	var o outs
-	o.sized()
-	handle, err := k.enter()
-	defer k.mu.RUnlock()
-	if err != nil {
-		return decided{}, err
-	}
-	status := C.stn_store_peek(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.why)
-	if status != C.STN_OK {
-		return decided{}, atPath(toError(status, &o.why), k.path)
-	}
-	return decidedOf(&o.decision), nil
+	return k.decide(func(handle *C.stn_store_key, o *outs) C.uint32_t {
+		return C.stn_store_peek(handle, w.crossing(), C.uint64_t(nowUS), &o.decision, &o.why)
+	})
 }
 
 // step is what the operations after an acquire have in common.

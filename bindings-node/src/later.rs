@@ -81,6 +81,18 @@ impl Done {
         })
     }
 
+    /// Writes the new bytes of the key whose lock is held: the new write sequence.
+    pub(crate) fn committed(held: Transaction, bytes: &[u8], vacuous_at: Option<Timestamp>) -> Self {
+        match held.commit(bytes, vacuous_at) {
+            Ok(sequence) => {
+                let mut done = Self::default();
+                done.slot.sequence = number::exact(sequence);
+                done
+            }
+            Err(error) => Self::failed(fault_of(&error)),
+        }
+    }
+
     /// An answer that is a text.
     pub(crate) fn told(stored: Result<Stored<String>, StoreError>) -> Self {
         let mut text = None;
@@ -154,14 +166,7 @@ impl Work {
                 }
                 Err(error) => Done::failed(fault_of(&error)),
             },
-            Self::Commit(held, bytes, vacuous_at) => match held.commit(&bytes, vacuous_at) {
-                Ok(sequence) => {
-                    let mut done = Done::default();
-                    done.slot.sequence = number::exact(sequence);
-                    done
-                }
-                Err(error) => Done::failed(fault_of(&error)),
-            },
+            Self::Commit(held, bytes, vacuous_at) => Done::committed(held, &bytes, vacuous_at),
             Self::OpenSpool(path, policy, options) => match Spool::open(path, policy, options) {
                 Ok(spool) => Done { spool: Some(spool), ..Done::default() },
                 Err(error) => Done::failed(fault_of(&error)),

@@ -11,7 +11,7 @@ use stanchion_raw::status::{LOCKED, Status};
 use stanchion_store::{Durability, Options, Record, Store, StoreError, Transaction};
 
 use crate::key::RawKey;
-use crate::later::{Later, Work};
+use crate::later::{Done, Later, Work};
 use crate::{Fault, Raw, call, guard};
 
 /// How a state file is opened; what is left out is as the store has it by default.
@@ -179,13 +179,7 @@ impl RawTransaction {
                 Err(status) => return status,
             };
             let Some(held) = held else { return raw.fail(ended()) };
-            match held.commit(&bytes, vacuous_at) {
-                Ok(sequence) => {
-                    raw.slot_mut().sequence = number::exact(sequence);
-                    0
-                }
-                Err(error) => raw.fail(fault_of(&error)),
-            }
+            Done::committed(held, &bytes, vacuous_at).put(raw)
         })
     }
 
