@@ -53,8 +53,9 @@ test('with a stopped lock holder', { skip }, async (t) => {
   for (const [operation, name] of [
     ['left by signal', 'TimeoutError'],
     ['left by deadline', 'TimeoutError'],
+    ['left by deadline, nested', 'TimeoutError'],
   ]) {
-    await t.test(`who ${operation} does not wait for the lock to the end`, async () => {
+    await t.test(`${operation}: nobody waits for the lock to the end`, async () => {
       const { answer, asked } = await wait(path, operation);
       assert.deepEqual([answer, asked], [{ name }, 1]);
     });

@@ -1,6 +1,7 @@
 import type { BasePolicy } from './base.js';
 import { atLeastZero, known } from './options.js';
 import { conduct } from './conduct.js';
+import { admit } from './line.js';
 import { EXECUTE } from './option-names.js';
 import { type Permit, cancelAll } from './permit.js';
 import type { Call, ExecuteOptions, Guard, Policy } from './policy.js';
@@ -41,13 +42,16 @@ export function nest(...policies: readonly [Policy, ...Policy[]]): Guard {
 }
 
 async function acquireAll<T>(policies: readonly Policy[], options: ExecuteOptions<T>, spentMs: () => number): Promise<Permit[]> {
-  const { cost, holder, signal, waitMs = 0, deadlineMs = Infinity } = options;
-  const patienceMs = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs));
+  const { cost = 1, holder, signal, waitMs: mostMs = 0, deadlineMs } = options;
+  const patienceMs = Math.min(atLeastZero('waitMs', mostMs), atLeastZero('deadlineMs', deadlineMs ?? Infinity));
   const permits: Permit[] = [];
   try {
-    for (const policy of policies) {
-      const leftMs = Math.max(patienceMs - spentMs(), 0);
-      permits.push(await policy.acquire({ cost, holder, signal, waitMs: leftMs }));
+    for (const policy of policies as readonly BasePolicy[]) {
+      const goneMs = spentMs();
+      const waitMs = Math.max(patienceMs - goneMs, 0);
+      // Each has a clock of its own.
+      const deadline = deadlineMs === undefined ? undefined : { deadlineMs, beganMs: policy.common.ticker.readSteadyMs() - goneMs };
+      permits.push(await admit(policy, { cost, holder, waitMs, signal, deadline }));
     }
   } catch (error) {
     await cancelAll(permits);

@@ -1,8 +1,9 @@
 // Does one operation on a file whose lock a stopped process holds; tells the answer and how often a timer fired meanwhile.
-import { definePolicy } from 'stanchion';
+import { definePolicy, nest } from 'stanchion';
 import { Spool, Store } from 'stanchion/store';
 
 const [path, operation] = process.argv.slice(2);
+const local = { name: 'around', bulkhead: { maxConcurrent: 1 } };
 const config = { name: 'p', bulkhead: { maxConcurrent: 1 }, onStoreError: 'reject', spool: {} };
 // Who leaves after 30 ms is told so long before the wait is over.
 const isLeft = operation.startsWith('left');
@@ -18,6 +19,7 @@ const operations = {
   spool: () => Spool.open(path, definePolicy(config), { waitMs: 300 }),
   'left by signal': () => policy().execute(() => {}, { signal: AbortSignal.timeout(30) }),
   'left by deadline': () => policy().execute(() => {}, { deadlineMs: 30 }),
+  'left by deadline, nested': () => nest(definePolicy(local), policy()).execute(() => {}, { deadlineMs: 30 }),
 };
 let ticks = 0;
 const timer = setInterval(() => (ticks += 1), 5);
