@@ -81,9 +81,21 @@ fn optimise(root: &Path, wasm: &Path) -> Result<(), Box<dyn Error>> {
         println!("wasm-opt is not installed (`npm ci`): the module is larger than the published one");
         return Ok(());
     }
-    // The lowest addresses are the far end of the stack, so nothing lies in the first kilobyte but before an overflow: then no
-    // constant offset of a load wraps, and each is part of its instruction.
-    let options = ["-O3", "--all-features", "--low-memory-unused"];
+    let options = [
+        "-O3",
+        "--converge",
+        // The lowest addresses are the far end of the stack, so nothing lies in the first kilobyte but before an overflow: then no
+        // constant offset of a load wraps, and each is part of its instruction.
+        "--low-memory-unused",
+        // What is downloaded is gzipped, which these would make larger: runs of zeros cost nothing there, a segment for each run
+        // of other bytes does, and so do more locals.
+        "--skip-pass=memory-packing",
+        "--skip-pass=local-cse",
+        // Engines take alignment as a hint and use it not: without it, equal code is equal bytes.
+        "--dealign",
+        // Which features were used is for tools, and was read by now.
+        "--strip-target-features",
+    ];
     let status = Command::new(tool).args(options).arg(wasm).arg("-o").arg(wasm).status()?;
     if status.success() { Ok(()) } else { Err("wasm-opt failed".into()) }
 }
