@@ -27,6 +27,7 @@
 compile_error!("stanchion-store needs a Unix system: it relies on flock, positioned I/O and file modes");
 
 mod error;
+mod fork;
 mod handle;
 mod header;
 mod identity;

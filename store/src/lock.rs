@@ -56,22 +56,30 @@ pub(crate) fn turn(threads: &Arc<Mutex<()>>, begun: Instant, wait: Duration) -> 
 
 /// The file's lock. Whether others had it first.
 pub(crate) fn flock(disk: &Disk, begun: Instant, wait: Duration) -> Result<bool, ErrorKind> {
-    let file = disk.file();
+    if is_got(disk)? {
+        return Ok(false);
+    }
     let mut pause = FIRST_PAUSE;
     let mut dice = u64::from(begun.elapsed().subsec_nanos()) ^ (u64::from(std::process::id()) << 32);
-    let mut was_contended = false;
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(was_contended),
-            Err(TryLockError::WouldBlock) => was_contended = true,
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
         let elapsed = begun.elapsed();
         let Some(left) = wait.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
             return Err(ErrorKind::Busy { waited: elapsed });
         };
         std::thread::sleep(jittered(pause, &mut dice).min(left));
         pause = (pause * 2).min(LONGEST_PAUSE);
+        if is_got(disk)? {
+            return Ok(true);
+        }
+    }
+}
+
+/// Asks for the file's lock once.
+fn is_got(disk: &Disk) -> Result<bool, ErrorKind> {
+    match disk.file().try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
 

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use stanchion::{Policy, Timestamp};
 
 use crate::error::{ErrorKind, StoreError};
+use crate::fork;
 use crate::handle::KeyHandle;
 use crate::lock::{self, Guard};
 use crate::options::Options;
@@ -89,7 +90,7 @@ impl Store {
             given: shown,
             full_path: path,
             options,
-            pid: std::process::id(),
+            pid: fork::pid(),
             threads: Arc::default(),
             session,
             opened: Instant::now(),
@@ -327,7 +328,7 @@ impl Inner {
         if self.options.read_only {
             return Err(ErrorKind::ReadOnly);
         }
-        if std::process::id() != self.pid {
+        if fork::pid() != self.pid {
             return Err(ErrorKind::Forked);
         }
         let begun = Instant::now();

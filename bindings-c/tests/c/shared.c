@@ -1,6 +1,7 @@
 /* One policy from many threads, each with a state of its own; and one state file from many threads. */
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -97,6 +98,33 @@ static void try(void) {
     stn_store_key_close(key);
 }
 
+/* A forked child shares the lock with its parent, so it is refused, and opens the file anew. The parent goes on as before. */
+static void fork_off(const char *path) {
+    stn_store_key *key;
+    stn_error error = {.struct_size = sizeof error};
+    stn_stored stored = {.struct_size = sizeof stored};
+    stn_decision decision = {.struct_size = sizeof decision};
+    CHECK(stn_store_key_open(store, policy, "four", 4, &key, &error) == STN_OK);
+    CHECK(stn_store_acquire(key, NULL, 0, &decision, &stored, &error) == STN_OK && stored.sequence == 1);
+    const pid_t child = fork();
+    if (child == 0) {
+        stn_store *own;
+        /* What it opens makes what it took along no better. */
+        for (int i = 0; i < 2; i++) {
+            CHECK(stn_store_acquire(key, NULL, 0, &decision, &stored, &error) == STN_OK && stored.degraded == 1);
+            CHECK(strcmp(error.code, "forked") == 0);
+            CHECK(stn_store_open(path, strlen(path), NULL, &own, &error) == STN_OK);
+        }
+        CHECK(stn_store_key_open(own, policy, "four", 4, &key, &error) == STN_OK);
+        CHECK(stn_store_acquire(key, NULL, 0, &decision, &stored, &error) == STN_OK && stored.sequence == 2);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(stn_store_acquire(key, NULL, 0, &decision, &stored, &error) == STN_OK && stored.sequence == 3);
+    stn_store_key_close(key);
+}
+
 int main(void) {
     char folder[] = "/tmp/stanchion-shared-XXXXXX", path[64];
     unsigned each[THREADS];
@@ -112,6 +140,7 @@ int main(void) {
     CHECK(run(together, each) == 1000);
     transact();
     try();
+    fork_off(path);
     stn_store_close(store);
     stn_policy_free(policy);
     CHECK(stn_store_open("/proc/none/state", 16, NULL, &store, &error) == STN_STORE);

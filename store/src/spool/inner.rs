@@ -11,6 +11,7 @@ use super::SpoolCut;
 use super::folder::{Folder, Identity};
 use super::mirror::Mirror;
 use crate::error::{ErrorKind, StoreError};
+use crate::fork;
 use crate::lock;
 use crate::medium::Disk;
 use crate::options::Options;
@@ -65,7 +66,7 @@ impl Inner {
             given: given.to_path_buf(),
             options,
             rules,
-            pid: std::process::id(),
+            pid: fork::pid(),
             threads: Arc::default(),
             lock: Mutex::new(lock),
             folder,
@@ -118,7 +119,7 @@ impl Inner {
         if self.options.read_only {
             return Err(ErrorKind::ReadOnly);
         }
-        if std::process::id() != self.pid {
+        if fork::pid() != self.pid {
             return Err(ErrorKind::Forked);
         }
         let begun = Instant::now();
