@@ -120,6 +120,13 @@ export async function pooled(engine: Engine, begin: () => Promise<RawDone>): Pro
   }
 }
 
+/** The same, and its answer as the engine's last; `read` gets the status, and takes the rest out of the slot before anything else runs. */
+export async function waited<T>(engine: Engine, begin: () => Promise<RawDone>, read: (status: number) => T): Promise<T> {
+  engine.raw();
+  const done = await pooled(engine, begin);
+  return read(engine.run(() => done.load()));
+}
+
 /** Options as the addon takes them: what is undefined is left out. */
 export const given = (options: object): RawStoreOptions =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

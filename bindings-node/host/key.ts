@@ -23,7 +23,7 @@ import {
   settledAnswer,
 } from 'stanchion-wasm/host';
 
-import { type RawDone, type RawKey, pooled } from './addon.js';
+import { type RawDone, type RawKey, waited } from './addon.js';
 
 /** What the store adds to an answer. */
 export interface Stored {
@@ -57,14 +57,15 @@ const NO_HOLDER: readonly [number, number] = [0, 0];
 export class Key {
   /** The policy that decides, in the addon's engine. */
   readonly policy: EnginePolicy;
+  /** @internal */
+  readonly raw: RawKey;
   readonly #engine: Engine;
-  readonly #raw: RawKey;
 
   /** @internal Made by `Store.key`. */
   constructor(policy: EnginePolicy, raw: RawKey) {
     this.policy = policy;
+    this.raw = raw;
     this.#engine = policy.engine;
-    this.#raw = raw;
   }
 
   /** Whether a call may go ahead. Without the store the policy's `on_store_error` decides, and `degraded` says so. */
@@ -72,8 +73,8 @@ export class Key {
     const { cost = 1, holder } = options;
     const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
     return this.#step(
-      () => this.#raw.acquire(cost, lo, hi, nowUs),
-      () => this.#raw.acquireLater(cost, lo, hi, nowUs),
+      () => this.raw.acquire(cost, lo, hi, nowUs),
+      () => this.raw.acquireLater(cost, lo, hi, nowUs),
       [nowUs, cost],
       (status) => this.#decision(status),
     );
@@ -94,8 +95,8 @@ export class Key {
     const code = outcomeCode(options);
     return permit.spend(() =>
       this.#step(
-        () => this.#raw.settle(...permit.words, code, durationUs, actualCost, nowUs),
-        () => this.#raw.settleLater(...permit.words, code, durationUs, actualCost, nowUs),
+        () => this.raw.settle(...permit.words, code, durationUs, actualCost, nowUs),
+        () => this.raw.settleLater(...permit.words, code, durationUs, actualCost, nowUs),
         [nowUs, undefined, durationUs, actualCost, outcome],
         (status) => this.#stored(settledAnswer(this.#engine, status)),
       ),
@@ -106,8 +107,8 @@ export class Key {
   cancel(permit: EnginePermit, nowUs = 0): Promise<EngineSettled & Stored> {
     return permit.spend(() =>
       this.#step(
-        () => this.#raw.cancel(...permit.words, nowUs),
-        () => this.#raw.cancelLater(...permit.words, nowUs),
+        () => this.raw.cancel(...permit.words, nowUs),
+        () => this.raw.cancelLater(...permit.words, nowUs),
         [nowUs],
         (status) => this.#stored(settledAnswer(this.#engine, status)),
       ),
@@ -117,8 +118,8 @@ export class Key {
   /** Extends the lease of a permit. */
   async renew(permit: EnginePermit, nowUs = 0): Promise<EngineRenewed & Stored> {
     return this.#step(
-      () => this.#raw.renew(...permit.words, nowUs),
-      () => this.#raw.renewLater(...permit.words, nowUs),
+      () => this.raw.renew(...permit.words, nowUs),
+      () => this.raw.renewLater(...permit.words, nowUs),
       [nowUs],
       (status) => this.#stored(renewedAnswer(this.#engine, status)),
     );
@@ -128,7 +129,7 @@ export class Key {
   async command(command: Json, nowUs = 0): Promise<EngineCommanded & Stored> {
     const json = typeof command === 'string' ? command : JSON.stringify(command);
     const read = (status: number): EngineCommanded & Stored => this.#stored(commandedAnswer(this.#engine, status));
-    return this.#pooled(() => this.#raw.commandLater(json, nowUs), [nowUs], read);
+    return this.#waited(() => this.raw.commandLater(json, nowUs), [nowUs], read);
   }
 
   /**
@@ -138,8 +139,8 @@ export class Key {
   async apply(input: Json, nowUs = 0): Promise<{ readonly text: string } & Stored> {
     const json = typeof input === 'string' ? input : JSON.stringify(input);
     return this.#step(
-      () => this.#raw.apply(json, nowUs),
-      () => this.#raw.applyLater(json, nowUs),
+      () => this.raw.apply(json, nowUs),
+      () => this.raw.applyLater(json, nowUs),
       [nowUs],
       () => this.#stored({ text: this.#engine.text() }),
     );
@@ -147,25 +148,25 @@ export class Key {
 
   /** Sets the key to the bytes of a snapshot, which are checked first. */
   async restore(bytes: Uint8Array): Promise<Stored> {
-    return this.#pooled(() => this.#raw.restoreLater(bytes), [], () => this.#stored({}));
+    return this.#waited(() => this.raw.restoreLater(bytes), [], () => this.#stored({}));
   }
 
   /** What an acquire would be answered. Takes no lock. */
   peek(options: EngineAcquire = {}, nowUs = 0): EnginePeek {
     const { cost = 1, holder } = options;
     const [lo, hi] = holder === undefined ? NO_HOLDER : this.#engine.holderHash(holder);
-    return peekAnswer(this.policy, this.#query(() => this.#raw.peek(cost, lo, hi, nowUs), [nowUs, cost]));
+    return peekAnswer(this.policy, this.#query(() => this.raw.peek(cost, lo, hi, nowUs), [nowUs, cost]));
   }
 
   /** What an operator needs, as JSON. Takes no lock, so it works while a process that holds it hangs. */
   explain(nowUs = 0): string {
-    this.#query(() => this.#raw.explain(nowUs), [nowUs]);
+    this.#query(() => this.raw.explain(nowUs), [nowUs]);
     return this.#engine.text();
   }
 
   /** The key's bytes; null where it does not exist yet. Takes no lock. */
   snapshot(): Uint8Array | null {
-    this.#query(() => this.#raw.snapshot(), []);
+    this.#query(() => this.raw.snapshot(), []);
     return this.#engine.number() === 0 ? null : this.#engine.bytes();
   }
 
@@ -181,13 +182,11 @@ export class Key {
   async #step<T>(now: () => number, later: () => Promise<RawDone>, args: readonly unknown[], read: (status: number) => T): Promise<T> {
     this.#engine.raw();
     const status = this.#engine.run(now);
-    return status === LOCKED ? this.#pooled(later, args, read) : read(this.#checked(status, args));
+    return status === LOCKED ? this.#waited(later, args, read) : read(this.#checked(status, args));
   }
 
-  async #pooled<T>(later: () => Promise<RawDone>, args: readonly unknown[], read: (status: number) => T): Promise<T> {
-    this.#engine.raw();
-    const done = await pooled(this.#engine, later);
-    return read(this.#checked(this.#engine.run(() => done.load()), args));
+  #waited<T>(later: () => Promise<RawDone>, args: readonly unknown[], read: (status: number) => T): Promise<T> {
+    return waited(this.#engine, later, (status) => read(this.#checked(status, args)));
   }
 
   #checked(status: number, args: readonly unknown[]): number {

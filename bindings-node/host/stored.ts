@@ -2,41 +2,57 @@ import {
   type Answer,
   type AppliedStep,
   BasePolicy,
+  COMMANDED,
   type Commanded,
   type Common,
-  EnginePermit,
-  type EngineStep,
   type Explanation,
+  FAULT,
+  HAS_ACTUAL_COST,
+  HAS_DURATION,
   type Json,
   type Keyed,
+  LOCKED,
+  NO_OUTCOME,
+  NUMBER,
+  OUTCOMES,
   type Outcome,
   type Peek,
   Permit,
   type Policy,
   Rejection,
   type Renewed,
+  SETTLED,
   type SettleOptions,
   type Settled,
+  type Soon,
+  type StoreError,
   type StoredEvent,
   Telling,
   type TryAcquireOptions,
+  UNAVAILABLE,
+  WORD,
   dispose,
   explanationOf,
   inputJson,
+  sinceUs,
 } from 'stanchion-wasm/host';
 
-import type { Key, Stored, StoredDecision } from './key.js';
+import { type RawDone, waited } from './addon.js';
+import type { Key } from './key.js';
 
-const SETTLED = { counted: 'counted', stale: 'stale', lease_lost: 'leaseLost' } as const;
-const COMMANDED = { done: 'done', unchanged: 'unchanged', no_gate: 'noGate' } as const;
+const NOBODY: readonly [number, number] = [0, 0];
 
-/** A policy whose state lies under a key of a file that processes share. */
+/** A policy whose state lies under a key of a file that processes share. Its calls pass numbers only, and read the rest from the slot. */
 export class StoredPolicy extends BasePolicy {
-  readonly #key: Key;
+  // Not `#private`: a hot call pays for the check of each.
+  private readonly lies: Key;
+  /** The slot's words: the addon's never move. */
+  private readonly words: Uint32Array;
 
-  constructor(common: Common, name: string, key: Key) {
+  constructor(common: Common, name: string, lies: Key) {
     super(common, name);
-    this.#key = key;
+    this.lies = lies;
+    this.words = common.engine.instance.words();
   }
 
   get isShared(): boolean {
@@ -44,91 +60,184 @@ export class StoredPolicy extends BasePolicy {
   }
 
   /** @internal */
-  async ask(cost: number, holder: string | undefined): Promise<Answer> {
-    const nowUs = this.#nowUs();
-    const { steadyMs } = this.common.ticker;
-    const decision = await this.#timed('acquire', () => this.#key.acquire({ cost, holder }, nowUs));
-    this.#tell(decision);
-    return decision.admitted ? this.#admitted(decision, steadyMs) : this.#rejected(decision);
+  ask(cost: number, holder: string | undefined): Soon<Answer> {
+    const { common, lies } = this;
+    const { engine, ticker } = common;
+    const nowUs = this.nowUs();
+    const { steadyMs } = ticker;
+    const [lo, hi] = holder === undefined ? NOBODY : engine.holderHash(holder);
+    const beganMs = this.beganMs();
+    let status: number;
+    engine.raw();
+    try {
+      status = lies.raw.acquire(cost, lo, hi, nowUs);
+    } catch (error) {
+      throw engine.caught(error);
+    }
+    if (status !== LOCKED) return this.decided(status, nowUs, cost, steadyMs, beganMs);
+    const later = (): Promise<RawDone> => lies.raw.acquireLater(cost, lo, hi, nowUs);
+    return waited(engine, later, (late) => this.decided(late, nowUs, cost, steadyMs, beganMs));
   }
 
-  #admitted(decision: StoredDecision & { readonly admitted: true }, steadyMs: number): Permit {
-    const { word0, word1, word2, word3 } = decision.permit;
-    const permit = new Permit(this, word0, word1, word2, word3, steadyMs);
-    this.common.events.tell('admitted', this.key);
-    if (decision.wouldReject !== null) {
-      const rejection = Rejection.of(decision.wouldReject, decision.degraded);
-      permit.mind(rejection);
-      this.common.events.tell('wouldReject', this.key, { rejection });
+  private decided(status: number, nowUs: number, cost: number, steadyMs: number, beganMs: number): Answer {
+    if (status === UNAVAILABLE) {
+      const degraded = this.degraded();
+      this.tell('acquire', beganMs, degraded);
+      return Rejection.unavailable(degraded);
+    }
+    if (status >= FAULT) throw this.failed('acquire', beganMs, status, [nowUs, cost]);
+    const { common, words } = this;
+    const degraded = this.degraded();
+    const refusal = status === 0 ? undefined : this.refusal(degraded);
+    const permit = new Permit(this, words[0]! | 0, words[1]! | 0, words[2]! | 0, words[3]! | 0, steadyMs);
+    this.tell('acquire', beganMs, degraded);
+    if (status === 2) return refusal!;
+    if (refusal !== undefined) permit.mind(refusal);
+    if (common.events.isHeard) {
+      common.events.tell('admitted', this.key);
+      if (refusal !== undefined) common.events.tell('wouldReject', this.key, { rejection: refusal });
     }
     return permit;
   }
 
-  #rejected(decision: StoredDecision & { readonly admitted: false }): Rejection {
-    return decision.by === null ? Rejection.unavailable(decision.degraded) : Rejection.of(decision, decision.degraded);
+  /** The refusal in the slot. */
+  private refusal(degraded: StoreError | null): Rejection {
+    const { common, words } = this;
+    const retryAfterUs = common.engine.instance.numbers()[NUMBER.retryAfterUs]!;
+    return new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, degraded);
   }
 
   /** @internal */
-  async give(permit: Permit, outcome: Outcome, { durationMs, actualCost }: SettleOptions): Promise<Settled> {
-    const nowUs = this.#nowUs();
-    const sinceMs = this.common.ticker.steadyMs - permit.startedMs;
-    const took = durationMs ?? (Number.isNaN(sinceMs) ? undefined : Math.max(sinceMs, 0));
-    const durationUs = took === undefined ? undefined : Math.floor(took * 1000);
-    const how = { outcome, durationUs, actualCost };
-    const settled = await this.#timed('settle', () => this.#key.settle(this.#engines(permit), how, nowUs));
-    this.#tell(settled);
-    this.common.events.tell('settled', this.key, { outcome, durationMs: took });
-    this.common.nudge(this.key);
-    return SETTLED[settled.settled];
+  give(permit: Permit, outcome: Outcome, { durationMs, actualCost }: SettleOptions): Soon<Settled> {
+    const { common, lies } = this;
+    const { engine, ticker } = common;
+    const { word0, word1, word2, word3 } = permit;
+    const nowUs = this.nowUs();
+    const durationUs = durationMs === undefined ? sinceUs(permit.startedMs, ticker.steadyMs) : Math.floor(durationMs * 1000);
+    const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
+    const code = (OUTCOMES[outcome] ?? NO_OUTCOME) | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
+    const given = actualCost ?? 0;
+    const beganMs = this.beganMs();
+    let status: number;
+    engine.raw();
+    try {
+      status = lies.raw.settle(word0, word1, word2, word3, code, durationUs, given, nowUs);
+    } catch (error) {
+      throw engine.caught(error);
+    }
+    const read = (known: number): Settled => {
+      if (known >= FAULT) throw this.failed('settle', beganMs, known, [nowUs, undefined, durationUs, actualCost, outcome]);
+      this.tell('settle', beganMs, this.degraded());
+      const heard = common.events.isHeard;
+      if (heard) common.events.tell('settled', this.key, { outcome, durationMs: hasDuration ? durationUs / 1000 : undefined });
+      common.nudge(this.key);
+      return SETTLED[known]!;
+    };
+    if (status !== LOCKED) return read(status);
+    return waited(engine, () => lies.raw.settleLater(word0, word1, word2, word3, code, durationUs, given, nowUs), read);
   }
 
   /** @internal */
-  async takeBack(permit: Permit): Promise<Settled> {
-    const settled = await this.#timed('cancel', () => this.#key.cancel(this.#engines(permit), this.#nowUs()));
-    this.#tell(settled);
-    this.common.nudge(this.key);
-    return SETTLED[settled.settled];
+  takeBack({ word0, word1, word2, word3 }: Permit): Soon<Settled> {
+    const { raw } = this.lies;
+    const nowUs = this.nowUs();
+    return this.take(
+      'cancel',
+      nowUs,
+      () => raw.cancel(word0, word1, word2, word3, nowUs),
+      () => raw.cancelLater(word0, word1, word2, word3, nowUs),
+      (status) => {
+        this.common.nudge(this.key);
+        return SETTLED[status]!;
+      },
+    );
   }
 
   /** @internal */
-  async extend(permit: Permit): Promise<Renewed> {
-    const renewed = await this.#timed('renew', () => this.#key.renew(this.#engines(permit), this.#nowUs()));
-    this.#tell(renewed);
-    if (renewed.renewed === 'until') return { renewed: 'until', untilMs: renewed.untilUs / 1000 };
-    return { renewed: renewed.renewed === 'lease_lost' ? 'leaseLost' : 'notLeased' };
+  extend({ word0, word1, word2, word3 }: Permit): Soon<Renewed> {
+    const { raw } = this.lies;
+    const nowUs = this.nowUs();
+    return this.take(
+      'renew',
+      nowUs,
+      () => raw.renew(word0, word1, word2, word3, nowUs),
+      () => raw.renewLater(word0, word1, word2, word3, nowUs),
+      (status) => {
+        if (status === 0) return { renewed: 'until', untilMs: this.common.engine.number() / 1000 };
+        return { renewed: status === 1 ? 'leaseLost' : 'notLeased' };
+      },
+    );
   }
 
   /** @internal */
-  async order(command: Json): Promise<Commanded> {
-    const commanded = await this.#timed('command', () => this.#key.command(inputJson(command), this.#nowUs()));
-    this.#tell(commanded);
-    this.common.nudge(this.key);
-    return COMMANDED[commanded.commanded];
+  order(command: Json): Soon<Commanded> {
+    const json = inputJson(command);
+    const nowUs = this.nowUs();
+    return this.take(
+      'command',
+      nowUs,
+      () => LOCKED,
+      () => this.lies.raw.commandLater(json, nowUs),
+      (status) => {
+        this.common.nudge(this.key);
+        return COMMANDED[status]!;
+      },
+    );
   }
 
   /** @internal */
-  async apply(input: object): Promise<unknown> {
-    const { text, degraded } = await this.#timed('apply', () => this.#key.apply(inputJson(input as Json), this.#nowUs()));
-    const { answer, events, changed } = JSON.parse(text) as AppliedStep;
-    this.#tell({ events, changed, degraded, sequence: 0 });
-    if (changed) this.common.nudge(this.key);
-    return answer;
+  apply(input: object): Soon<unknown> {
+    const { raw } = this.lies;
+    const json = inputJson(input as Json);
+    const nowUs = this.nowUs();
+    return this.take(
+      'apply',
+      nowUs,
+      () => raw.apply(json, nowUs),
+      () => raw.applyLater(json, nowUs),
+      () => {
+        const { answer, changed } = JSON.parse(this.common.engine.text()) as AppliedStep;
+        if (changed) this.common.nudge(this.key);
+        return answer;
+      },
+    );
+  }
+
+  /** A step that is not hot. `read` takes its answer out of the slot. */
+  private take<T>(
+    operation: StoredEvent['operation'],
+    nowUs: number,
+    now: () => number,
+    later: () => Promise<RawDone>,
+    read: (status: number) => T,
+  ): Soon<T> {
+    const { engine } = this.common;
+    const beganMs = this.beganMs();
+    engine.raw();
+    const status = engine.run(now);
+    const taken = (known: number): T => {
+      if (known >= FAULT) throw this.failed(operation, beganMs, known, [nowUs]);
+      const answer = read(known);
+      this.tell(operation, beganMs, this.degraded());
+      return answer;
+    };
+    return status === LOCKED ? waited(engine, later, taken) : taken(status);
   }
 
   peek(options: TryAcquireOptions = {}): Peek {
-    const peek = this.#key.peek(options, this.#nowUs());
+    const peek = this.lies.peek(options, this.nowUs());
     return peek.admitted ? peek : Rejection.of(peek, null);
   }
 
   explain(): Explanation {
-    return explanationOf(this.#key.explain(this.#nowUs()));
+    return explanationOf(this.lies.explain(this.nowUs()));
   }
 
   /** @internal */
   rateLimit(): string {
     const { rules, ticker } = this.common;
     const nowUs = ticker.nowUs();
-    const bytes = this.#key.snapshot();
+    const bytes = this.lies.snapshot();
     const state = bytes === null ? rules.newState(nowUs) : rules.decode(bytes);
     const text = state.rateLimit(nowUs);
     state.free();
@@ -137,7 +246,7 @@ export class StoredPolicy extends BasePolicy {
 
   /** The key's bytes; those of a new state where it does not exist yet. */
   snapshot(): Uint8Array {
-    const bytes = this.#key.snapshot();
+    const bytes = this.lies.snapshot();
     if (bytes !== null) return bytes;
     const state = this.common.rules.newState(this.common.ticker.nowUs());
     const fresh = state.snapshot();
@@ -146,7 +255,7 @@ export class StoredPolicy extends BasePolicy {
   }
 
   async restore(bytes: Uint8Array): Promise<void> {
-    await this.#key.restore(bytes);
+    await this.lies.restore(bytes);
     this.common.nudge(this.key);
   }
 
@@ -155,31 +264,42 @@ export class StoredPolicy extends BasePolicy {
   }
 
   /** The store reads its own clock under its lock, unless another was given; durations are always by this process. */
-  #nowUs(): number {
-    const nowUs = this.common.ticker.nowUs();
-    return this.common.ticker.isSystem ? 0 : nowUs;
+  private nowUs(): number {
+    const { ticker } = this.common;
+    const nowUs = ticker.nowUs();
+    return ticker.isSystem ? 0 : nowUs;
   }
 
-  #engines({ word0, word1, word2, word3 }: Permit): EnginePermit {
-    return new EnginePermit(this.common.engine, word0, word1, word2, word3);
+  /** When an operation began, where somebody hears how long it took. */
+  private beganMs(): number {
+    return this.common.events.isHeard ? performance.now() : 0;
   }
 
-  #tell({ events, degraded }: EngineStep & Stored): void {
-    this.common.events.tellSteps(events, this.key);
-    if (degraded !== null) this.common.events.tell('degraded', this.key, { error: degraded });
+  /** Why the answer in the slot was given without the file; null for a proper one. */
+  private degraded(): StoreError | null {
+    return this.words[WORD.degraded] === 0 ? null : (this.common.engine.lastFault() as StoreError);
   }
 
-  /** Asks the store; errors name inputs as they were written, and who listens hears how long it took. */
-  async #timed<T>(operation: StoredEvent['operation'], ask: () => Promise<T>): Promise<T> {
+  /** The error behind a status. */
+  private failed(operation: StoredEvent['operation'], beganMs: number, status: number, args: readonly unknown[]): unknown {
+    const error = this.common.refused(status, args);
+    this.tellStored(operation, beganMs);
+    return error;
+  }
+
+  /** Tells what happened in a step. What hears it may ask for another, so the slot is read before. */
+  private tell(operation: StoredEvent['operation'], beganMs: number, degraded: StoreError | null): void {
+    const { events, engine } = this.common;
+    if (!events.isHeard) return;
+    const happened = engine.step().events;
+    this.tellStored(operation, beganMs);
+    events.tellSteps(happened, this.key);
+    if (degraded !== null) events.tell('degraded', this.key, { error: degraded });
+  }
+
+  private tellStored(operation: StoredEvent['operation'], beganMs: number): void {
     const { events } = this.common;
-    const beganMs = events.isHeard ? performance.now() : 0;
-    try {
-      return await ask();
-    } catch (error) {
-      throw this.common.asWritten(error);
-    } finally {
-      if (events.isHeard) events.tell('stored', this.key, { operation, durationMs: performance.now() - beganMs });
-    }
+    if (events.isHeard) events.tell('stored', this.key, { operation, durationMs: performance.now() - beganMs });
   }
 }
 

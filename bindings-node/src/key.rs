@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, Uint8Array};
 use napi_derive::napi;
-use stanchion::{Asked, Command, Timestamp};
-use stanchion_raw::status::{LOCKED, Status};
+use stanchion::{Acquire, Asked, Command, Settle, Timestamp};
+use stanchion_raw::status::{LOCKED, Status, renewed, settled};
 use stanchion_raw::{Raw, number, permit_of};
-use stanchion_store::{KeyHandle, StoreError};
+use stanchion_store::{KeyHandle, StoreError, Turn};
 
+use crate::answer::{put, told, verdict};
 use crate::call;
-use crate::later::{Done, Later, Op, Work};
+use crate::later::{Later, Op, Work};
 use crate::store::{fault_of, moment};
 
 /// A policy on one key of a file.
@@ -24,16 +25,18 @@ pub struct RawKey {
     pub(crate) is_synced: bool,
 }
 
-/// A permit as its four words.
-type Words = (u32, u32, u32, u32);
-
 impl RawKey {
     /// Runs an operation at once where the lock is free. What the numbers refuse is its status.
-    fn now(&self, op: impl FnOnce() -> Result<Op, Status>) -> napi::Result<Status> {
-        call(|raw| match op() {
+    #[inline]
+    fn now<T>(
+        &self,
+        told: Result<T, Status>,
+        step: impl FnOnce(&mut Raw, Turn<'_>, T) -> Status,
+    ) -> napi::Result<Status> {
+        call(|raw| match told {
             Ok(_) if self.is_synced => LOCKED,
-            Ok(op) => match self.handle.try_turn() {
-                Some(turn) => op.at_once(turn).put(raw),
+            Ok(told) => match self.handle.try_turn() {
+                Some(turn) => step(raw, turn, told),
                 None => LOCKED,
             },
             Err(status) => status,
@@ -61,21 +64,12 @@ fn query<T>(
     })
 }
 
-fn acquire(cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Result<Op, Status> {
-    Ok(Op::Acquire(number::wish(cost, holder_lo, holder_hi)?, moment(now_us)?))
+fn wish(cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> Result<(Acquire, Option<Timestamp>), Status> {
+    Ok((number::wish(cost, holder_lo, holder_hi)?, moment(now_us)?))
 }
 
-fn settle((a, b, c, d): Words, outcome: u32, duration_us: f64, actual_cost: f64, now_us: f64) -> Result<Op, Status> {
-    let end = number::end(outcome, duration_us, actual_cost)?;
-    Ok(Op::Settle(permit_of([a, b, c, d]), end, moment(now_us)?))
-}
-
-fn cancel((a, b, c, d): Words, now_us: f64) -> Result<Op, Status> {
-    Ok(Op::Cancel(permit_of([a, b, c, d]), moment(now_us)?))
-}
-
-fn renew((a, b, c, d): Words, now_us: f64) -> Result<Op, Status> {
-    Ok(Op::Renew(permit_of([a, b, c, d]), moment(now_us)?))
+fn end(outcome: u32, duration_us: f64, actual_cost: f64, now_us: f64) -> Result<(Settle, Option<Timestamp>), Status> {
+    Ok((number::end(outcome, duration_us, actual_cost)?, moment(now_us)?))
 }
 
 #[napi]
@@ -84,13 +78,15 @@ impl RawKey {
     /// Whether a call may go ahead.
     #[napi]
     pub fn acquire(&self, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> napi::Result<Status> {
-        self.now(|| acquire(cost, holder_lo, holder_hi, now_us))
+        self.now(wish(cost, holder_lo, holder_hi, now_us), |raw, turn, (wish, now)| {
+            put(raw, Ok(turn.acquire(wish, now)), verdict)
+        })
     }
 
     /// The same, waiting in the thread pool.
     #[napi]
     pub fn acquire_later(&self, cost: f64, holder_lo: u32, holder_hi: u32, now_us: f64) -> AsyncTask<Later> {
-        self.later(acquire(cost, holder_lo, holder_hi, now_us))
+        self.later(wish(cost, holder_lo, holder_hi, now_us).map(|(wish, now)| Op::Acquire(wish, now)))
     }
 
     /// Tells how a call ended.
@@ -106,7 +102,9 @@ impl RawKey {
         actual_cost: f64,
         now_us: f64,
     ) -> napi::Result<Status> {
-        self.now(|| settle((a, b, c, d), outcome, duration_us, actual_cost, now_us))
+        self.now(end(outcome, duration_us, actual_cost, now_us), |raw, turn, (end, now)| {
+            put(raw, turn.settle(permit_of([a, b, c, d]), end, now), |_, what| settled(what))
+        })
     }
 
     /// The same, waiting in the thread pool.
@@ -122,31 +120,36 @@ impl RawKey {
         actual_cost: f64,
         now_us: f64,
     ) -> AsyncTask<Later> {
-        self.later(settle((a, b, c, d), outcome, duration_us, actual_cost, now_us))
+        let end = end(outcome, duration_us, actual_cost, now_us);
+        self.later(end.map(|(end, now)| Op::Settle(permit_of([a, b, c, d]), end, now)))
     }
 
     /// Gives a permit back: the call never began.
     #[napi]
     pub fn cancel(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> napi::Result<Status> {
-        self.now(|| cancel((a, b, c, d), now_us))
+        self.now(moment(now_us), |raw, turn, now| {
+            put(raw, turn.cancel(permit_of([a, b, c, d]), now), |_, what| settled(what))
+        })
     }
 
     /// The same, waiting in the thread pool.
     #[napi]
     pub fn cancel_later(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> AsyncTask<Later> {
-        self.later(cancel((a, b, c, d), now_us))
+        self.later(moment(now_us).map(|now| Op::Cancel(permit_of([a, b, c, d]), now)))
     }
 
     /// Extends the lease of a permit.
     #[napi]
     pub fn renew(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> napi::Result<Status> {
-        self.now(|| renew((a, b, c, d), now_us))
+        self.now(moment(now_us), |raw, turn, now| {
+            put(raw, turn.renew(&permit_of([a, b, c, d]), now), |slot, what| renewed(slot, &what))
+        })
     }
 
     /// The same, waiting in the thread pool.
     #[napi]
     pub fn renew_later(&self, a: u32, b: u32, c: u32, d: u32, now_us: f64) -> AsyncTask<Later> {
-        self.later(renew((a, b, c, d), now_us))
+        self.later(moment(now_us).map(|now| Op::Renew(permit_of([a, b, c, d]), now)))
     }
 
     /// Gives a command, from its JSON form, waiting in the thread pool. Without an instant, times in it that are
@@ -168,10 +171,10 @@ impl RawKey {
     pub fn apply(&self, json: String, now_us: f64) -> napi::Result<Status> {
         match Asked::from_json(&json) {
             Ok(asked) if asked.is_query() => call(|raw| match moment(now_us) {
-                Ok(now) => Done::told(self.handle.apply(asked, now)).put(raw),
+                Ok(now) => told(raw, self.handle.apply(asked, now)),
                 Err(status) => status,
             }),
-            Ok(asked) => self.now(|| Ok(Op::Apply(asked, moment(now_us)?))),
+            Ok(asked) => self.now(moment(now_us), |raw, turn, now| told(raw, turn.apply(asked, now))),
             Err(error) => call(|raw| raw.fail(error)),
         }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use napi::Task;
 use napi::bindgen_prelude::Env;
 use napi_derive::napi;
-use stanchion::{Acquire, Asked, Command, Permit, Policy, Settle, Timestamp, UnknownAnswer};
-use stanchion_raw::status::{FAULT, Status, UNAVAILABLE, UNKNOWN, commanded, renewed, settled};
+use stanchion::{Acquire, Asked, Command, Permit, Policy, Settle, Timestamp};
+use stanchion_raw::status::{FAULT, Status, commanded, renewed, settled};
 use stanchion_raw::{Fault, Raw, Slot, number};
-use stanchion_store::{KeyHandle, Options, Spool, Store, StoreError, Stored, Transaction, Turn, Verdict};
+use stanchion_store::{KeyHandle, Options, Spool, Store, StoreError, Stored, Transaction};
 
+use crate::answer::{laid, verdict};
 use crate::spool::{RawSpool, SpoolOp};
 use crate::store::{RawTransaction, fault_of};
 use crate::{call, guard};
@@ -26,23 +27,10 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// With the lock that is held.
-    pub(crate) fn at_once(self, turn: Turn<'_>) -> Done {
-        match self {
-            Self::Acquire(wish, now) => Done::verdict(turn.acquire(wish, now)),
-            Self::Settle(permit, end, now) => Done::stored(turn.settle(permit, end, now), |_, what| settled(what)),
-            Self::Cancel(permit, now) => Done::stored(turn.cancel(permit, now), |_, what| settled(what)),
-            Self::Renew(permit, now) => Done::stored(turn.renew(&permit, now), |slot, what| renewed(slot, &what)),
-            Self::Command(command, now) => Done::stored(turn.command(&command, now), |_, what| commanded(what)),
-            Self::Apply(asked, now) => Done::told(turn.apply(asked, now)),
-            Self::Restore(bytes) => Done::stored(turn.restore(&bytes), |_, ()| 0),
-        }
-    }
-
     /// Waiting for the lock as long as the store's options say.
     fn in_time(self, key: &KeyHandle) -> Done {
         match self {
-            Self::Acquire(wish, now) => Done::verdict(key.acquire(wish, now)),
+            Self::Acquire(wish, now) => Done::stored(Ok(key.acquire(wish, now)), verdict),
             Self::Settle(permit, end, now) => Done::stored(key.settle(permit, end, now), |_, what| settled(what)),
             Self::Cancel(permit, now) => Done::stored(key.cancel(permit, now), |_, what| settled(what)),
             Self::Renew(permit, now) => Done::stored(key.renew(&permit, now), |slot, what| renewed(slot, &what)),
@@ -70,17 +58,6 @@ impl Done {
         Self { status: FAULT, fault: Some(fault), ..Self::default() }
     }
 
-    fn verdict(stored: Stored<Verdict>) -> Self {
-        Self::stored(Ok(stored), |slot, verdict| match verdict.into_result() {
-            Ok(call) => slot.admitted(&call.permit, call.would_reject.as_ref()),
-            Err(Some(rejection)) => {
-                slot.rejection(&rejection);
-                2
-            }
-            Err(None) => UNAVAILABLE,
-        })
-    }
-
     /// Writes the new bytes of the key whose lock is held: the new write sequence.
     pub(crate) fn committed(held: Transaction, bytes: &[u8], vacuous_at: Option<Timestamp>) -> Self {
         match held.commit(bytes, vacuous_at) {
@@ -94,7 +71,7 @@ impl Done {
     }
 
     /// An answer that is a text.
-    pub(crate) fn told(stored: Result<Stored<String>, StoreError>) -> Self {
+    fn told(stored: Result<Stored<String>, StoreError>) -> Self {
         let mut text = None;
         let done = Self::stored(stored, |_, answer| {
             text = Some(answer);
@@ -103,17 +80,10 @@ impl Done {
         Self { text, ..done }
     }
 
-    fn stored<T>(stored: Result<Stored<T>, StoreError>, put: impl FnOnce(&mut Slot, T) -> Status) -> Self {
-        let stored = match stored {
-            Ok(stored) => stored,
-            Err(error) => return Self::failed(fault_of(&error)),
-        };
-        let mut done = Self { fault: stored.degraded.as_ref().map(fault_of), ..Self::default() };
-        done.slot.stepped(stored.changed, stored.events);
-        done.slot.degraded = u32::from(done.fault.is_some());
-        done.slot.sequence = number::exact(stored.sequence);
-        done.status = put(&mut done.slot, stored.answer);
-        if done.status == UNKNOWN { Self::failed(UnknownAnswer.into()) } else { done }
+    fn stored<T>(stored: Result<Stored<T>, StoreError>, lay: impl FnOnce(&mut Slot, T) -> Status) -> Self {
+        let mut done = Self::default();
+        (done.status, done.fault) = laid(&mut done.slot, stored, lay);
+        done
     }
 
     /// Makes it the last answer of this thread's engine.

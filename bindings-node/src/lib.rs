@@ -5,12 +5,13 @@
 #![expect(clippy::missing_errors_doc, reason = "the only error of each is a panic that was caught")]
 #![expect(clippy::too_many_arguments, reason = "numbers only: an object would cost more than the call")]
 
+mod answer;
 pub mod key;
 pub mod later;
 pub mod spool;
 pub mod store;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,19 +19,31 @@ use napi::bindgen_prelude::{Uint8Array, Uint32Array};
 use napi_derive::napi;
 use stanchion_raw::{Fault, Raw, Slot, Status};
 
+/// What each JavaScript thread has of its own.
+struct Thread {
+    /// Its policies and states.
+    raw: RefCell<Raw>,
+    /// What JavaScript sees of the slot: 64 bytes, never freed, because an array over them may outlive the thread.
+    view: OnceCell<&'static [AtomicU32; 16]>,
+}
+
+impl Thread {
+    fn view(&self) -> &'static [AtomicU32; 16] {
+        self.view.get_or_init(|| Box::leak(Box::default()))
+    }
+}
+
 thread_local! {
-    /// Each JavaScript thread has its own policies and states.
-    static RAW: RefCell<Raw> = const { RefCell::new(Raw::new()) };
-    /// What JavaScript sees of the slot: 64 bytes a thread, never freed, because an array over them may outlive the thread.
-    static VIEW: &'static [AtomicU32; 16] = Box::leak(Box::default());
+    static THREAD: Thread = const { Thread { raw: RefCell::new(Raw::new()), view: OnceCell::new() } };
 }
 
 /// Runs a call on this thread's engine and shows its slot to JavaScript.
 fn call<T>(run: impl FnOnce(&mut Raw) -> T) -> napi::Result<T> {
     guard(|| {
-        RAW.with_borrow_mut(|raw| {
-            let answer = run(raw);
-            VIEW.with(|view| show(raw.slot(), view));
+        THREAD.with(|thread| {
+            let mut raw = thread.raw.borrow_mut();
+            let answer = run(&mut raw);
+            show(raw.slot(), thread.view());
             answer
         })
     })
@@ -198,8 +211,8 @@ pub fn bytes() -> napi::Result<Uint8Array> {
 /// The slot's 16 words, which every call renews.
 #[napi]
 pub fn slot() -> Uint32Array {
-    VIEW.with(|view| {
-        let words = view.as_ptr().cast_mut().cast();
+    THREAD.with(|thread| {
+        let words = thread.view().as_ptr().cast_mut().cast();
         #[expect(
             unsafe_code,
             reason = "the only way to show JavaScript memory that stays ours; read-only by agreement"
@@ -214,7 +227,7 @@ pub fn slot() -> Uint32Array {
 /// A fresh engine on this thread, after the old one broke.
 #[napi]
 pub fn restart() {
-    RAW.set(Raw::new());
+    THREAD.with(|thread| thread.raw.replace(Raw::new()));
 }
 
 /// Panics on the thread of JavaScript.

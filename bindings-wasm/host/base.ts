@@ -224,8 +224,9 @@ export abstract class BasePolicy extends Telling implements Policy {
     const wait = Math.min(atLeastZero('waitMs', waitMs), atLeastZero('deadlineMs', deadlineMs ?? Infinity));
     if (timeoutMs !== undefined) atLeastZero('timeoutMs', timeoutMs);
     const deadline = deadlineMs === undefined ? undefined : { deadlineMs, beganMs };
-    const permit = await admit(this, { cost, holder, waitMs: wait, signal, deadline });
-    return conduct(this, permit, fn, { signal, limit: this.limit(timeoutMs, deadlineMs, beganMs), classify });
+    const admitted = admit(this, { cost, holder, waitMs: wait, signal, deadline });
+    const permit = admitted instanceof Promise ? await admitted : admitted;
+    return await conduct(this, permit, fn, { signal, limit: this.limit(timeoutMs, deadlineMs, beganMs), classify });
   }
 
   /** @internal What ends a call first: its own time, the deadline, or the policy's. */

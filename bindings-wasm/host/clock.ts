@@ -94,3 +94,9 @@ export class Ticker {
     else clearTimeout(timer as ReturnType<typeof setTimeout>);
   }
 }
+
+/** The µs between two readings of a steady clock, which one that was replaced may not be. */
+export function sinceUs(startedMs: number, nowMs: number): number {
+  const us = Math.floor((nowMs - startedMs) * 1000);
+  return us < 0 ? 0 : us;
+}

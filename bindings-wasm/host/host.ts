@@ -4,6 +4,7 @@ export type * from './beside-types.js';
 export { telling } from './body.js';
 export { type Ended, conduct } from './conduct.js';
 export { Common } from './common.js';
+export { sinceUs } from './clock.js';
 export { commonOf } from './define.js';
 export { inputJson } from './config-json.js';
 export { Engine } from './engine.js';

@@ -124,18 +124,23 @@ export interface Deadline {
   readonly beganMs: number;
 }
 
-/** Asks for a call, and waits for it as long as it may. */
-export async function admit(policy: BasePolicy, wait: Wait): Promise<Permit> {
-  const { signal, waitMs } = wait;
-  signal?.throwIfAborted();
+/** Asks for a call, and waits for it as long as it may. What is answered at once is no promise: each costs as much as the engine. */
+export function admit(policy: BasePolicy, wait: Wait): Soon<Permit> {
+  wait.signal?.throwIfAborted();
+  if (wait.waitMs !== 0 && policy.common.hasLine(policy.key)) return stand(policy, wait, undefined);
+  const answer = ask(policy, wait);
+  return answer instanceof Promise ? answer.then((later) => answered(policy, wait, later)) : answered(policy, wait, answer);
+}
+
+function answered(policy: BasePolicy, wait: Wait, answer: Answer): Soon<Permit> {
+  if (answer instanceof Permit) return wait.signal?.aborted === true ? givenUp(answer, wait.signal) : answer;
+  if (wait.waitMs === 0 || isHopeless(answer)) throw policy.refused(answer);
+  return stand(policy, wait, answer);
+}
+
+/** Joins the line, if that has a place. */
+function stand(policy: BasePolicy, wait: Wait, held: Rejection | undefined): Promise<Permit> {
   const { common, key } = policy;
-  let held: Rejection | undefined;
-  if (waitMs === 0 || !common.hasLine(key)) {
-    const answer = await ask(policy, wait);
-    if (answer instanceof Permit) return kept(answer, signal);
-    if (waitMs === 0 || isHopeless(answer)) throw policy.refused(answer);
-    held = answer;
-  }
   if (common.waiting >= common.maxWaiting) throw policy.refused(held ?? common.line(key).held!, 'queue_full');
   // Who finds no line was refused before, so that something is always known to hold up the line.
   const line = common.line(key);
@@ -165,7 +170,8 @@ async function queue(policy: BasePolicy, line: Line, wait: Wait): Promise<Permit
   common.waiting += 1;
   signal?.addEventListener('abort', onAbort);
   try {
-    return kept(await turns(policy, line, waiter, wait), signal);
+    const permit = await turns(policy, line, waiter, wait);
+    return signal?.aborted === true ? await givenUp(permit, signal) : permit;
   } finally {
     signal?.removeEventListener('abort', onAbort);
     common.waiting -= 1;
@@ -220,8 +226,7 @@ function heldUp(policy: BasePolicy, line: Line, { cost, holder }: Wait): Rejecte
 }
 
 /** A permit for a caller who aborted meanwhile is given back: the call never began. */
-async function kept(permit: Permit, signal: AbortSignal | undefined): Promise<Permit> {
-  if (signal?.aborted !== true) return permit;
+async function givenUp(permit: Permit, signal: AbortSignal): Promise<never> {
   await permit.cancel();
   throw signal.reason;
 }

@@ -1,4 +1,5 @@
 import { type Answer, type AppliedStep, BasePolicy } from './base.js';
+import { sinceUs } from './clock.js';
 import type { Common } from './common.js';
 import { inputJson } from './config-json.js';
 import { usualOutcome } from './conduct.js';
@@ -19,12 +20,21 @@ import type {
   Settled,
   TryAcquireOptions,
 } from './policy.js';
-import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NOT_PLAIN, NO_OUTCOME, NUMBER, type RawEngine, WORD } from './raw.js';
+import {
+  COMMANDED,
+  FAULT,
+  HAS_ACTUAL_COST,
+  HAS_DURATION,
+  NOT_PLAIN,
+  NO_OUTCOME,
+  NUMBER,
+  OUTCOMES,
+  type RawEngine,
+  SETTLED,
+  WORD,
+} from './raw.js';
 import { Rejection } from './rejection.js';
 
-const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
-const SETTLED: readonly Settled[] = ['counted', 'stale', 'leaseLost'];
-const COMMANDED: readonly Commanded[] = ['done', 'unchanged', 'noGate'];
 const NO_OPTIONS: TryAcquireOptions = Object.freeze({});
 /** No holder is named. */
 const NOBODY: readonly [number, number] = [0, 0];
@@ -317,12 +327,6 @@ const DONE = Promise.resolve();
  */
 function rejectedSoon(error: RejectedError): Promise<never> {
   return new Promise((_, reject) => void DONE.then(() => reject(error)));
-}
-
-/** The µs between two readings of a steady clock, which one that was replaced may not be. */
-function sinceUs(startedMs: number, nowMs: number): number {
-  const us = Math.floor((nowMs - startedMs) * 1000);
-  return us < 0 ? 0 : us;
 }
 
 /** The one state of a policy without keys. */

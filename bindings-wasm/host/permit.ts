@@ -160,7 +160,8 @@ async function giveBack(permit: Permit, give: () => Settled | Promise<Settled>):
   }
   permit.isUsed = true;
   try {
-    return await give();
+    const given = give();
+    return given instanceof Promise ? await given : given;
   } catch (error) {
     permit.isUsed = false;
     throw error;

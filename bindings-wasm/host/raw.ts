@@ -1,3 +1,6 @@
+import type { Outcome } from './engine-types.js';
+import type { Commanded, Settled } from './policy.js';
+
 /**
  * The engine behind numbers, as the WebAssembly module and the Node addon both offer it (`stanchion-raw` in Rust).
  *
@@ -94,6 +97,13 @@ export const NO_OUTCOME = 3;
 export const HAS_DURATION = 4;
 /** Of `settle`'s outcome: an actual cost is given. */
 export const HAS_ACTUAL_COST = 8;
+
+/** The number of each outcome. */
+export const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
+/** What a settle or a cancel was answered, by its status. */
+export const SETTLED: readonly Settled[] = ['counted', 'stale', 'leaseLost'];
+/** What a command was answered, by its status. */
+export const COMMANDED: readonly Commanded[] = ['done', 'unchanged', 'noGate'];
 
 /** Whether the words of a permit have the id of a lease: 24 bits, from the last byte of one into the other. */
 export const isLease = (word1: number, word3: number): boolean => ((word1 >>> 24) | (word3 & 0xffff)) !== 0;

@@ -2,20 +2,18 @@ import type { Engine } from './engine.js';
 import { EngineError } from './errors.js';
 import type { EnginePermit } from './engine-permit.js';
 import type { EnginePolicy } from './engine-policy.js';
-import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NOT_PLAIN, NO_OUTCOME } from './raw.js';
+import { FAULT, HAS_ACTUAL_COST, HAS_DURATION, NOT_PLAIN, NO_OUTCOME, OUTCOMES } from './raw.js';
 import type {
   EngineAcquire,
   EngineCommanded,
   EngineDecision,
   Json,
-  Outcome,
   EnginePeek,
   EngineRenewed,
   EngineSettle,
   EngineSettled,
 } from './engine-types.js';
 
-const OUTCOMES: Readonly<Record<Outcome, number>> = { success: 0, failure: 1, ignored: 2 };
 const SETTLED = ['counted', 'stale', 'lease_lost'] as const;
 const COMMANDED = ['done', 'unchanged', 'no_gate'] as const;
 const NO_HOLDER: readonly [number, number] = [0, 0];

@@ -54,12 +54,12 @@ impl Slot {
 
     /// Its 16 words, for a binding that hands out a copy instead of the address.
     pub fn to_words(&self) -> [u32; 16] {
-        let mut words = [0; 16];
+        let [first, last] = self.events;
         let numbers = [self.retry_after_us, self.value, self.sequence].map(|number| halves(number.to_bits()));
-        let parts: [&[u32]; 4] = [&self.permit, &[self.by, self.gates, self.changed], &self.events, &[self.degraded]];
-        for (word, part) in words.iter_mut().zip(parts.into_iter().chain(numbers.iter().map(|n| &n[..])).flatten()) {
-            *word = *part;
-        }
+        let mut words = [0; 16];
+        words[..4].copy_from_slice(&self.permit);
+        words[4..10].copy_from_slice(&[self.by, self.gates, self.changed, first, last, self.degraded]);
+        words[10..].copy_from_slice(numbers.as_flattened());
         words
     }
 
