@@ -81,10 +81,7 @@ fn complete_circuit(circuit: &mut CircuitConfig) -> Result<(), BoxedError> {
     }
 
     let open_max_ms = circuit.open_max_ms.unwrap_or(circuit.open_ms.max(3_600_000));
-    if open_max_ms < circuit.open_ms {
-        let allowed = format!("at least `open_ms`, which is {}", circuit.open_ms);
-        return Err(BoxedError::new("open_max_ms", &open_max_ms, &allowed));
-    }
+    at_least("open_max_ms", open_max_ms, "`open_ms`", circuit.open_ms)?;
     circuit.open_max_ms = Some(open_max_ms);
     circuit.half_open_calls = circuit.half_open_calls.or(Some(circuit.half_open_permits.max(1)));
     Ok(())
@@ -108,10 +105,7 @@ fn complete_window(circuit: &mut CircuitConfig) -> Result<(), BoxedError> {
         WindowConfig::Time(_) => u32::MAX,
     };
     let minimum_calls = circuit.minimum_calls.unwrap_or(calls.min(10));
-    if minimum_calls > calls {
-        let allowed = format!("at most `window.calls`, which is {calls}");
-        return Err(BoxedError::new("minimum_calls", &minimum_calls, &allowed));
-    }
+    at_most("minimum_calls", minimum_calls, "`window.calls`", calls)?;
     circuit.minimum_calls = Some(minimum_calls);
     Ok(())
 }
@@ -127,21 +121,41 @@ fn no_window(circuit: &CircuitConfig) -> Result<(), BoxedError> {
     }
 }
 
-/// The engine counts in units of which a token has many; 2^53 of them is the most it can add up in a level.
 fn complete_limit(limit: &mut LimitConfig) -> Result<(), BoxedError> {
-    let most = MAX_UNITS.checked_div(units_per_token(limit)).unwrap_or(0);
-    let allowed = |from: u32| {
-        format!("a whole number from {from} to {most} while `refill_tokens` and `refill_interval_ms` are as they are")
-    };
-    if u64::from(limit.capacity) > most {
-        return Err(BoxedError::new("capacity", &limit.capacity, &allowed(1)));
-    }
+    let units = units_per_token(limit);
+    let others = "`refill_tokens` and `refill_interval_ms`";
+    fits("capacity", limit.capacity, 1, units, others)?;
     let max_debt = limit.max_debt.unwrap_or(limit.capacity);
-    if u64::from(max_debt) > most {
-        return Err(BoxedError::new("max_debt", &max_debt, &allowed(0)));
-    }
+    fits("max_debt", max_debt, 0, units, others)?;
     limit.max_debt = Some(max_debt);
     Ok(())
+}
+
+/// Refuses a number below another one that is called so.
+pub(crate) fn at_least(field: &str, number: u32, other: &str, least: u32) -> Result<(), BoxedError> {
+    if number >= least {
+        return Ok(());
+    }
+    Err(BoxedError::new(field, &number, &format!("at least {other}, which is {least}")))
+}
+
+/// Refuses a number above another one that is called so.
+pub(crate) fn at_most(field: &str, number: u32, other: &str, most: u32) -> Result<(), BoxedError> {
+    if number <= most {
+        return Ok(());
+    }
+    Err(BoxedError::new(field, &number, &format!("at most {other}, which is {most}")))
+}
+
+/// Refuses more tokens than a level can hold. The engine counts in units of which a token has many; 2^53 of them is the most it
+/// can add up. `others` are the fields that say how many.
+pub(crate) fn fits(field: &str, tokens: u32, from: u32, units: u64, others: &str) -> Result<(), BoxedError> {
+    let most = MAX_UNITS.checked_div(units).unwrap_or(0);
+    if u64::from(tokens) <= most {
+        return Ok(());
+    }
+    let allowed = format!("a whole number from {from} to {most} while {others} are as they are");
+    Err(BoxedError::new(field, &tokens, &allowed))
 }
 
 /// A state knows limits and steps by the hashes of their names only. `unique` says what a name must be.

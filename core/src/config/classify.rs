@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
+use crate::config::check::at_most;
 use crate::config::fault::Quoted;
 #[cfg(feature = "serde")]
 use crate::config::schema;
@@ -322,7 +323,6 @@ impl BoxedError {
 impl ClassifyRule {
     fn check_block(&self, on: On, max_block_ms: Option<u32>) -> Result<(), BoxedError> {
         let block_ms = self.block_ms.unwrap_or(0);
-        let wrong = |allowed: &str| Err(BoxedError::new("block_ms", &block_ms, allowed));
         match (self.retry_after, max_block_ms) {
             (Some(word), _) if matches!(on, On::Error(_)) => Err(BoxedError::new(
                 "retry_after",
@@ -332,8 +332,8 @@ impl ClassifyRule {
             (Some(RetryAfterHeader::Block), None) => {
                 Err(BoxedError::new("retry_after", &"\"block\"", "\"ignore\" without `block`"))
             }
-            (_, None) if block_ms > 0 => wrong("0 without `block`"),
-            (_, Some(most)) if block_ms > most => wrong(&format!("at most `block.max_block_ms`, which is {most}")),
+            (_, None) if block_ms > 0 => Err(BoxedError::new("block_ms", &block_ms, "0 without `block`")),
+            (_, Some(most)) => at_most("block_ms", block_ms, "`block.max_block_ms`", most),
             _ => Ok(()),
         }
     }

@@ -327,21 +327,34 @@ pub(crate) fn units_per_token(limit: &LimitConfig) -> u64 {
 }
 
 fn limit_rules(limit: &LimitConfig) -> LimitRules {
-    let refill_tokens = u64::from(limit.refill_tokens);
-    let units_per_token = units_per_token(limit);
-    let units_per_us = refill_tokens.checked_div(gcd(refill_tokens, us(limit.refill_interval_ms))).unwrap_or(1);
-    let capacity_units = u64::from(limit.capacity).saturating_mul(units_per_token);
-    let max_debt_units = u64::from(limit.max_debt.unwrap_or(limit.capacity)).saturating_mul(units_per_token);
+    let max_debt = limit.max_debt.unwrap_or(limit.capacity);
+    let refill = (limit.refill_tokens, limit.refill_interval_ms);
     LimitRules {
         name_hash: name_hash(&limit.name),
-        capacity: limit.capacity,
+        is_per_call: limit.charge == Charge::Call,
+        starts_empty: limit.initial == Initial::Empty,
+        ..bucket(limit.capacity, max_debt, refill, units_per_token(limit))
+    }
+}
+
+/// The rules of a bucket without a name that counts calls. The refill of one microsecond is a whole number by the choice of the unit.
+pub(crate) fn bucket(capacity: u32, max_debt: u32, refill: (u32, u32), units_per_token: u64) -> LimitRules {
+    let (tokens, interval_us) = (u64::from(refill.0), us(refill.1));
+    let divisor = gcd(tokens, interval_us);
+    let lowest = |x: u64| x.checked_div(divisor).unwrap_or(1);
+    let units_per_us = lowest(tokens).saturating_mul(units_per_token.checked_div(lowest(interval_us)).unwrap_or(1));
+    let [capacity_units, max_debt_units] =
+        [capacity, max_debt].map(|tokens| u64::from(tokens).saturating_mul(units_per_token));
+    LimitRules {
+        name_hash: 0,
+        capacity,
         units_per_token,
         units_per_us,
         capacity_units: signed(capacity_units),
         max_debt_units: signed(max_debt_units),
         full_after_us: capacity_units.saturating_add(max_debt_units).div_ceil(units_per_us.max(1)),
-        is_per_call: limit.charge == Charge::Call,
-        starts_empty: limit.initial == Initial::Empty,
+        is_per_call: true,
+        starts_empty: false,
     }
 }
 

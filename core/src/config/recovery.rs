@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::config::check::distinct;
+use crate::config::check::{at_least, distinct};
 use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::fault::{Quoted, quoted};
@@ -138,27 +138,24 @@ impl RecoveryConfig {
         self.complete_beginnings()?;
         let longest_ms = self.steps.iter().map(|step| step.max_delay_ms).max().unwrap_or(0);
         let forget_ms = self.forget_ms.unwrap_or(longest_ms.max(FORGET_MS));
-        if forget_ms < longest_ms {
-            let allowed = format!("at least the longest `max_delay_ms`, which is {longest_ms}");
-            return Err(BoxedError::new("forget_ms", &forget_ms, &allowed));
-        }
+        at_least("forget_ms", forget_ms, "the longest `max_delay_ms`", longest_ms)?;
         self.forget_ms = Some(forget_ms);
         Ok(())
     }
 
     /// Each class begins at a step that there is.
     fn complete_beginnings(&mut self) -> Result<(), BoxedError> {
-        let names = gather(self.steps.iter().map(|step| step.name.clone()));
-        let Some(first) = names.first() else { return Ok(()) };
+        let names = || self.steps.iter().map(|step| step.name.as_str());
+        let Some(first) = self.steps.first() else { return Ok(()) };
         for (field, begins_at) in [
             ("transient", &mut self.transient),
             ("unauthenticated", &mut self.unauthenticated),
             ("session_lost", &mut self.session_lost),
             ("conflict", &mut self.conflict),
         ] {
-            let name = begins_at.get_or_insert_with(|| first.clone());
-            if !names.contains(name) {
-                let allowed = quoted(&mut names.iter().map(String::as_str));
+            let name = begins_at.get_or_insert_with(|| first.name.clone());
+            if !names().any(|known| known == name) {
+                let allowed = quoted(&mut names());
                 return Err(BoxedError::new(field, &Quoted(name), &format!("the name of a step: {allowed}")));
             }
         }
@@ -188,11 +185,7 @@ const FORGET_MS: u32 = 86_400_000;
 
 impl RecoveryStepConfig {
     fn complete(&self) -> Result<(), BoxedError> {
-        if self.max_delay_ms >= self.base_delay_ms {
-            return Ok(());
-        }
-        let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
-        Err(BoxedError::new("max_delay_ms", &self.max_delay_ms, &allowed))
+        at_least("max_delay_ms", self.max_delay_ms, "`base_delay_ms`", self.base_delay_ms)
     }
 
     fn rules(&self) -> StepRules {

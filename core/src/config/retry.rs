@@ -1,10 +1,10 @@
 //! The parameters of retry: how often, how late, and how much of it a shared state allows.
 
-use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::config::compile::{MAX_UNITS, gcd, us};
+use crate::config::check::{at_least, fits};
+use crate::config::compile::{bucket, gcd, us};
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{Datum, Shape};
 use crate::config::table::{Field, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row};
@@ -15,7 +15,6 @@ use crate::error::BoxedError;
 #[cfg(feature = "serde")]
 use crate::num::index;
 use crate::num::{signed, wide};
-use crate::policy::LimitRules;
 use crate::retry::{BudgetRules, RetryRules};
 
 choices! {
@@ -121,10 +120,7 @@ impl Default for RetryBudgetConfig {
 
 impl RetryConfig {
     pub(crate) fn complete(&self) -> Result<(), BoxedError> {
-        if self.max_delay_ms < self.base_delay_ms {
-            let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
-            return Err(BoxedError::new("max_delay_ms", &self.max_delay_ms, &allowed));
-        }
+        at_least("max_delay_ms", self.max_delay_ms, "`base_delay_ms`", self.base_delay_ms)?;
         match &self.budget {
             Some(budget) => budget.complete().map_err(|e| e.within("budget")),
             None => Ok(()),
@@ -156,33 +152,17 @@ impl RetryBudgetConfig {
     }
 
     fn complete(&self) -> Result<(), BoxedError> {
-        let most = MAX_UNITS.checked_div(self.units_per_token()).unwrap_or(0);
-        if u64::from(self.capacity) <= most {
-            return Ok(());
-        }
-        let allowed = format!("a whole number from 1 to {most} while the other fields are as they are");
-        Err(BoxedError::new("capacity", &self.capacity, &allowed))
+        fits("capacity", self.capacity, 1, self.units_per_token(), "the other fields")
     }
 
     fn rules(&self) -> BudgetRules {
         let units_per_token = self.units_per_token();
-        // Both are whole numbers by the choice of the unit.
-        let refill_units = u64::from(self.refill_tokens).saturating_mul(units_per_token);
-        let units_per_us = refill_units.checked_div(us(self.refill_interval_ms)).unwrap_or(1);
+        // A whole number by the choice of the unit.
         let units_per_call =
             units_per_token.saturating_mul(u64::from(self.percent.basis_points())).wrapping_div(10_000);
-        let capacity_units = u64::from(self.capacity).saturating_mul(units_per_token);
-        let bucket = LimitRules {
-            name_hash: 0,
-            capacity: self.capacity,
-            units_per_token,
-            units_per_us,
-            capacity_units: signed(capacity_units),
-            max_debt_units: 0,
-            full_after_us: capacity_units.div_ceil(units_per_us.max(1)),
-            is_per_call: true,
-            starts_empty: false,
-        };
-        BudgetRules { bucket, units_per_call: signed(units_per_call) }
+        BudgetRules {
+            bucket: bucket(self.capacity, 0, (self.refill_tokens, self.refill_interval_ms), units_per_token),
+            units_per_call: signed(units_per_call),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! The parameters of a schedule: when something runs that runs by itself.
 
-use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::check::at_least;
 use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{
@@ -130,15 +130,9 @@ impl ScheduleConfig {
 impl ScheduleBackoffConfig {
     fn complete(&mut self, interval_ms: u32) -> Result<(), BoxedError> {
         let base_ms = self.base_ms.unwrap_or(interval_ms);
-        if base_ms < interval_ms {
-            let allowed = format!("at least `interval_ms`, which is {interval_ms}");
-            return Err(BoxedError::new("base_ms", &base_ms, &allowed));
-        }
+        at_least("base_ms", base_ms, "`interval_ms`", interval_ms)?;
         let max_ms = self.max_ms.unwrap_or_else(|| base_ms.saturating_mul(8).max(7_200_000));
-        if max_ms < base_ms {
-            let allowed = format!("at least `base_ms`, which is {base_ms}");
-            return Err(BoxedError::new("max_ms", &max_ms, &allowed));
-        }
+        at_least("max_ms", max_ms, "`base_ms`", base_ms)?;
         self.base_ms = Some(base_ms);
         self.max_ms = Some(max_ms);
         Ok(())

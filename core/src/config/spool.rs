@@ -1,9 +1,9 @@
 //! The parameters of a spool: where what could not be sent waits.
 
-use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::check::{at_least, at_most};
 use crate::config::decimal::Multiplier;
 use crate::config::table::{
     Datum, Field, Kind, Named, Place, Row, Shape, Table, argument, config, field_type, how, kept, range, row,
@@ -121,15 +121,9 @@ impl SpoolConfig {
     pub(crate) fn complete(&mut self) -> Result<(), BoxedError> {
         let most = u32::try_from(self.max_bytes).unwrap_or(u32::MAX);
         let max_item_bytes = self.max_item_bytes.unwrap_or(most.min(MAX_ITEM_BYTES));
-        if max_item_bytes > most {
-            let allowed = format!("at most `max_bytes`, which is {most}");
-            return Err(BoxedError::new("max_item_bytes", &max_item_bytes, &allowed));
-        }
+        at_most("max_item_bytes", max_item_bytes, "`max_bytes`", most)?;
         let max_delay_ms = self.max_delay_ms.unwrap_or(self.base_delay_ms.max(MAX_DELAY_MS));
-        if max_delay_ms < self.base_delay_ms {
-            let allowed = format!("at least `base_delay_ms`, which is {}", self.base_delay_ms);
-            return Err(BoxedError::new("max_delay_ms", &max_delay_ms, &allowed));
-        }
+        at_least("max_delay_ms", max_delay_ms, "`base_delay_ms`", self.base_delay_ms)?;
         self.max_item_bytes = Some(max_item_bytes);
         self.max_delay_ms = Some(max_delay_ms);
         Ok(())
