@@ -1,7 +1,6 @@
 // Bundles the package: `bundle/<condition>/` has the JavaScript with its source maps, and the declarations. Wants what `tsc`
 // made of both layers in `dist`. `node bundle.mjs --exports` writes `exports` into package.json instead.
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
@@ -11,11 +10,12 @@ import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
 
 import { BUNDLES, ENTRIES, exportsOf } from './conditions.mjs';
+import { BYTES, PARTS, SHORT, readLate } from './parts.mjs';
+import { wrap } from './wrappers.mjs';
 
 /** The declarations bring what they need of `using` along: their users' `lib` may be older than it. */
 const WITH_DISPOSABLE = '/// <reference lib="esnext.disposable" />';
 
-const require = createRequire(import.meta.url);
 const here = fileURLToPath(new URL('..', import.meta.url));
 const wasm = join(here, '../bindings-wasm');
 const out = join(here, 'bundle');
@@ -32,37 +32,19 @@ const wasmBeside = {
   resolveId: (id) => (/\.wasm(\?module)?$/.test(id) ? { id: `../../../${id.slice(id.lastIndexOf('/') + 1)}`, external: true } : null),
 };
 
-const BYTES = ['bytes.js', 'base64.js'].map((name) => join(wasm, 'pkg', name));
-
 /** Nobody debugs into the module's bytes: they have no place in a source map. */
 const bytesWithoutMap = {
   name: 'bytes-without-map',
   load: (id) => (BYTES.includes(id) ? { code: readFileSync(id, 'utf8'), map: { mappings: '' } } : null),
 };
 
-/** Node reads through a CommonJS file that is imported, in search of its exports: not through the module's bytes, too. */
-const BYTES_APART = { groups: [{ name: 'bytes', test: (id) => BYTES.includes(id) }] };
-/**
- * The file of the bytes is read when the first policy is defined, not with the package: it would take a third of that time. On the
- * same line, so that the source map stays true.
- */
-function requireBytesWhenWanted(folder) {
-  const file = join(folder, 'index.cjs');
-  const script = readFileSync(file, 'utf8');
-  const lazily = script.replace(
-    'const require_bytes = require("./bytes.cjs");',
-    'const require_bytes = { get base64() { return require("./bytes.cjs").base64; } };',
-  );
-  if (lazily === script) throw new Error(`${file} does not require the bytes as it did`);
-  writeFileSync(file, lazily);
-}
-
 async function bundleScripts({ name, module, native, isCommonJs }) {
   const bundle = await rolldown({
     input: inputs('host', '.ts'),
     platform: isCommonJs ? 'node' : 'neutral',
     external: isForeign,
-    plugins: [wasmBeside, bytesWithoutMap],
+    plugins: [wasmBeside, bytesWithoutMap, isCommonJs && readLate(await exportsOfEntry('index'))],
+    preserveEntrySignatures: isCommonJs ? 'allow-extension' : 'strict',
     resolve: {
       extensionAlias: { '.js': ['.ts', '.js'] },
       alias: {
@@ -73,14 +55,14 @@ async function bundleScripts({ name, module, native, isCommonJs }) {
         '#native': join(here, `host/native/${native}.ts`),
       },
     },
+    treeshake: { moduleSideEffects: !isCommonJs },
     transform: { target: 'es2022' },
   });
   const shape = isCommonJs
-    ? { format: 'cjs', exports: 'named', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', codeSplitting: BYTES_APART }
+    ? { format: 'cjs', exports: 'named', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', codeSplitting: PARTS, ...SHORT }
     : { format: 'esm', preserveModules: true, preserveModulesRoot: join(here, '..'), entryFileNames: moduleName };
   await bundle.write({ dir: join(out, name), sourcemap: true, ...shape });
   await bundle.close();
-  if (isCommonJs) requireBytesWhenWanted(join(out, name));
 }
 
 /**
@@ -91,12 +73,8 @@ function moduleName({ name }) {
   return `${name.replace('bindings-node/host/', '').replace('bindings-wasm/host/', 'layer/').replace('bindings-wasm/', '')}.js`;
 }
 
-/** The thin wrappers: Node's loader sees what is exported, and gets it from the one CommonJS file. */
-function wrap(folder, entry) {
-  const names = Object.keys(require(join(folder, `${entry}.cjs`))).sort();
-  writeFileSync(join(folder, `${entry}.mjs`), `import one from './${entry}.cjs';\n\nexport const { ${names.join(', ')} } = one;\n`);
-  writeFileSync(join(folder, `${entry}.d.mts`), `export * from './${entry}.cjs';\n`);
-}
+/** What an entry exports. */
+const exportsOfEntry = (entry) => import(`../dist/${entry}.js`);
 
 async function bundleTypes() {
   const layers = Object.fromEntries(
@@ -126,5 +104,7 @@ if (process.argv.includes('--exports')) {
   copyFileSync(join(wasm, 'pkg', WASM_FILE), join(out, WASM_FILE));
   for (const condition of BUNDLES) await bundleScripts(condition);
   await bundleTypes();
-  for (const { name } of BUNDLES.filter(({ isCommonJs }) => isCommonJs)) for (const entry of ENTRIES) wrap(join(out, name), entry);
+  for (const { name } of BUNDLES.filter(({ isCommonJs }) => isCommonJs)) {
+    for (const entry of ENTRIES) wrap(join(out, name), entry, Object.keys(await exportsOfEntry(entry)));
+  }
 }

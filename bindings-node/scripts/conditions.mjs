@@ -11,7 +11,7 @@ export const ENTRIES = ['index', 'store', 'testing', 'express', 'fastify', 'hono
 export const CONDITIONS = [
   { name: 'workerd', module: 'workerd', native: 'elsewhere' },
   { name: 'edge-light', module: 'edge-light', native: 'elsewhere' },
-  { name: 'node', module: 'node', native: 'node', isCommonJs: true },
+  { name: 'node', module: 'file', native: 'node', isCommonJs: true },
   { name: 'browser', folder: 'default' },
   { name: 'default', module: 'bytes', native: 'elsewhere' },
 ];
@@ -31,9 +31,10 @@ function branches(entry) {
   return Object.fromEntries(CONDITIONS.map(({ name, folder = name, isCommonJs }) => [name, isCommonJs ? twoFormats(folder, entry) : branch(folder, entry, '')]));
 }
 
-/** What is imported is a thin wrapper over the one CommonJS file, so that a process that does both has one engine. */
+/** What is imported is a thin wrapper (`wrappers.mjs`): one that Node loads fast, and one that bundlers follow. */
 function twoFormats(folder, entry) {
-  return { import: branch(folder, entry, 'm'), require: branch(folder, entry, 'c') };
+  const { types, default: imported } = branch(folder, entry, 'm');
+  return { import: { types, module: `./bundle/${folder}/${entry}.bundler.mjs`, default: imported }, require: branch(folder, entry, 'c') };
 }
 
 function branch(folder, entry, format) {

@@ -47,7 +47,7 @@ export { type ChildLike, type SuperviseOptions, type Supervised, type Supervisor
  * This thread's engine, for who keeps states and time himself. It reads no clock and starts no timer. A bundle that uses none of it
  * leaves it out.
  */
-export const engine: Engine = /* @__PURE__ */ wasmEngine(glue, module);
+export const engine: Engine = /* @__PURE__ */ wasmEngine(() => glue, () => module());
 
 /** A policy whose state is in this process: each thread, worker and process has its own. With `{ store }`, one that they share. */
 export type DefineOptions = PolicyOptions & { readonly store?: undefined };

@@ -13,14 +13,14 @@ export interface Glue extends Omit<RawEngine, keyof Hot> {
 
 /**
  * The engine in WebAssembly, started synchronously when it is first wanted: no `init` for anybody, no top-level await. The module is
- * compiled already, or its bytes are.
+ * compiled already, or its bytes are. Both are asked for then: where they lie in files of their own, nobody reads those before.
  */
-export function wasmEngine(glue: Glue, module: () => BufferSource | WebAssembly.Module): Engine {
-  return new Engine(() => start(glue, module));
+export function wasmEngine(glue: () => Glue, module: () => BufferSource | WebAssembly.Module): Engine {
+  return new Engine(() => start(glue(), module()));
 }
 
-function start(glue: Glue, module: () => BufferSource | WebAssembly.Module): Instance {
-  let exports = glue.initSync({ module: module() });
+function start(glue: Glue, module: BufferSource | WebAssembly.Module): Instance {
+  let exports = glue.initSync({ module });
   let [words, numbers] = views(exports.memory, glue.slotAddress());
   // Memory that grows leaves views of length 0 behind.
   const renew = (): void => {

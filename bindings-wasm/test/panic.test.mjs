@@ -15,7 +15,7 @@ const NOW = 1_700_000_000_000_000;
 const isBroken = (error) => error instanceof EngineError && error.code === 'engine_broken';
 
 test('after a trap every policy throws, until its state is restored into a fresh instance', () => {
-  const engine = wasmEngine(glue, () => module);
+  const engine = wasmEngine(() => glue, () => module);
   const policy = engine.policy({ name: 'p', circuit: { consecutive_failures: 1 } });
   const state = policy.newState(NOW);
   state.command({ trip: {} }, NOW);
@@ -42,7 +42,7 @@ test('after a trap every policy throws, until its state is restored into a fresh
 });
 
 test('a trap under policies and keys of many breaks no call, and nobody decides until they are built and restored anew', async () => {
-  const engine = wasmEngine(glue, () => module);
+  const engine = wasmEngine(() => glue, () => module);
   const clock = new TestClock();
   const config = { name: 'p', circuit: { consecutiveFailures: 1 }, bulkhead: { maxConcurrent: 1 } };
   const build = () => [localPolicy(engine, config, { clock }), localKeyed(engine, config, { clock }).of('ann')];

@@ -1,6 +1,6 @@
 // The packed package in Node, imported and required, with the platform's addon and without it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 
@@ -30,11 +30,25 @@ test('without the addon the store says which platform lacks which package, when 
 
 test('a process that imports and requires has one engine', async () => {
   const { entries, ...facts } = await said(withAddon, node, 'one-state.mjs');
-  assert.deepEqual(facts, { isOneEngine: true, isOneStore: true, areErrorsShared: true, areNamesTheSame: true });
+  assert.deepEqual(facts, { isOneEngine: true, isOneStore: true, areErrorsShared: true });
   const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   const names = Object.keys(exports).filter((entry) => !entry.endsWith('.json')).map((entry) => entry.slice(1));
   assert.deepEqual(Object.keys(entries).sort(), names.sort());
   for (const [entry, found] of Object.entries(entries)) assert(found > 0, `${entry}: ${found}`);
+});
+
+test('Node reads one file of the package, the engine with the first policy, and what few call when it is called', async () => {
+  const { required, defined, nested, folder } = await said(withAddon, node, 'read.cjs');
+  // The bytes are read from the `.wasm` file: as text they are there for bundlers.
+  assert.deepEqual([folder, required, defined, nested], ['node', ['index.cjs'], ['glue.cjs'], ['seldom.cjs']]);
+});
+
+test('where the `.wasm` file is not, the bytes that are text do', async (t) => {
+  const [file, away] = ['stanchion_bg.wasm', 'away.wasm'].map((name) => join(withoutAddon, 'node_modules/stanchion/bundle', name));
+  renameSync(file, away);
+  t.after(() => renameSync(away, file));
+  const { required, defined } = await said(withoutAddon, node, 'read.cjs');
+  assert.deepEqual([required, defined], [['index.cjs'], ['glue.cjs', 'bytes.cjs']]);
 });
 
 test('the vectors', async () => {

@@ -4,4 +4,4 @@ import module from '#whole';
 import { wasmEngine } from '../../dist/wasm.js';
 import * as glue from '../../pkg-test-panic/stanchion.js';
 
-export const wholeEngine = wasmEngine(glue, module);
+export const wholeEngine = wasmEngine(() => glue, module);

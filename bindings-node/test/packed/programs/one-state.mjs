@@ -10,9 +10,12 @@ const required = require('stanchion');
 const requiredStore = require('stanchion/store');
 const entries = {};
 for (const entry of ENTRIES) {
-  const [module, commonJs] = [await import(`stanchion${entry}`), require(`stanchion${entry}`)];
-  const names = Object.keys(module).filter((name) => !['default', 'module.exports'].includes(name));
-  entries[entry] = names.length > 0 && names.every((name) => module[name] === commonJs[name]) ? names.length : names;
+  const commonJs = require(`stanchion${entry}`);
+  const names = Object.keys(commonJs).sort();
+  const forBundlers = `./node_modules/stanchion/bundle/node/${entry.slice(1) || 'index'}.bundler.mjs`;
+  const isTheSame = (module) => String(Object.keys(module)) === String(names) && names.every((name) => module[name] === commonJs[name]);
+  const are = [await import(`stanchion${entry}`), await import(forBundlers)].map(isTheSame);
+  entries[entry] = are.every(Boolean) ? names.length : [names, are];
 }
 console.log(
   JSON.stringify({
@@ -20,6 +23,5 @@ console.log(
     isOneEngine: imported.engine === required.engine,
     isOneStore: importedStore.Store === requiredStore.Store,
     areErrorsShared: importedStore.StoreError === required.StoreError,
-    areNamesTheSame: String(Object.keys(imported)) === String(Object.keys(required).sort()),
   }),
 );
