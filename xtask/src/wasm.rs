@@ -23,6 +23,9 @@ const OUT_NAME: &str = "stanchion";
 /// A copy of more than one word is the one instruction for it and no row of loads and stores: three kilobytes of the module. The short
 /// way of a call copies nothing.
 const COPIES: &str = "llvm-args=-max-store-memcpy=1";
+/// What the constants of the module lie behind: with less than a megabyte of stack their addresses are a byte shorter, and an
+/// instance begins with less memory. JSON that is nested as deep as it may be takes a sixth of it.
+const STACK: &str = "link-arg=-zstack-size=262144";
 
 pub(crate) const NAME: &str = "wasm";
 pub(crate) const HELP: &str = "builds bindings-wasm/pkg; with --test-panic pkg-test-panic, which can panic on purpose and has the steps of a spool";
@@ -54,7 +57,7 @@ fn build(root: &Path, features: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).args(["rustc", "-p", "stanchion-wasm", "--target", TARGET, "--profile", "wasm"]);
     cargo.args(features).arg("--target-dir").arg(&target_dir);
-    let status = cargo.args(["--", "-C", COPIES]).status()?;
+    let status = cargo.args(["--", "-C", COPIES, "-C", STACK]).status()?;
     if !status.success() {
         return Err(format!("cargo failed: is the target there? `rustup target add {TARGET}`").into());
     }
