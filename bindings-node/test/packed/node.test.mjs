@@ -43,6 +43,10 @@ test('Node reads one file of the package, the engine with the first policy, and 
   assert.deepEqual([folder, required, defined, nested], ['node', ['index.cjs'], ['glue.cjs'], ['seldom.cjs']]);
 });
 
+test('an import has Node search no CommonJS file for its exports', async () => {
+  assert.deepEqual(await said(withAddon, node, 'searched.mjs'), [false, false, true]);
+});
+
 test('where the `.wasm` file is not, the bytes that are text do', async (t) => {
   const [file, away] = ['stanchion_bg.wasm', 'away.wasm'].map((name) => join(withoutAddon, 'node_modules/stanchion/bundle', name));
   renameSync(file, away);
