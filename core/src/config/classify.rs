@@ -13,10 +13,10 @@ use crate::config::fault::Quoted;
 #[cfg(feature = "serde")]
 use crate::config::schema;
 use crate::config::table::{
-    Datum, Field, Map, Named, Place, Row, Shape, Table, argument, config, field_type, how, kept, range, row,
+    Datum, Field, Map, Named, Row, Seen, Shape, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_values};
 use crate::error::{BoxedError, InputError};
 use crate::gather::gather;
@@ -344,6 +344,11 @@ impl Field for Option<ClassifyConfig> {
     #[cfg(feature = "serde")]
     const NAME: &'static str = "ClassifyConfig";
 
+    fn seen(&self) -> Seen<'_> {
+        Seen::Map(self)
+    }
+
+    #[cfg(feature = "serde")]
     fn place(&mut self) -> Place<'_> {
         Place::Map(self)
     }
@@ -354,8 +359,8 @@ impl Map for Option<ClassifyConfig> {
         self.as_ref().map(|config| gather(config.rules.iter().map(|(on, _)| on.to_string())))
     }
 
-    fn at(&mut self, index: usize) -> Option<&mut dyn Table> {
-        self.as_mut()?.rules.get_mut(index).map(|(_, rule)| -> &mut dyn Table { rule })
+    fn at(&self, index: usize) -> Option<&dyn Table> {
+        self.as_ref()?.rules.get(index).map(|(_, rule)| -> &dyn Table { rule })
     }
 
     fn is_name(&self, name: &str) -> bool {

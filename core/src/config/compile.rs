@@ -60,7 +60,7 @@ impl PolicyConfig {
     /// ```
     #[cfg(feature = "serde")]
     pub fn to_json(&self) -> String {
-        walk::write(&mut self.clone()).to_string()
+        walk::write(self).to_string()
     }
 
     /// Reads a configuration from JSON text. Unknown and repeated fields are refused; the ranges are checked when the

@@ -4,11 +4,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::config::compile::us;
-use crate::config::table::{
-    Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
-};
+use crate::config::table::{Field, Kind, Named, Row, Seen, Table, argument, config, field_type, how, kept, range, row};
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 use crate::health::{FlappingRules, HealthRules};
 use crate::policy::NEVER_US;
 

@@ -11,11 +11,9 @@ use crate::config::recovery::RecoveryConfig;
 use crate::config::retry::RetryConfig;
 use crate::config::schedule::ScheduleConfig;
 use crate::config::spool::SpoolConfig;
-use crate::config::table::{
-    Field, Kind, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row,
-};
+use crate::config::table::{Field, Kind, Named, Row, Seen, Table, argument, config, field_type, how, kept, range, row};
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 use crate::config::window::WindowConfig;
 use crate::config::words::{Charge, Initial, LateFailure, LateSuccess, OnStoreError, PolicyMode};
 

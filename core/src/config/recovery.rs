@@ -10,10 +10,10 @@ use crate::config::compile::us;
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::fault::{Quoted, quoted};
 use crate::config::table::{
-    Datum, Field, Kind, Named, Place, Row, Shape, Table, argument, config, field_type, how, kept, range, row,
+    Datum, Field, Kind, Named, Row, Seen, Shape, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 use crate::config::values::{Value, scalars, word_shape};
 use crate::error::BoxedError;
 use crate::gather::gather;

@@ -7,9 +7,9 @@ use crate::config::check::{at_least, fits};
 use crate::config::compile::{bucket, gcd, us};
 use crate::config::decimal::{Multiplier, Percent};
 use crate::config::table::{Datum, Shape};
-use crate::config::table::{Field, Named, Place, Row, Table, argument, config, field_type, how, kept, range, row};
+use crate::config::table::{Field, Named, Row, Seen, Table, argument, config, field_type, how, kept, range, row};
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_values};
 use crate::error::BoxedError;
 #[cfg(feature = "serde")]

@@ -14,7 +14,7 @@ use crate::config::recovery::{RecoveryConfig, RecoveryStepConfig};
 use crate::config::retry::{RetryBudgetConfig, RetryConfig};
 use crate::config::schedule::{FloodConfig, ScheduleBackoffConfig, ScheduleConfig};
 use crate::config::spool::{PaceConfig, SpoolConfig};
-use crate::config::table::{Kind, Meaning, Named, Place, Row, Shape};
+use crate::config::table::{Kind, Meaning, Named, Row, Seen, Shape};
 use crate::config::window::{self, CallWindow, TimeWindow};
 use crate::json::{Fields, Json};
 
@@ -64,14 +64,14 @@ pub fn policy_schema() -> String {
 
 /// A table.
 fn named<T: Named>() -> (&'static str, Json) {
-    let mut blank = T::blank();
-    let (rows, places) = blank.fields();
+    let blank = T::blank();
+    let (rows, fields) = blank.fields();
     let required = rows.iter().filter(|row| row.kind == Kind::Required).map(|row| Json::text(row.name));
     let fields = rows
         .iter()
-        .zip(places)
+        .zip(fields)
         .zip(T::MEANINGS)
-        .map(|((row, place), meaning)| (row.name, field_of(row, place, meaning)));
+        .map(|((row, field), meaning)| (row.name, field_of(row, field, meaning)));
     let definition = Json::object([
         ("title", Json::text(T::NAME)),
         ("description", Json::Text(paragraph(T::ABOUT))),
@@ -93,7 +93,7 @@ pub(crate) fn reference(name: &str) -> Fields {
 }
 
 /// A field: its type, what it means and its default.
-fn field_of(row: &Row, place: Place<'_>, meaning: &Meaning) -> Json {
+fn field_of(row: &Row, seen: Seen<'_>, meaning: &Meaning) -> Json {
     let kind = type_of(row, meaning);
     let mut fields = if row.kind == Kind::Maybe { nullable(kind) } else { kind };
     let mut description = paragraph(meaning.doc);
@@ -102,7 +102,7 @@ fn field_of(row: &Row, place: Place<'_>, meaning: &Meaning) -> Json {
     }
     fields.push(field("description", Json::Text(description)));
     if row.kind != Kind::Required {
-        fields.extend(row.write(place).map(|default| field("default", default)));
+        fields.extend(row.write(seen).map(|default| field("default", default)));
     }
     Json::Object(fields)
 }

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use crate::config::check::{at_least, at_most};
 use crate::config::decimal::Multiplier;
 use crate::config::table::{
-    Datum, Field, Kind, Named, Place, Row, Shape, Table, argument, config, field_type, how, kept, range, row,
+    Datum, Field, Kind, Named, Row, Seen, Shape, Table, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 use crate::config::values::{Value, choices, scalars, word_values};
 use crate::error::BoxedError;
 #[cfg(feature = "serde")]

@@ -24,7 +24,10 @@ use crate::{error::BoxedError, json::Json};
 /// A struct that the table made, or what reads like one.
 pub(crate) trait Table {
     /// Its rows, and its fields in the same order.
-    fn fields(&mut self) -> (&'static [Row], Vec<Place<'_>>);
+    fn fields(&self) -> (&'static [Row], Vec<Seen<'_>>);
+    /// The same, to be filled.
+    #[cfg(feature = "serde")]
+    fn places(&mut self) -> (&'static [Row], Vec<Place<'_>>);
 }
 
 /// What is known of a field beside its value and what it means.
@@ -64,12 +67,20 @@ pub(crate) enum Shape {
     Map,
 }
 
-/// Where a field stands.
-pub(crate) enum Place<'a> {
-    Scalar(&'a mut dyn Scalar),
-    Tables(&'a mut dyn Tables),
-    Map(&'a mut dyn Map),
+/// What a field is: by references, or by those that may change it.
+#[derive(Clone, Copy)]
+pub(crate) enum Entry<S, T, M> {
+    Scalar(S),
+    Tables(T),
+    Map(M),
 }
+
+/// What stands in a field.
+pub(crate) type Seen<'a> = Entry<&'a dyn Scalar, &'a dyn Tables, &'a dyn Map>;
+
+/// Where a field stands.
+#[cfg(feature = "serde")]
+pub(crate) type Place<'a> = Entry<&'a mut dyn Scalar, &'a mut dyn Tables, &'a mut dyn Map>;
 
 /// A value without fields of its own.
 pub(crate) trait Scalar {
@@ -93,7 +104,7 @@ pub(crate) enum Datum {
 /// No, one or several tables at one place.
 pub(crate) trait Tables {
     fn len(&self) -> usize;
-    fn at(&mut self, index: usize) -> Option<&mut dyn Table>;
+    fn at(&self, index: usize) -> Option<&dyn Table>;
     #[cfg(feature = "serde")]
     fn clear(&mut self);
     /// One more, with its defaults: the kind that this JSON wants.
@@ -105,7 +116,7 @@ pub(crate) trait Tables {
 pub(crate) trait Map {
     /// What stands there, in its order; None for nothing.
     fn names(&self) -> Option<Vec<String>>;
-    fn at(&mut self, index: usize) -> Option<&mut dyn Table>;
+    fn at(&self, index: usize) -> Option<&dyn Table>;
     fn is_name(&self, name: &str) -> bool;
     /// What is a name, for people.
     fn names_allowed(&self) -> String;
@@ -127,11 +138,14 @@ pub(crate) trait Field {
     #[cfg(feature = "serde")]
     const WORDS: &'static [&'static [&'static str]] = &[];
 
+    fn seen(&self) -> Seen<'_>;
+    #[cfg(feature = "serde")]
     fn place(&mut self) -> Place<'_>;
 }
 
 /// A table whose type is known: its name, its meaning, and how one begins that is to be read.
 pub(crate) trait Named: Table + Sized {
+    const ROWS: &'static [Row];
     #[cfg(feature = "serde")]
     const NAME: &'static str;
     #[cfg(feature = "serde")]
@@ -262,16 +276,21 @@ macro_rules! config {
         }
 
         impl Table for $Name {
-            fn fields(&mut self) -> (&'static [Row], Vec<Place<'_>>) {
-                const ROWS: &[Row] = &[
-                    $(row::<$rty>(stringify!($rname), Kind::Required, range!($($rlo, $rhi)?)),)*
-                    $(row::<field_type!($how $($oty)+)>(stringify!($oname), how::$how::KIND, range!($($olo, $ohi)?)),)*
-                ];
-                (ROWS, vec![$(self.$rname.place(),)* $(self.$oname.place(),)*])
+            fn fields(&self) -> (&'static [Row], Vec<Seen<'_>>) {
+                (Self::ROWS, vec![$(self.$rname.seen(),)* $(self.$oname.seen(),)*])
+            }
+
+            #[cfg(feature = "serde")]
+            fn places(&mut self) -> (&'static [Row], Vec<Place<'_>>) {
+                (Self::ROWS, vec![$(self.$rname.place(),)* $(self.$oname.place(),)*])
             }
         }
 
         impl Named for $Name {
+            const ROWS: &'static [Row] = &[
+                $(row::<$rty>(stringify!($rname), Kind::Required, range!($($rlo, $rhi)?)),)*
+                $(row::<field_type!($how $($oty)+)>(stringify!($oname), how::$how::KIND, range!($($olo, $ohi)?)),)*
+            ];
             #[cfg(feature = "serde")]
             const NAME: &'static str = stringify!($Name);
             #[cfg(feature = "serde")]

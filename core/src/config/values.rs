@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use core::convert::identity;
 
 use crate::config::decimal::{Multiplier, Percent};
-use crate::config::table::{Datum, Field, Named, Place, Shape, Table, Tables};
+use crate::config::table::{Datum, Field, Named, Seen, Shape, Table, Tables};
 #[cfg(feature = "serde")]
-use crate::{error::BoxedError, json::Json};
+use crate::{config::table::Place, error::BoxedError, json::Json};
 
 /// A scalar's type: what it may hold, and how it becomes a datum and comes from one.
 pub(crate) trait Value: Sized {
@@ -57,6 +57,11 @@ macro_rules! scalars {
             #[cfg(feature = "serde")]
             const WORDS: &'static [&'static [&'static str]] = <$Type as Value>::WORDS;
 
+            fn seen(&self) -> Seen<'_> {
+                Seen::Scalar(self)
+            }
+
+            #[cfg(feature = "serde")]
             fn place(&mut self) -> Place<'_> {
                 Place::Scalar(self)
             }
@@ -122,6 +127,11 @@ impl<T: Named> Field for Option<T> {
     #[cfg(feature = "serde")]
     const NAME: &'static str = T::NAME;
 
+    fn seen(&self) -> Seen<'_> {
+        Seen::Tables(self)
+    }
+
+    #[cfg(feature = "serde")]
     fn place(&mut self) -> Place<'_> {
         Place::Tables(self)
     }
@@ -132,8 +142,8 @@ impl<T: Named> Tables for Option<T> {
         usize::from(self.is_some())
     }
 
-    fn at(&mut self, _: usize) -> Option<&mut dyn Table> {
-        Some(self.as_mut()?)
+    fn at(&self, _: usize) -> Option<&dyn Table> {
+        Some(self.as_ref()?)
     }
 
     #[cfg(feature = "serde")]
@@ -152,6 +162,11 @@ impl<T: Named> Field for Vec<T> {
     #[cfg(feature = "serde")]
     const NAME: &'static str = T::NAME;
 
+    fn seen(&self) -> Seen<'_> {
+        Seen::Tables(self)
+    }
+
+    #[cfg(feature = "serde")]
     fn place(&mut self) -> Place<'_> {
         Place::Tables(self)
     }
@@ -162,8 +177,8 @@ impl<T: Named> Tables for Vec<T> {
         self.len()
     }
 
-    fn at(&mut self, index: usize) -> Option<&mut dyn Table> {
-        Some(self.get_mut(index)?)
+    fn at(&self, index: usize) -> Option<&dyn Table> {
+        Some(self.get(index)?)
     }
 
     #[cfg(feature = "serde")]

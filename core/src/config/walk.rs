@@ -6,7 +6,9 @@ use core::fmt;
 
 use crate::config::decimal::decimal;
 use crate::config::fault::{Quoted, quoted};
-use crate::config::table::{Datum, Kind, Map, Place, Row, Shape, Table, Tables};
+#[cfg(feature = "serde")]
+use crate::config::table::Place;
+use crate::config::table::{Datum, Kind, Map, Row, Seen, Shape, Table, Tables};
 use crate::error::BoxedError;
 #[cfg(feature = "serde")]
 use crate::gather::gather;
@@ -17,20 +19,20 @@ use crate::num::index;
 use crate::num::wide;
 
 /// Refuses what is outside of its range.
-pub(crate) fn check(table: &mut dyn Table) -> Result<(), BoxedError> {
-    let (rows, places) = table.fields();
-    for (row, place) in rows.iter().zip(places) {
-        let checked = match place {
-            Place::Scalar(scalar) => row.check(&scalar.get()),
-            Place::Tables(tables) => row.check_tables(tables),
-            Place::Map(map) => check_map(map),
+pub(crate) fn check(table: &dyn Table) -> Result<(), BoxedError> {
+    let (rows, fields) = table.fields();
+    for (row, field) in rows.iter().zip(fields) {
+        let checked = match field {
+            Seen::Scalar(scalar) => row.check(&scalar.get()),
+            Seen::Tables(tables) => row.check_tables(tables),
+            Seen::Map(map) => check_map(map),
         };
         checked.map_err(|e| row.fault(e))?;
     }
     Ok(())
 }
 
-fn check_map(map: &mut dyn Map) -> Result<(), BoxedError> {
+fn check_map(map: &dyn Map) -> Result<(), BoxedError> {
     for (place, name) in map.names().unwrap_or_default().iter().enumerate() {
         if !map.is_name(name) {
             return Err(BoxedError::new(name, &"an object", &map.names_allowed()));
@@ -51,7 +53,7 @@ fn read_map(map: &mut dyn Map, json: &Json) -> Result<(), BoxedError> {
 }
 
 #[cfg(feature = "serde")]
-fn write_map(map: &mut dyn Map) -> Option<Json> {
+fn write_map(map: &dyn Map) -> Option<Json> {
     let fields = map.names()?.into_iter().enumerate();
     Some(Json::Object(gather(fields.filter_map(|(place, name)| Some((name, write(map.at(place)?)))))))
 }
@@ -59,7 +61,7 @@ fn write_map(map: &mut dyn Map) -> Option<Json> {
 /// Fills a table from JSON. What the types cannot hold is refused here, the rest of the ranges by [`check`].
 #[cfg(feature = "serde")]
 pub(crate) fn read(table: &mut dyn Table, json: &Json) -> Result<(), BoxedError> {
-    let (rows, places) = table.fields();
+    let (rows, places) = table.places();
     let names = gather(rows.iter().map(|row| row.name));
     let object = Object::open(json, &names)?;
     for (row, place) in rows.iter().zip(places) {
@@ -75,9 +77,9 @@ pub(crate) fn read(table: &mut dyn Table, json: &Json) -> Result<(), BoxedError>
 
 /// As JSON, in the table's order; what depends on others and does not apply is left out.
 #[cfg(feature = "serde")]
-pub(crate) fn write(table: &mut dyn Table) -> Json {
-    let (rows, places) = table.fields();
-    let fields = rows.iter().zip(places).filter_map(|(row, place)| Some((row.name.to_string(), row.write(place)?)));
+pub(crate) fn write(table: &dyn Table) -> Json {
+    let (rows, fields) = table.fields();
+    let fields = rows.iter().zip(fields).filter_map(|(row, field)| Some((row.name.to_string(), row.write(field)?)));
     Json::Object(gather(fields))
 }
 
@@ -121,7 +123,7 @@ impl Row {
         }
     }
 
-    fn check_tables(&self, tables: &mut dyn Tables) -> Result<(), BoxedError> {
+    fn check_tables(&self, tables: &dyn Tables) -> Result<(), BoxedError> {
         let is_list = matches!(self.shape, Shape::List);
         let count = tables.len();
         if is_list && !(self.lo..=self.hi).contains(&wide(count)) {
@@ -178,15 +180,15 @@ impl Row {
     }
 
     /// None where it is left out.
-    pub(crate) fn write(&self, place: Place<'_>) -> Option<Json> {
+    pub(crate) fn write(&self, field: Seen<'_>) -> Option<Json> {
         let nothing = || (self.kind == Kind::Maybe).then_some(Json::Null);
-        match (place, self.shape) {
-            (Place::Tables(tables), Shape::List) => {
+        match (field, self.shape) {
+            (Seen::Tables(tables), Shape::List) => {
                 Some(Json::List(gather((0..tables.len()).filter_map(|place| tables.at(place).map(write)))))
             }
-            (Place::Tables(tables), _) => tables.at(0).map(write).or_else(nothing),
-            (Place::Map(map), _) => write_map(map),
-            (Place::Scalar(scalar), shape) => match (scalar.get(), shape) {
+            (Seen::Tables(tables), _) => tables.at(0).map(write).or_else(nothing),
+            (Seen::Map(map), _) => write_map(map),
+            (Seen::Scalar(scalar), shape) => match (scalar.get(), shape) {
                 (Datum::Nothing, _) => nothing(),
                 (Datum::Steps(place), Shape::Word(words)) => words.get(index(place)).map(|word| Json::text(word)),
                 (Datum::Steps(steps), Shape::Number(digits)) => Some(Json::Number(decimal(steps, digits))),

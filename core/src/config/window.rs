@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 #[cfg(feature = "serde")]
 use crate::config::schema;
 use crate::config::table::{
-    Field, Kind, Named, Place, Row, Shape, Table, Tables, argument, config, field_type, how, kept, range, row,
+    Field, Kind, Named, Row, Seen, Shape, Table, Tables, argument, config, field_type, how, kept, range, row,
 };
 #[cfg(feature = "serde")]
-use crate::config::table::{Meaning, default_words, meaning};
+use crate::config::table::{Meaning, Place, default_words, meaning};
 #[cfg(feature = "serde")]
 use crate::{
     error::BoxedError,
@@ -96,6 +96,11 @@ impl Field for Option<WindowConfig> {
     #[cfg(feature = "serde")]
     const NAME: &'static str = "WindowConfig";
 
+    fn seen(&self) -> Seen<'_> {
+        Seen::Tables(self)
+    }
+
+    #[cfg(feature = "serde")]
     fn place(&mut self) -> Place<'_> {
         Place::Tables(self)
     }
@@ -106,8 +111,8 @@ impl Tables for Option<WindowConfig> {
         usize::from(self.is_some())
     }
 
-    fn at(&mut self, _: usize) -> Option<&mut dyn Table> {
-        Some(match self.as_mut()? {
+    fn at(&self, _: usize) -> Option<&dyn Table> {
+        Some(match self.as_ref()? {
             WindowConfig::Calls(window) => window,
             WindowConfig::Time(window) => window,
         })
@@ -122,12 +127,15 @@ impl Tables for Option<WindowConfig> {
     #[cfg(feature = "serde")]
     fn add(&mut self, json: &Json) -> Result<&mut dyn Table, BoxedError> {
         let object = Object::open(json, &["calls", "ms", "slots"])?;
-        *self = match (object.get("calls"), object.get("ms")) {
-            (Some(_), None) => Some(WindowConfig::Calls(CallWindow::blank())),
-            (None, Some(_)) => Some(WindowConfig::Time(TimeWindow::blank())),
-            _ => None,
+        let window = match (object.get("calls"), object.get("ms")) {
+            (Some(_), None) => WindowConfig::Calls(CallWindow::blank()),
+            (None, Some(_)) => WindowConfig::Time(TimeWindow::blank()),
+            _ => return Err(BoxedError::new("", json, EITHER)),
         };
-        self.at(0).ok_or_else(|| BoxedError::new("", json, EITHER))
+        Ok(match self.insert(window) {
+            WindowConfig::Calls(window) => window,
+            WindowConfig::Time(window) => window,
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The words that a policy chooses from.
 
-use crate::config::table::{Datum, Field, Place, Shape};
+use crate::config::table::{Datum, Field, Seen, Shape};
 use crate::config::values::{Value, choices, scalars, word_values};
-#[cfg(feature = "serde")]
-use crate::num::index;
 use crate::num::wide;
+#[cfg(feature = "serde")]
+use crate::{config::table::Place, num::index};
 
 choices! {
     /// Whether a policy decides.
