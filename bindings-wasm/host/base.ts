@@ -4,12 +4,12 @@ import type { Common } from './common.js';
 import { usOf } from './config-json.js';
 import { ACQUIRE, BLOCK_END, EXECUTE, FAILED_CALL, FAULT_FIELDS, REPORT, RUN, TRY_ACQUIRE } from './option-names.js';
 import { atLeastZero, invalidInput, known } from './options.js';
-import { conduct } from './conduct.js';
+import { PLAIN, conduct } from './conduct.js';
 import type { EngineEventName, EngineReply, Json, Outcome } from './engine-types.js';
 import { EngineError, type RejectedCode, type RejectedError, rejectedError } from './errors.js';
 import { Telling } from './events.js';
 import type { Explanation } from './explanation.js';
-import { admit } from './line.js';
+import { AT_ONCE, admit } from './line.js';
 import { Permit, cancelAll } from './permit.js';
 import { askRetry, executeAgain } from './retry.js';
 import type {
@@ -86,11 +86,20 @@ export abstract class BasePolicy extends Telling implements Policy {
     return this.common.name;
   }
 
-  execute<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T> = NO_OPTIONS): Promise<T> {
-    return this.guarded(fn, options);
+  execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T> {
+    if (options !== undefined || !this.common.isPlain) return this.guarded(fn, options ?? NO_OPTIONS);
+    let admitted: Soon<Permit>;
+    try {
+      admitted = admit(this, AT_ONCE);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const call = (permit: Permit): Promise<T> => conduct(this, permit, fn, PLAIN);
+    return admitted instanceof Promise ? admitted.then(call) : call(admitted);
   }
 
-  async acquire(options: AcquireOptions = NO_OPTIONS): Promise<Permit> {
+  async acquire(options?: AcquireOptions): Promise<Permit> {
+    if (options === undefined) return admit(this, AT_ONCE);
     const { cost = 1, holder, waitMs = 0, signal } = known(options, ACQUIRE);
     return admit(this, { cost, holder, waitMs: atLeastZero('waitMs', waitMs), signal });
   }

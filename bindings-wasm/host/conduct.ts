@@ -3,7 +3,7 @@ import { isStanchionError } from './errors.js';
 import type { Outcome } from './engine-types.js';
 import { VERDICT } from './option-names.js';
 import { invalidInput, known } from './options.js';
-import type { Permit } from './permit.js';
+import { type Permit, giveBack } from './permit.js';
 import type { BlockEnd, Call, Classify, Ending, Verdict } from './policy.js';
 import { type Limit, within } from './within.js';
 
@@ -15,6 +15,9 @@ export interface Conduct<T> {
   /** Is told how it ended, after it was settled. */
   readonly seen?: (ended: Ended<T>) => void;
 }
+
+/** A call without options. */
+export const PLAIN = Object.freeze({ signal: undefined, limit: undefined, classify: undefined });
 
 /** How a call ended, and what that means. */
 export interface Ended<T> {
@@ -40,11 +43,13 @@ export async function conduct<T>(
         within(policy.common, signal, limit, () => fn(permit), (reason) => permit.abort(reason)));
   } catch (error) {
     keeper.leave(permit);
-    await conclude(policy, permit, { isOk: false, error }, usualOutcome(error, signal), classify, seen);
+    const concluded = conclude(policy, permit, { isOk: false, error }, usualOutcome(error, signal), classify, seen);
+    if (concluded !== undefined) await concluded;
     throw error;
   }
   keeper.leave(permit);
-  await conclude(policy, permit, { isOk: true, value }, 'success', classify, seen);
+  const concluded = conclude(policy, permit, { isOk: true, value }, 'success', classify, seen);
+  if (concluded !== undefined) await concluded;
   return value;
 }
 
@@ -55,18 +60,40 @@ export function usualOutcome(error: unknown, signal: AbortSignal | undefined): O
   return isStanchionError(error, 'EngineError') ? 'ignored' : 'failure';
 }
 
-/** Settles a call. Whatever goes wrong with that is told as an event: the call itself ended as it ended. */
-async function conclude<T>(
+/** Settles a call, at once where that can be. Whatever goes wrong with that is told as an event: the call itself ended as it ended. */
+function conclude<T>(
   policy: BasePolicy,
   permit: Permit,
   ending: Ending<T>,
   usual: Outcome,
   classify: Classify<T> | undefined,
   seen: ((ended: Ended<T>) => void) | undefined,
+): Promise<void> | undefined {
+  const judge = classify ?? (policy.common.classify as Classify<T> | undefined);
+  if (judge !== undefined || seen !== undefined) return concludeBy(judge, policy, permit, ending, usual, seen);
+  if (permit.isUsed) return undefined;
+  const tell = (error: unknown): void => policy.tellNotSettled(error);
+  try {
+    const given = giveBack(permit, () => policy.settlePermit(permit, usual));
+    return given instanceof Promise ? given.then(() => {}, tell) : undefined;
+  } catch (error) {
+    tell(error);
+    return undefined;
+  }
+}
+
+/** The same where somebody judges it, or sees how it was judged. */
+async function concludeBy<T>(
+  judge: Classify<T> | undefined,
+  policy: BasePolicy,
+  permit: Permit,
+  ending: Ending<T>,
+  usual: Outcome,
+  seen: ((ended: Ended<T>) => void) | undefined,
 ): Promise<void> {
   let verdict: Verdict = {};
   if (!permit.isUsed) {
-    verdict = verdictOf(policy, ending, usual, classify);
+    verdict = verdictOf(policy, ending, usual, judge);
     try {
       if (!(await settled(policy, permit, verdict, usual))) verdict = {};
       else if (verdict.block !== undefined) await block(policy, verdict.block);
@@ -95,8 +122,7 @@ async function block(policy: BasePolicy, end: BlockEnd): Promise<void> {
   policy.tellNotSettled(invalidInput('block', end, `nothing, as the policy \`${policy.name}\` has no gate \`block\``));
 }
 
-function verdictOf<T>(policy: BasePolicy, ending: Ending<T>, usual: Outcome, classify: Classify<T> | undefined): Verdict {
-  const judge = classify ?? (policy.common.classify as Classify<T> | undefined);
+function verdictOf<T>(policy: BasePolicy, ending: Ending<T>, usual: Outcome, judge: Classify<T> | undefined): Verdict {
   if (judge === undefined) return {};
   try {
     const said = judge(ending, usual);

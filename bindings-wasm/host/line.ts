@@ -117,6 +117,9 @@ export interface Wait {
   readonly deadline?: Deadline | undefined;
 }
 
+/** A wish without options. */
+export const AT_ONCE: Wait = Object.freeze({ cost: 1, holder: undefined, waitMs: 0, signal: undefined });
+
 /** The option `deadlineMs`. */
 export interface Deadline {
   readonly deadlineMs: number;

@@ -1,4 +1,4 @@
-import type { BasePolicy } from './base.js';
+import type { BasePolicy, Soon } from './base.js';
 import type { Outcome } from './engine-types.js';
 import { EngineError } from './errors.js';
 import { SETTLE } from './option-names.js';
@@ -76,12 +76,12 @@ export class Permit implements Call {
    * Tells how the call ended, and gives the permit back. `ignored` says nothing about the system: slots come back, nothing is counted.
    * Where that fails (a store that is away), the permit is as before.
    */
-  settle(outcome: Outcome, options?: SettleOptions): Promise<Settled> {
+  async settle(outcome: Outcome, options?: SettleOptions): Promise<Settled> {
     return giveBack(this, () => this.policy.settlePermit(this, outcome, options && known(options, SETTLE)));
   }
 
   /** Gives the permit back: the call never began, so its tokens come back, too. */
-  cancel(): Promise<Settled> {
+  async cancel(): Promise<Settled> {
     return giveBack(this, () => this.policy.cancelPermit(this));
   }
 
@@ -154,16 +154,19 @@ export async function cancelAll(permits: readonly Permit[]): Promise<void> {
 }
 
 /** Gives a permit back: once, unless that fails, for then nothing happened. */
-async function giveBack(permit: Permit, give: () => Settled | Promise<Settled>): Promise<Settled> {
+export function giveBack(permit: Permit, give: () => Soon<Settled>): Soon<Settled> {
   if (permit.isUsed) {
     throw new EngineError({ code: 'permit_used', message: 'the permit was already given back by `settle` or `cancel`' });
   }
   permit.isUsed = true;
-  try {
-    const given = give();
-    return given instanceof Promise ? await given : given;
-  } catch (error) {
+  const reopen = (error: unknown): never => {
     permit.isUsed = false;
     throw error;
+  };
+  try {
+    const given = give();
+    return given instanceof Promise ? given.catch(reopen) : given;
+  } catch (error) {
+    return reopen(error);
   }
 }
