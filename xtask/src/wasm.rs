@@ -15,8 +15,10 @@ use lexopt::{Arg, Parser};
 use wasm_bindgen_cli_support::Bindgen;
 
 mod inline;
+mod order;
 
 use inline::{Text, encode};
+use order::ordered;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const OUT_NAME: &str = "stanchion";
@@ -100,7 +102,10 @@ fn optimise(root: &Path, wasm: &Path) -> Result<(), Box<dyn Error>> {
         "--strip-target-features",
     ];
     let status = Command::new(tool).args(options).arg(wasm).arg("-o").arg(wasm).status()?;
-    if status.success() { Ok(()) } else { Err("wasm-opt failed".into()) }
+    if !status.success() {
+        return Err("wasm-opt failed".into());
+    }
+    Ok(fs::write(wasm, ordered(&fs::read(wasm)?)?)?)
 }
 
 /// The bytes as JavaScript modules: as text that downloads small, and as text that Node reads fast.
