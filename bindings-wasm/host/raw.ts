@@ -8,7 +8,7 @@ import type { Commanded, Settled } from './policy.js';
  * `fault`, `text` or `bytes` until the next call. Instants and durations are whole microseconds.
  */
 export interface RawEngine {
-  /** The short way of `acquire`, for cost 1 and no holder: 0, or `NOT_PLAIN` with nothing done, and `acquire` is to be asked. */
+  /** The short way of `acquire`, for cost 1 and no holder: 0, 2, or `NOT_PLAIN` with nothing done, and `acquire` is to be asked. */
   acquirePlainly(state: number, nowUs: number): number;
   /** The short way of `settle`, for a success without an actual cost: as `settle`, or `NOT_PLAIN` with nothing done. */
   settlePlainly(state: number, permit1: number, permit3: number, nowUs: number): number;

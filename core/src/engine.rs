@@ -3,6 +3,8 @@
 //! Each step first looks (nothing is written), then decides, then commits. A commit begins with `advance`: all that time has
 //! brought due is stored, so that one history has one encoding. What changes nothing commits nothing.
 
+use core::time::Duration;
+
 use crate::answer::{Answer, Decision, Events, Gate, GateSet, Rejection, Renewed, RetryAfter, Settled, Step};
 use crate::bulkhead::find_holder;
 use crate::circuit::Circuit;
@@ -49,7 +51,7 @@ impl Policy {
         if let Some((permit, changed)) = self.acquire_quietly(state.words_mut(), &wish, now) {
             return Step { answer: Decision::Admitted { permit, would_reject: None }, changed, events: Events::NONE };
         }
-        self.acquire_with_care(state, wish, now)
+        self.refuse_or_acquire_with_care(state, wish, now)
     }
 
     /// Tells how a call ended: its slot and its probe come back, the circuit learns, and `actual_cost` corrects the limits.
@@ -144,6 +146,20 @@ impl Policy {
             Input::Recover(fault) => self.recover(state, fault, now).map(Answer::Recovery),
             Input::Recovered(lease_id, outcome) => self.recovered(state, lease_id, outcome, now).map(Answer::Settled),
             Input::RenewRecovery(lease_id) => self.renew_recovery(state, lease_id, now).map(Answer::Renewed),
+        }
+    }
+
+    /// What the short way of an admission leaves: refuses by a short way of its own, and else goes the general one.
+    #[cold]
+    #[inline(never)]
+    fn refuse_or_acquire_with_care(&self, state: &mut dyn Live, wish: Acquire, now: u64) -> Step<Decision> {
+        match self.refuse_quietly(state.words(), &wish, now) {
+            Some((by, gates, wait_us)) => {
+                let after = |us| RetryAfter::After(Duration::from_micros(us));
+                let rejection = Rejection { by, gates, retry_after: wait_us.map_or(RetryAfter::Never, after) };
+                Step { answer: Decision::Rejected(rejection), changed: false, events: Events::NONE }
+            }
+            None => self.acquire_with_care(state, wish, now),
         }
     }
 

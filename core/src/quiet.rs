@@ -4,6 +4,8 @@
 //! once. Whatever is not plain (a gate that refuses, a mode, a block, an ended lease, two leases at one place) is left to
 //! the general step, with nothing written. That both agree is a property in the tests: bytes and answers are equal.
 
+mod refuse;
+
 use crate::answer::{Events, Settled};
 use crate::bulkhead::{HAS_HOLDER, ID, ID_BITS, Place, holder_at, home, layout};
 use crate::circuit::{Circuit, is_within};

@@ -10,20 +10,34 @@ use crate::status::{NOT_PLAIN, Status, UNKNOWN, commanded, renewed, settled};
 use crate::{Held, PermitWords, Raw, Slot, number};
 
 impl Raw {
-    /// The short way of `acquire`, for a call of cost 1 by nobody in particular: admitted (0), or [`NOT_PLAIN`] with nothing
-    /// written, and `acquire` is to be asked.
+    /// The short way of `acquire`, for a call of cost 1 by nobody in particular: admitted (0), refused (2), or [`NOT_PLAIN`] with
+    /// nothing written, and `acquire` is to be asked.
     ///
     /// A call of its own, because what is not plain would take registers from what is, and each argument costs, too.
     #[inline]
     pub fn acquire_plainly(&mut self, state: u32, now_us: f64) -> Status {
         let Ok(now) = number::instant(now_us) else { return NOT_PLAIN };
-        let Some(Held { policy, state }) = self.states.get_mut(state) else { return NOT_PLAIN };
-        let Some((permit, changed)) = policy.acquire_plainly(state.words_mut(), Acquire::new(), now) else {
-            return NOT_PLAIN;
+        let Some(held) = self.states.get_mut(state) else { return NOT_PLAIN };
+        let Some((permit, changed)) = held.policy.acquire_plainly(held.state.words_mut(), Acquire::new(), now) else {
+            return self.refuse_plainly(state, now);
         };
         self.slot.stepped(changed, Events::NONE);
         self.slot.permit = words_of(&permit);
         0
+    }
+
+    /// The same for a refusal: 2, or [`NOT_PLAIN`].
+    #[cold]
+    #[inline]
+    fn refuse_plainly(&mut self, state: u32, now: Timestamp) -> Status {
+        let Some(Held { policy, state }) = self.states.get(state) else { return NOT_PLAIN };
+        let Some((by, gates, wait_us)) = policy.refuse_plainly(state.words(), Acquire::new(), now) else {
+            return NOT_PLAIN;
+        };
+        self.slot.stepped(false, Events::NONE);
+        (self.slot.by, self.slot.gates) = (by.index(), gates.bits());
+        self.slot.retry_after_us = wait_us.map_or(f64::INFINITY, number::exact);
+        2
     }
 
     /// The short way of `settle`, for a success without an actual cost: its status, or [`NOT_PLAIN`] with nothing written, and
@@ -141,10 +155,12 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use stanchion::Acquire;
 
-    use crate::Raw;
     use crate::status::{FAULT, NOT_PLAIN, UNKNOWN};
+    use crate::{Raw, Slot};
 
     #[test]
     fn what_the_short_way_leaves_it_leaves_as_it_was() {
@@ -168,11 +184,27 @@ mod tests {
         );
         assert_eq!(raw.settle_plainly(0, one, three, 1e15), 0);
         assert_eq!(raw.settle(0, permit, 1, 0.0, 0.0, 1e15), 0);
-        assert_eq!(
-            (raw.acquire_plainly(0, 1e15), raw.settle_plainly(0, one, three, 1e15)),
-            (NOT_PLAIN, NOT_PLAIN),
-            "it opened"
+        assert_eq!(raw.settle_plainly(0, one, three, 1e15), NOT_PLAIN, "it opened");
+    }
+
+    #[test]
+    fn the_short_way_refuses_as_the_whole_one() {
+        let mut raw = Raw::new();
+        raw.policy_new(
+            r#"{"name": "api", "circuit": {"consecutive_failures": 1, "open_ms": 30000},
+                "bulkhead": {"max_concurrent": 1, "lease_ms": 40000}}"#,
         );
+        raw.state_new(0, 1e15);
+        raw.acquire(0, 1.0, 0, 0, 1e15);
+        raw.command(0, r#"{"trip": {}}"#, 1e15);
+        let mut slot_after = |ask: fn(&mut Raw) -> u32| {
+            raw.slot = Slot::EMPTY;
+            assert_eq!(ask(&mut raw), 2);
+            (raw.slot.to_words(), raw.slot.retry_after_us)
+        };
+        let whole = slot_after(|raw| raw.acquire(0, 1.0, 0, 0, 1e15 + 7.0));
+        assert_eq!((whole.0[4..6].to_vec(), whole.1.to_bits()), (vec![18, 1 | 1 << 18], 39_999_993_f64.to_bits()));
+        assert_eq!(slot_after(|raw| raw.acquire_plainly(0, 1e15 + 7.0)), whole);
     }
 
     #[test]

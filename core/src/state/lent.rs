@@ -1,6 +1,6 @@
 //! A live state in memory that the caller lends.
 
-use crate::answer::Settled;
+use crate::answer::{Gate, GateSet, Settled};
 use crate::error::StateError;
 use crate::input::{Acquire, Settle};
 use crate::live::{HEAD, LAST, SHAPE, TAG, View, tag};
@@ -126,6 +126,26 @@ impl Policy {
     #[inline(always)]
     pub fn acquire_plainly(&self, words: &mut [u64], wish: Acquire, now: Timestamp) -> Option<(Permit, bool)> {
         if self.is_own(words) { self.acquire_quietly(words, &wish, now.as_micros()) } else { None }
+    }
+
+    /// What [`Policy::open`] and [`Policy::acquire`] answer in lent memory where gates refuse of which each goes on exactly as long
+    /// as it says now: the parts of a [`Rejection`](crate::Rejection), the wait in µs (`None`: waiting cannot help). Nothing is
+    /// written, whatever it answers. `None` where anything is not plain, or no gate refuses: see [`Policy::acquire_plainly`],
+    /// which is to be asked first.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Gate, GateSet, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 1, "lease_ms": 30}}"#).unwrap();
+    /// let mut memory = vec![0; policy.state_words()];
+    /// let mut state = policy.new_state_in(&mut memory, Timestamp::MIN).unwrap();
+    /// let _held = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN);
+    /// let refused = policy.refuse_plainly(&memory, Acquire::new(), Timestamp::MIN);
+    /// assert_eq!(refused, Some((Gate::Bulkhead, GateSet::from_iter([Gate::Bulkhead]), Some(30_000))));
+    /// ```
+    #[inline]
+    pub fn refuse_plainly(&self, words: &[u64], wish: Acquire, now: Timestamp) -> Option<(Gate, GateSet, Option<u64>)> {
+        if self.is_own(words) { self.refuse_quietly(words, &wish, now.as_micros()) } else { None }
     }
 
     /// What [`Policy::open`] and [`Policy::settle`] do in lent memory for a result that nothing counts, as a success on a
