@@ -87,7 +87,7 @@ export abstract class BasePolicy extends Telling implements Policy {
   }
 
   execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T> {
-    if (options !== undefined || !this.common.isPlain) return this.guarded(fn, options ?? NO_OPTIONS);
+    if (options !== undefined || !this.common.isPlain) return this.guarded(fn, options);
     let admitted: Soon<Permit>;
     try {
       admitted = admit(this, AT_ONCE);
@@ -225,7 +225,7 @@ export abstract class BasePolicy extends Telling implements Policy {
   }
 
   /** @internal `execute` with all that it can do. */
-  async guarded<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T>): Promise<T> {
+  async guarded<T>(fn: (call: Call) => T | PromiseLike<T>, options: ExecuteOptions<T> = NO_OPTIONS): Promise<T> {
     known(options, EXECUTE);
     if (this.common.retries) return executeAgain(this, fn, options);
     const { cost = 1, holder, signal, waitMs = 0, timeoutMs, deadlineMs, classify } = options;

@@ -23,27 +23,31 @@ const LONGEST_TIMER_MS = 2_147_483_647;
  */
 export class Ticker {
   private readonly clock: Clock | undefined;
-  // In Node the global is a getter, which would be paid for twice a call.
-  private readonly performance = performance;
+  // Kept, because in Node the global is a getter, which would be paid for twice a call.
+  private readonly source: Pick<Clock, 'now'>;
   private offsetMs = 0;
-  private takenAtMs = -Infinity;
+  private renewsAtMs: number;
   /** The steady clock in ms at the last reading. */
   steadyMs = 0;
 
   constructor(clock?: Clock) {
     this.clock = clock;
+    this.source = clock ?? performance;
+    // A clock that was given tells the instant itself.
+    this.renewsAtMs = clock === undefined ? -Infinity : Infinity;
   }
 
   /** The instant. */
   nowUs(): number {
-    if (this.clock !== undefined) return Math.floor((this.steadyMs = this.clock.now()) * 1000);
-    const steadyMs = this.performance.now();
-    if (steadyMs - this.takenAtMs >= RENEWED_AFTER_MS) {
-      this.offsetMs = Date.now() - steadyMs;
-      this.takenAtMs = steadyMs;
-    }
+    const steadyMs = this.source.now();
+    if (steadyMs >= this.renewsAtMs) this.renew(steadyMs);
     this.steadyMs = steadyMs;
     return Math.floor((steadyMs + this.offsetMs) * 1000);
+  }
+
+  private renew(steadyMs: number): void {
+    this.offsetMs = Date.now() - steadyMs;
+    this.renewsAtMs = steadyMs + RENEWED_AFTER_MS;
   }
 
   /** The steady clock in ms. */

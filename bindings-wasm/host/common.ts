@@ -35,8 +35,6 @@ export class Common implements GateNames {
   readonly retries: boolean;
   /** Draws a number from 0 up to 1. */
   readonly random: () => number;
-  /** Whether a call without a limit of its own may outlive its lease. */
-  readonly renews: boolean;
   /** How many calls wait, on all keys. */
   waiting = 0;
   readonly #lines = new Map<string | undefined, Line>();
@@ -54,7 +52,6 @@ export class Common implements GateNames {
     this.keeper = new Keeper(this.ticker, this.bounds.leaseMs / 3);
     this.classify = classify;
     this.maxWaiting = atLeastZero('maxWaiting', maxWaiting);
-    this.renews = this.outlives(Infinity);
     this.retries = config.retry !== null;
     this.random = random;
     this.isPlain = classify === undefined && this.bounds.callTimeoutMs === Infinity && !this.retries;

@@ -3,9 +3,10 @@ import type { PolicyConfig } from './config.js';
 import { asWritten, configJson } from './config-json.js';
 import type { Engine } from './engine.js';
 import { KeyedInProcess } from './keyed.js';
-import { InProcess, OwnPlace } from './local.js';
+import { InProcess } from './local.js';
 import { KEYED, POLICY } from './option-names.js';
 import { type Names, known } from './options.js';
+import { OwnPlace } from './place.js';
 import type { Keyed, KeyedOptions, LocalPolicy, PolicyOptions } from './policy.js';
 
 /** That it is in no store can be said, too. */

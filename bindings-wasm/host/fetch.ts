@@ -151,8 +151,8 @@ class Exchange {
   }
 
   async make(send: () => Promise<Response>): Promise<Made> {
-    const { keeper, renews } = this.#policy.common;
-    if (this.#permit.isLeased && renews) keeper.enter(this.#permit);
+    const { keeper } = this.#policy.common;
+    if (this.#permit.isLeased) keeper.enter(this.#permit);
     let response: Response;
     try {
       response = await send();

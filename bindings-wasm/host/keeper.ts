@@ -12,8 +12,8 @@ export class Keeper {
   private readonly ticker: Ticker;
   private readonly everyMs: number;
   private readonly kept: Permit[] = [];
-  private isArmed = false;
-  private dueMs = 0;
+  /** From when on the timer is set anew: at once where none is pending, else when that one is lost. */
+  private armsAtMs = -Infinity;
 
   constructor(ticker: Ticker, everyMs: number) {
     this.ticker = ticker;
@@ -23,7 +23,7 @@ export class Keeper {
   /** Renews a permit's lease from now on. */
   enter(permit: Permit): void {
     permit.keptAt = this.kept.push(permit) - 1;
-    if (!this.isArmed || this.ticker.steadyMs > this.dueMs + LOST_AFTER_MS) this.arm();
+    if (this.ticker.steadyMs > this.armsAtMs) this.arm();
   }
 
   /** Ends that: the last one takes its place. */
@@ -38,13 +38,12 @@ export class Keeper {
   }
 
   private arm(): void {
-    this.isArmed = true;
-    this.dueMs = this.ticker.steadyMs + this.everyMs;
+    this.armsAtMs = this.ticker.steadyMs + this.everyMs + LOST_AFTER_MS;
     this.ticker.afterIdly(this.everyMs, () => this.round());
   }
 
   private round(): void {
-    this.isArmed = false;
+    this.armsAtMs = -Infinity;
     if (this.kept.length === 0) return;
     this.ticker.nowUs();
     this.arm();

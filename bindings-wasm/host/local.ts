@@ -9,6 +9,7 @@ import { type Explanation, explanationOf } from './explanation.js';
 import { TRY_ACQUIRE } from './option-names.js';
 import { known } from './options.js';
 import { Permit } from './permit.js';
+import { NONE, type Place } from './place.js';
 import type {
   Call,
   Commanded,
@@ -38,17 +39,8 @@ import { Rejection } from './rejection.js';
 const NO_OPTIONS: TryAcquireOptions = Object.freeze({});
 /** No holder is named. */
 const NOBODY: readonly [number, number] = [0, 0];
-/** No state yet: the raw engine knows none by it. */
-const NONE = 0xffff_ffff;
-
-/** Where the state of a local policy lies: its own, or a key's of many. */
-export interface Place {
-  /** The state's handle, made where there is none yet. */
-  handle(nowUs: number): number;
-  /** Changes when handles that were asked for before may stand for something else. */
-  readonly turn: number;
-  free(): void;
-}
+/** No turn of a place: its state is to be found first. */
+const NEVER = -1;
 
 /** A policy whose state is in this process. Its hot calls pass numbers only, and read the rest of the answer from the slot. */
 export class InProcess extends BasePolicy implements LocalPolicy {
@@ -56,7 +48,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   private readonly place: Place;
   private raw: RawEngine;
   private handle = NONE;
-  private turn: number;
+  private turn = NEVER;
   private readonly running: number;
   /** The slot's words. Memory that grew leaves a view of length 0. */
   private words: Uint32Array;
@@ -65,7 +57,6 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     super(common, key);
     this.place = place;
     this.raw = common.engine.raw();
-    this.turn = place.turn;
     this.running = common.engine.running;
     this.words = common.engine.instance.words();
   }
@@ -75,15 +66,13 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   }
 
   override execute<T>(fn: (call: Call) => T | PromiseLike<T>, options?: ExecuteOptions<T>): Promise<T> {
-    const { common } = this;
-    if (options !== undefined || !common.isPlain) return this.guarded(fn, options ?? {});
-    let answer: Answer;
+    if (options !== undefined || !this.common.isPlain) return this.guarded(fn, options);
     try {
-      answer = this.decide(1, undefined, common.ticker.nowUs());
+      const answer = this.decide(1, undefined, this.common.ticker.nowUs());
+      return answer.admitted ? this.plainly(answer, fn) : rejectedSoon(this.refused(answer));
     } catch (error) {
       return Promise.reject(error);
     }
-    return answer instanceof Rejection ? rejectedSoon(this.refused(answer)) : this.plainly(answer, fn);
   }
 
   tryAcquire(options: TryAcquireOptions = NO_OPTIONS): Answer {
@@ -103,9 +92,10 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return this.decide(cost, holder, this.common.ticker.nowUs());
   }
 
+  /** The short way where it leads there: what nearly every call takes, in so few words that it costs no call of its own. */
   private decide(cost: number, holder: string | undefined, nowUs: number): Answer {
     const { common } = this;
-    if (this.running !== common.engine.running || this.turn !== this.place.turn || this.handle === NONE) this.enter(nowUs);
+    if (!this.isEntered) this.enter(nowUs);
     let status = NOT_PLAIN;
     try {
       if (cost === 1 && holder === undefined) status = this.raw.acquirePlainly(this.handle, nowUs);
@@ -113,15 +103,9 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     } catch (error) {
       throw common.engine.caught(error);
     }
-    if (status >= FAULT) throw common.refused(status, [nowUs, cost]);
+    if (status > 1) return this.rejection(status, cost, nowUs);
     if (this.words.length === 0) this.words = common.engine.instance.words();
     const { words } = this;
-    if (status === 2) {
-      const retryAfterUs = common.engine.instance.numbers()[NUMBER.retryAfterUs]!;
-      const rejection = new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null);
-      if (common.events.isHeard) common.events.tellSteps(common.engine.step().events, this.key);
-      return rejection;
-    }
     const permit = new Permit(this, words[0]! | 0, words[1]! | 0, words[2]! | 0, words[3]! | 0, common.ticker.steadyMs);
     return status === 0 && !common.events.isHeard ? permit : this.toldPermit(permit, status);
   }
@@ -129,6 +113,16 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   private acquireWholly(cost: number, holder: string | undefined, nowUs: number): number {
     const [lo, hi] = holder === undefined ? NOBODY : this.common.engine.holderHash(holder);
     return this.raw.acquire(this.handle, cost, lo, hi, nowUs);
+  }
+
+  private rejection(status: number, cost: number, nowUs: number): Rejection {
+    const { common } = this;
+    if (status >= FAULT) throw common.refused(status, [nowUs, cost]);
+    const words = common.engine.instance.words();
+    const retryAfterUs = common.engine.instance.numbers()[NUMBER.retryAfterUs]!;
+    const rejection = new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null);
+    if (common.events.isHeard) common.events.tellSteps(common.engine.step().events, this.key);
+    return rejection;
   }
 
   private toldPermit(permit: Permit, status: number): Permit {
@@ -139,26 +133,32 @@ export class InProcess extends BasePolicy implements LocalPolicy {
       const retryAfterUs = instance.numbers()[NUMBER.retryAfterUs]!;
       permit.mind(new Rejection(common, words[WORD.by]!, words[WORD.gates]!, retryAfterUs, null));
     }
-    const step = common.engine.step();
-    common.events.tellSteps(step.events, this.key);
+    if (!common.events.isHeard) return permit;
+    common.events.tellSteps(common.engine.step().events, this.key);
     common.events.tell('admitted', this.key);
     if (permit.wouldReject !== undefined) common.events.tell('wouldReject', this.key, { rejection: permit.wouldReject });
     return permit;
   }
 
-  /** `execute` without options: one clock reading for the acquire, one for the settle, and no more than a promise. */
-  private async plainly<T>(permit: Permit, fn: (call: Call) => T | PromiseLike<T>): Promise<T> {
-    const { common } = this;
-    if (common.renews && permit.isLeased) common.keeper.enter(permit);
-    let value: T;
-    try {
-      value = await fn(permit);
-    } catch (error) {
+  /**
+   * `execute` without options: one clock reading for the acquire, one for the settle, and no more than a promise. It does as `await` would
+   * in an async method, and in the same ticks, but needs none to come back to: that would cost a tenth of the call.
+   */
+  private plainly<T>(permit: Permit, fn: (call: Call) => T | PromiseLike<T>): Promise<T> {
+    if (permit.isLeased) this.common.keeper.enter(permit);
+    const failed = (error: unknown): never => {
       this.conclude(permit, OUTCOMES[usualOutcome(error, undefined)]);
       throw error;
+    };
+    try {
+      const value = fn(permit);
+      return (isPlainPromise(value) ? value : Promise.resolve(value)).then((result) => {
+        this.conclude(permit, OUTCOMES.success);
+        return result;
+      }, failed);
+    } catch (error) {
+      return failed(error);
     }
-    this.conclude(permit, 0);
-    return value;
   }
 
   private conclude(permit: Permit, outcome: number): void {
@@ -177,6 +177,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return this.finish(permit, OUTCOMES[outcome] ?? NO_OUTCOME, durationMs, actualCost, outcome);
   }
 
+  /** The short way where it leads there, as in `decide`. */
   private finish(
     permit: Permit,
     outcome: number,
@@ -186,22 +187,40 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   ): Settled {
     const { common } = this;
     const nowUs = common.ticker.nowUs();
-    if (this.running !== common.engine.running || this.turn !== this.place.turn || this.handle === NONE) this.enter(nowUs);
-    const durationUs = durationMs === undefined ? sinceUs(permit.startedMs, common.ticker.steadyMs) : Math.floor(durationMs * 1000);
-    const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
-    const code = outcome | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
-    const { word0, word1, word2, word3 } = permit;
+    if (!this.isEntered) this.enter(nowUs);
     let status = NOT_PLAIN;
     try {
-      if (outcome === 0 && durationMs === undefined && actualCost === undefined) {
-        status = this.raw.settlePlainly(this.handle, word1, word3, nowUs);
+      if (outcome === OUTCOMES.success && durationMs === undefined && actualCost === undefined) {
+        status = this.raw.settlePlainly(this.handle, permit.word1, permit.word3, nowUs);
       }
+    } catch (error) {
+      throw common.engine.caught(error);
+    }
+    if (status >= FAULT || common.events.isHeard) return this.finishWholly(status, permit, outcome, durationMs, actualCost, nowUs, said);
+    if (common.waiting > 0) common.nudge(this.key);
+    return SETTLED[status]!;
+  }
+
+  private finishWholly(
+    status: number,
+    { word0, word1, word2, word3, startedMs }: Permit,
+    outcome: number,
+    durationMs: number | undefined,
+    actualCost: number | undefined,
+    nowUs: number,
+    said: unknown,
+  ): Settled {
+    const { common } = this;
+    const durationUs = durationMs === undefined ? sinceUs(startedMs, common.ticker.steadyMs) : Math.floor(durationMs * 1000);
+    const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
+    const code = outcome | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
+    try {
       if (status === NOT_PLAIN) status = this.raw.settle(this.handle, word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
     } catch (error) {
       throw common.engine.caught(error);
     }
     if (status >= FAULT) throw common.refused(status, [nowUs, undefined, durationUs, actualCost, said]);
-    if (common.waiting > 0) common.nudge(this.key);
+    common.nudge(this.key);
     if (common.events.isHeard) this.tellSettled(outcome, hasDuration ? durationUs / 1000 : undefined);
     return SETTLED[status]!;
   }
@@ -284,7 +303,7 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   }
 
   free(): void {
-    this.handle = NONE;
+    this.turn = NEVER;
     this.place.free();
   }
 
@@ -307,6 +326,11 @@ export class InProcess extends BasePolicy implements LocalPolicy {
     return status;
   }
 
+  /** Whether its handle stands for its state, as far as is known. */
+  private get isEntered(): boolean {
+    return this.turn === this.place.turn && this.running === this.common.engine.running;
+  }
+
   /** Finds its state, makes it where there is none yet. */
   private enter(nowUs: number): void {
     const { engine } = this.common;
@@ -319,6 +343,9 @@ export class InProcess extends BasePolicy implements LocalPolicy {
   }
 }
 
+/** What `await` and `Promise.resolve` take as it is. The latter asks the same, but is a call. */
+const isPlainPromise = <T>(value: T | PromiseLike<T>): value is Promise<T> => value instanceof Promise && value.constructor === Promise;
+
 const DONE = Promise.resolve();
 
 /**
@@ -327,36 +354,4 @@ const DONE = Promise.resolve();
  */
 function rejectedSoon(error: RejectedError): Promise<never> {
   return new Promise((_, reject) => void DONE.then(() => reject(error)));
-}
-
-/** The one state of a policy without keys. */
-export class OwnPlace implements Place {
-  readonly turn = 0;
-  readonly #common: Common;
-  #handle = NONE;
-
-  constructor(common: Common) {
-    this.#common = common;
-  }
-
-  handle(nowUs: number): number {
-    if (this.#handle === NONE) this.#handle = newState(this.#common, nowUs);
-    return this.#handle;
-  }
-
-  free(): void {
-    this.#handle = NONE;
-    this.#common.rules.free();
-  }
-}
-
-/** A new state, by its handle. */
-export function newState({ engine, rules }: Common, nowUs: number): number {
-  const raw = engine.raw();
-  const { handle } = rules;
-  engine.check(
-    engine.run(() => raw.stateNew(handle, nowUs)),
-    nowUs,
-  );
-  return engine.number();
 }
