@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use stanchion::{
-    Acquire, Asked, Command, Commanded, Explanation, Peek, Permit, Policy, Renewed, Settle, Settled, State, Step,
-    Timestamp,
+    Acquire, Command, Commanded, Explanation, Peek, Permit, Policy, Renewed, Settle, Settled, State, Step, Timestamp,
 };
 
 use crate::error::{ErrorKind, StoreError};
@@ -269,32 +268,6 @@ impl KeyHandle {
     /// ```
     pub fn command(&self, command: &Command, now: Option<Timestamp>) -> Result<Stored<Commanded>, StoreError> {
         self.next_turn().command(command, now)
-    }
-
-    /// A step or query of a policy beside the gates, and its answer as JSON ([`Policy::apply_json`]). A query takes no lock.
-    ///
-    /// # Errors
-    /// The store is away: nothing was done. A retry is answered all the same, as by [`KeyHandle::retry`].
-    ///
-    /// ```
-    /// # use stanchion_store::{Options, Store, StoreError};
-    /// # let dir = tempfile::tempdir().unwrap();
-    /// # let store = Store::open(dir.path().join("state"), Options::new())?;
-    /// # let policy = stanchion::Policy::from_json(r#"{"name": "p", "retry": {"budget": {"capacity": 1}}}"#).unwrap();
-    /// use stanchion::Asked;
-    ///
-    /// let gate = store.gate(policy, "billing-api")?;
-    /// let failed = || Asked::from_json(r#"{"retry": {"attempt": 1, "began_at_us": 1, "retry": "always"}}"#).unwrap();
-    /// assert!(gate.apply(failed(), None)?.answer.starts_with(r#"{"answer":{"retry""#));
-    /// assert!(gate.apply(failed(), None)?.answer.starts_with(r#"{"answer":{"give_up":"budget"}"#));
-    /// # Ok::<(), StoreError>(())
-    /// ```
-    pub fn apply(&self, asked: Asked, now: Option<Timestamp>) -> Result<Stored<String>, StoreError> {
-        if !asked.is_query() {
-            return self.next_turn().apply(asked, now);
-        }
-        let now = self.now(now);
-        Ok(aside(self.policy.apply_asked(&mut self.state(now)?, asked, now)))
     }
 
     /// What an acquire would be answered. Takes no lock.

@@ -16,16 +16,13 @@ use crate::handle::KeyHandle;
 use crate::lock::{self, Guard};
 use crate::options::Options;
 use crate::session::Session;
-use crate::table::{Found, Unlocked};
+use crate::table::Found;
 use crate::transaction::{Transaction, Write};
 
 pub use listing::{KeyInfo, Record, Survey};
 
 /// The longest key, in bytes.
 const MAX_KEY_LEN: usize = 255;
-
-/// The longest wait of who reads a key that a killed process left half written or half moved: its host may be a thread that must not wait.
-const RESTLESS_WAIT: Duration = Duration::from_millis(2);
 
 /// A state file that this process has open. Clones share it; it is `Send + Sync`, and any number of threads and
 /// processes may use the same file at once.
@@ -360,21 +357,6 @@ impl Inner {
         }
         self.looked_s.store(now.duration_since(self.opened).as_secs(), Ordering::Relaxed);
         Ok(session)
-    }
-
-    /// Reads without the lock; with it, where the key does not hold still, for what holds then is the truth. Who reads means not to
-    /// wait, and a writer is done in microseconds, so that is not asked for long.
-    pub(crate) fn read(&self, key: &str) -> Result<Option<Record>, ErrorKind> {
-        let mut buf = Vec::new();
-        let session = self.look(Instant::now())?;
-        let found = match session.table.get_unlocked(key.as_bytes(), &mut buf)? {
-            Unlocked::Settled(found) => found,
-            Unlocked::Restless if self.options.read_only => session.table.get(key.as_bytes(), None, &mut buf)?,
-            Unlocked::Restless => {
-                self.lock(self.options.wait.min(RESTLESS_WAIT))?.session.table.get(key.as_bytes(), None, &mut buf)?
-            }
-        };
-        Ok(found.map(|Found { newest, .. }| Record::of(&newest, &buf)))
     }
 }
 

@@ -1,9 +1,16 @@
-//! What a store tells about its keys.
+//! What a store tells about its keys, and how it reads one.
+
+use std::time::{Duration, Instant};
 
 use stanchion::Timestamp;
 
-use crate::error::StoreError;
+use super::Inner;
+use crate::error::{ErrorKind, StoreError};
 use crate::record::Newest;
+use crate::table::{Found, Unlocked};
+
+/// The longest wait of who reads a key that a killed process left half written or half moved: its host may be a thread that must not wait.
+const RESTLESS_WAIT: Duration = Duration::from_millis(2);
 
 /// One key of a file, as [`Store::keys`](crate::Store::keys) lists it.
 ///
@@ -72,11 +79,28 @@ pub struct Record {
 }
 
 impl Record {
-    pub(super) fn of(newest: &Newest, buf: &[u8]) -> Self {
+    fn of(newest: &Newest, buf: &[u8]) -> Self {
         Self {
             bytes: newest.body(buf).to_vec(),
             sequence: newest.head.sequence,
             vacuous_at: Timestamp::from_micros(newest.head.vacuous_at),
         }
+    }
+}
+
+impl Inner {
+    /// Reads without the lock; with it, where the key does not hold still, for what holds then is the truth. Who reads means not to
+    /// wait, and a writer is done in microseconds, so that is not asked for long.
+    pub(crate) fn read(&self, key: &str) -> Result<Option<Record>, ErrorKind> {
+        let mut buf = Vec::new();
+        let session = self.look(Instant::now())?;
+        let found = match session.table.get_unlocked(key.as_bytes(), &mut buf)? {
+            Unlocked::Settled(found) => found,
+            Unlocked::Restless if self.options.read_only => session.table.get(key.as_bytes(), None, &mut buf)?,
+            Unlocked::Restless => {
+                self.lock(self.options.wait.min(RESTLESS_WAIT))?.session.table.get(key.as_bytes(), None, &mut buf)?
+            }
+        };
+        Ok(found.map(|Found { newest, .. }| Record::of(&newest, &buf)))
     }
 }
