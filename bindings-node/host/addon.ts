@@ -22,6 +22,7 @@ export interface RawStoreOptions {
 /** An open file. */
 export interface RawStore {
   key(policy: number, key: string): RawKey | null;
+  close(): void;
   keys(): { key: string; sequence: number; length: number; vacuousAtUs: number }[] | null;
   read(key: string): number;
   removeLater(key: string): Promise<RawDone>;

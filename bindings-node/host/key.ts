@@ -47,6 +47,11 @@ export interface Unavailable extends EngineStep {
 /** The store's answer to an acquire. */
 export type StoredDecision = (EngineDecision | Unavailable) & Stored;
 
+/** That the store is away is an answer; that the program closed it, an error. */
+export function throwIfClosed(degraded: StoreError | null): void {
+  if (degraded?.code === 'closed') throw degraded;
+}
+
 const NO_HOLDER: readonly [number, number] = [0, 0];
 
 /**
@@ -82,7 +87,9 @@ export class Key {
 
   #decision(status: number): StoredDecision {
     if (status !== UNAVAILABLE) return this.#stored(decisionAnswer(this.policy, status));
-    return this.#stored({ admitted: false, by: null, gates: [], retryAfterUs: null, ...this.#engine.step() });
+    const answer: StoredDecision = this.#stored({ admitted: false, by: null, gates: [], retryAfterUs: null, ...this.#engine.step() });
+    throwIfClosed(answer.degraded);
+    return answer;
   }
 
   /**

@@ -169,6 +169,20 @@ export class Store implements PolicyStore {
     return this.#end(transaction, write);
   }
 
+  /**
+   * Gives the file back. Whatever is asked of it, of its keys and of its policies from now on ends with a `StoreError` with the code
+   * `closed`; who has the lock just now ends first. Closing twice does nothing. Where it is never called, the file is given back when
+   * nothing refers to the store, its keys and its policies any more.
+   */
+  close(): void {
+    this.#engine.run(() => this.#raw.close());
+  }
+
+  /** The same, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   async #end(transaction: RawTransaction, write: Write | null | undefined): Promise<number> {
     const bytes = write instanceof Uint8Array ? write : write?.bytes;
     const vacuousAtUs = write instanceof Uint8Array ? 0 : (write?.vacuousAtUs ?? 0);

@@ -38,7 +38,7 @@ import {
 } from 'stanchion-wasm/host';
 
 import { type RawDone, waited } from './addon.js';
-import type { Key } from './key.js';
+import { type Key, throwIfClosed } from './key.js';
 
 const NOBODY: readonly [number, number] = [0, 0];
 
@@ -83,6 +83,7 @@ export class StoredPolicy extends BasePolicy {
     if (status === UNAVAILABLE) {
       const degraded = this.degraded();
       this.tell('acquire', beganMs, degraded);
+      throwIfClosed(degraded);
       return Rejection.unavailable(degraded);
     }
     if (status >= FAULT) throw this.failed('acquire', beganMs, status, [nowUs, cost]);

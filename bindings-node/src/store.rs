@@ -113,6 +113,12 @@ impl RawStore {
         })
     }
 
+    /// Gives the file back: whatever is asked of it and of its keys from now on fails.
+    #[napi]
+    pub fn close(&self) -> napi::Result<()> {
+        guard(|| self.store.close())
+    }
+
     /// The bytes of a key lie in `bytes`, its write sequence in the slot; sequence 0: there is no such key.
     #[napi]
     pub fn read(&self, key: String) -> napi::Result<Status> {

@@ -203,3 +203,37 @@ test('errors of a policy in a store name fields as they were written', () => {
     field: 'bulkhead.maxConcurrent',
   });
 });
+
+test('what the program closed is an error for all who still ask it, whatever the policy says of a store that is away', async () => {
+  for (const onStoreError of ['admit', 'reject', 'local']) {
+    const store = open();
+    const config = { ...CONFIG, name: `closed-${onStoreError}`, retry: {}, onStoreError };
+    const policy = definePolicy(config, { store });
+    const users = defineKeyed(config, { store });
+    const key = store.key({ name: 'k', bulkhead: { max_concurrent: 1 }, on_store_error: onStoreError }, 'k');
+    const [permit, { permit: own }] = [await policy.acquire(), await key.acquire()];
+    store.close();
+    store[Symbol.dispose]();
+    const closed = { name: 'StoreError', code: 'closed' };
+    for (const late of [
+      () => policy.acquire(),
+      () => policy.execute(() => 1),
+      () => policy.acquire({ waitMs: 50 }),
+      () => policy.acquireMany([{}]),
+      () => permit.settle('success'),
+      () => permit.cancel(),
+      () => permit.renew(),
+      () => policy.trip(),
+      () => policy.retry({ attempt: 1, beganAtMs: 1, retry: 'always' }),
+      () => users.of('ann').acquire(),
+      () => key.acquire(),
+      () => key.settle(own, { outcome: 'success' }),
+      () => store.remove('k'),
+      () => store.transact('k', () => null),
+    ])
+      await assert.rejects(late, closed, String(late));
+    for (const late of [() => policy.peek(), () => policy.explain(), () => key.snapshot(), () => store.keys(), () => store.read('k')])
+      assert.throws(late, closed, String(late));
+    assert.equal(permit.isUsed, false, 'nothing happened');
+  }
+});

@@ -118,6 +118,8 @@ pub enum ErrorKind {
     Forked,
     /// The store was opened read-only.
     ReadOnly,
+    /// The store was closed by this program.
+    Closed,
     /// Another error of the system.
     Io {
         /// The system's number, where there is one.
@@ -186,6 +188,7 @@ impl StoreError {
             ErrorKind::State(error) => error.code(),
             ErrorKind::Forked => "forked",
             ErrorKind::ReadOnly => "read_only",
+            ErrorKind::Closed => "closed",
             ErrorKind::Io { .. } => "io",
         }
     }
@@ -224,6 +227,7 @@ impl StoreError {
             ErrorKind::State(_) => "upgrade this release, or remove the key",
             ErrorKind::Forked => "open the store in the child process",
             ErrorKind::ReadOnly => "open it for writing",
+            ErrorKind::Closed => "open it anew, or close it when nobody uses it any more",
             ErrorKind::Io { .. } => "see what the system says",
         }
     }
@@ -262,6 +266,7 @@ impl fmt::Display for ErrorKind {
             Self::State(error) => error.fmt(f),
             Self::Forked => f.write_str("was opened before this process was forked"),
             Self::ReadOnly => f.write_str("is open for reading only"),
+            Self::Closed => f.write_str("was closed by this program"),
             Self::Io { message, .. } => f.write_str(message),
         }
     }

@@ -1,5 +1,6 @@
 //! The open file.
 
+mod closing;
 mod listing;
 
 use std::path::{Path, PathBuf};
@@ -56,7 +57,8 @@ pub(crate) struct Inner {
     /// Who opened it: a forked child shares the file's lock with its parent.
     pid: u32,
     threads: Arc<Mutex<()>>,
-    session: RwLock<Arc<Session>>,
+    /// None once it was closed.
+    session: RwLock<Option<Arc<Session>>>,
     opened: Instant,
     /// In which second since `opened` the path was looked at last.
     looked_s: AtomicU64,
@@ -82,7 +84,7 @@ impl Store {
         let shown = path.as_ref().to_path_buf();
         let tell = |kind| StoreError::new(kind, &shown);
         let path = std::path::absolute(&shown).map_err(|error| tell(error.into()))?;
-        let session = RwLock::new(Arc::new(Session::open(&path, &options).map_err(tell)?));
+        let session = RwLock::new(Some(Arc::new(Session::open(&path, &options).map_err(tell)?)));
         let inner = Inner {
             given: shown,
             full_path: path,
@@ -316,10 +318,6 @@ impl Inner {
         }
     }
 
-    fn session(&self) -> Arc<Session> {
-        Arc::clone(&self.session.read())
-    }
-
     /// Takes the lock of the file to which the path leads, waiting at most so long.
     pub(crate) fn lock(&self, wait: Duration) -> Result<Guard, ErrorKind> {
         if self.options.read_only {
@@ -331,7 +329,7 @@ impl Inner {
         let begun = Instant::now();
         let (turn, had_to_queue) = lock::turn(&self.threads, begun, wait)?;
         loop {
-            let session = if self.is_time_to_look(begun) { self.look(begun)? } else { self.session() };
+            let session = if self.is_time_to_look(begun) { self.look(begun)? } else { self.session()? };
             let was_contended = lock::flock(&session.table.medium, begun, wait)?;
             // Whoever had the lock before us may have replaced the file.
             if !was_contended || !session.is_replaced(&self.full_path) {
@@ -350,10 +348,10 @@ impl Inner {
 
     /// The file to which the path leads now, opened where it is another one. While that fails, every operation does.
     fn look(&self, now: Instant) -> Result<Arc<Session>, ErrorKind> {
-        let mut session = self.session();
+        let mut session = self.session()?;
         if session.is_replaced(&self.full_path) {
             session = Arc::new(Session::open(&self.full_path, &self.options)?);
-            *self.session.write() = Arc::clone(&session);
+            self.replace(&session)?;
         }
         self.looked_s.store(now.duration_since(self.opened).as_secs(), Ordering::Relaxed);
         Ok(session)

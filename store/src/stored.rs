@@ -93,7 +93,7 @@ pub enum Verdict {
     },
     /// The gates refuse. Nothing was taken from any of them.
     Rejected(Rejection),
-    /// No gate was asked: the store is away and the policy says `on_store_error: reject`. The reason stands in
+    /// No gate was asked: the store is away and the policy says `on_store_error: reject`, or it was closed. The reason stands in
     /// [`degraded`](field@Stored::degraded).
     Unavailable,
 }

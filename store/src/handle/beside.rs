@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::stored::Stored;
 
 impl KeyHandle {
-    /// A step or query of a policy beside the gates, and its answer as JSON ([`Policy::apply_json`]). A query takes no lock.
+    /// A step or query of a policy beside the gates, and its answer as JSON ([`Policy::apply_json`](stanchion::Policy::apply_json)). A query takes no lock.
     ///
     /// # Errors
     /// The store is away: nothing was done. A retry is answered all the same, as by [`KeyHandle::retry`].

@@ -52,7 +52,10 @@ impl Turn<'_> {
         match taken {
             Ok(stored) => stored.map(Verdict::from),
             Err(kind) => {
-                let answer = handle.share.acquire(wish, || handle.now(now));
+                let answer = match kind {
+                    ErrorKind::Closed => Verdict::Unavailable,
+                    _ => handle.share.acquire(wish, || handle.now(now)),
+                };
                 Stored::degraded(answer, handle.inner.tell(kind), waited)
             }
         }
@@ -176,11 +179,11 @@ impl Turn<'_> {
         let (handle, failed) = (self.handle, asked.failed().copied());
         let (taken, waited) = self.try_step(now, |policy, state, now| policy.apply_asked(state, asked, now));
         taken.or_else(|kind| match failed {
-            Some(failed) => {
+            Some(failed) if kind != ErrorKind::Closed => {
                 let answer = handle.share.retry(&handle.policy, &failed, handle.now(now)).to_step_json();
                 Ok(Stored::degraded(answer, handle.inner.tell(kind), waited))
             }
-            None => Err(handle.inner.tell(kind)),
+            _ => Err(handle.inner.tell(kind)),
         })
     }
 
