@@ -100,10 +100,13 @@ field_error! {
 /// A value as an error shows it: at most 80 characters.
 fn short(value: &dyn fmt::Display) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(80) {
-        Some((at, _)) => [text.get(..at).unwrap_or_default(), "…"].concat(),
-        None => text,
-    }
+    let shown = cut(&text);
+    if shown.len() < text.len() { [shown, "…"].concat() } else { text }
+}
+
+/// The first 80 characters.
+pub(crate) fn cut(text: &str) -> &str {
+    text.char_indices().nth(80).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 
 /// Bytes that are no state, or none that this release may read. Nothing was changed; keep the bytes.

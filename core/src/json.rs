@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::config::{Quoted, listed, parse_scaled};
-use crate::error::BoxedError;
+use crate::error::{BoxedError, cut};
 use crate::gather::gather;
 
 pub(crate) use fields::{LARGEST, MOST_32, number, wrong};
@@ -159,7 +159,7 @@ impl<'a> Object<'a> {
         let Json::Object(fields) = json else { return Err(BoxedError::new("", json, "an object")) };
         for (i, (name, value)) in fields.iter().enumerate() {
             if !is_known(name) {
-                return Err(BoxedError::new(&cut(name), value, &refusal(name)));
+                return Err(BoxedError::new(cut(name), value, &refusal(name)));
             }
             if fields.iter().take(i).any(|(earlier, _)| earlier == name) {
                 return Err(BoxedError::new(name, value, "this field only once"));
@@ -171,11 +171,6 @@ impl<'a> Object<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&'a Json> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
-}
-
-/// A name that someone else chose, as a path shows it.
-fn cut(name: &str) -> String {
-    name.chars().take(80).collect()
 }
 
 /// Continues "got 5, expected ": one name where one is near, else all of them.
@@ -198,12 +193,11 @@ fn distance(a: &str, b: &str) -> usize {
     }
     let mut row = gather(0..=b.len());
     for (i, x) in a.bytes().take(80).enumerate() {
+        let [first, rest @ ..] = row.as_mut_slice() else { break };
         // What the row before said one place back, and what this one says there.
         let (mut diagonal, mut left) = (i, i.saturating_add(1));
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (place, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+        *first = left;
+        for (place, y) in rest.iter_mut().zip(b.bytes()) {
             let change = diagonal.saturating_add(usize::from(!x.eq_ignore_ascii_case(&y)));
             left = change.min(left.min(*place).saturating_add(1));
             diagonal = core::mem::replace(place, left);

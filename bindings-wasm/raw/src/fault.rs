@@ -29,6 +29,11 @@ impl Fault {
         Self { kind, code, message: message.to_string(), ..Self::default() }
     }
 
+    fn of_field((kind, code): (&'static str, &'static str), message: String, parts: [String; 3]) -> Self {
+        let [field, value, allowed] = parts;
+        Self { kind, code, message, field: Some(field), value: Some(value), allowed: Some(allowed), path: None }
+    }
+
     /// One part by its number: code, message, field, value, allowed, path, kind. `None` where it has none.
     pub fn part(&self, part: u32) -> Option<&str> {
         match part {
@@ -46,15 +51,13 @@ impl Fault {
 
 impl From<ConfigError> for Fault {
     fn from(error: ConfigError) -> Self {
-        let blank = Self::new("config", error.code(), &error);
-        Self { field: Some(error.field), value: Some(error.value), allowed: Some(error.allowed), ..blank }
+        Self::of_field(("config", error.code()), error.to_string(), [error.field, error.value, error.allowed])
     }
 }
 
 impl From<InputError> for Fault {
     fn from(error: InputError) -> Self {
-        let blank = Self::new("input", error.code(), &error);
-        Self { field: Some(error.field), value: Some(error.value), allowed: Some(error.allowed), ..blank }
+        Self::of_field(("input", error.code()), error.to_string(), [error.field, error.value, error.allowed])
     }
 }
 

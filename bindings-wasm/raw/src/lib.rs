@@ -89,7 +89,11 @@ impl Raw {
 
     /// Keeps a fault for [`Raw::fault`].
     pub fn fail(&mut self, fault: impl Into<Fault>) -> Status {
-        self.fault = Some(fault.into());
+        self.keep(fault.into())
+    }
+
+    fn keep(&mut self, fault: Fault) -> Status {
+        self.fault = Some(fault);
         status::FAULT
     }
 

@@ -115,18 +115,12 @@ pub(crate) fn parted<'a>(text: &'a str, joints: &[u8]) -> Option<(&'a str, &'a s
     Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
 }
 
-/// A decimal of JSON in steps of 10^-digits: `12.5` with two digits is 1250. None for a sign, an exponent or a finer one.
+/// A decimal as [`Json`](crate::json::Json) keeps it in steps of 10^-digits: `12.5` with two digits is 1250. None for a sign or a
+/// finer one.
 #[cfg(feature = "serde")]
 pub(crate) fn parse_scaled(text: &str, digits: usize) -> Option<u64> {
     let (whole, fraction) = parted(text, b".").unwrap_or((text, ""));
     let fraction = fraction.trim_end_matches('0');
-    let missing = u32::try_from(digits.checked_sub(fraction.len())?).ok()?;
-    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
-        return None;
-    }
-    let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
-    let unit = 10_u64.checked_pow(u32::try_from(digits).ok()?)?;
-    let steps = fraction.checked_mul(10_u64.checked_pow(missing)?)?;
-    whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(steps)
+    let zeros = "0".repeat(digits.checked_sub(fraction.len())?);
+    [whole, fraction, &zeros].concat().parse().ok()
 }

@@ -33,6 +33,8 @@ impl Hasher {
 }
 
 impl Policy {
+    /// Not inlined where the rules are made, for they would be made in as many variables: more code than in memory.
+    #[inline(never)]
     pub(crate) fn compute_fingerprint(&self) -> u32 {
         let mut hasher = Hasher(fnv64(&[]));
         hasher.maybe(self.circuit.as_ref(), add_circuit);

@@ -246,15 +246,12 @@ impl<'a> Number<'a> {
     fn decimal(&self) -> Option<String> {
         let exponent = self.exponent.parse::<i32>().ok().filter(|exponent| exponent.unsigned_abs() <= MAX_EXPONENT)?;
         let places = usize::try_from(exponent.unsigned_abs()).ok()?;
-        let all = if exponent < 0 {
-            format!("{:0>places$}{}", self.whole, self.fraction)
+        // Enough zeros on the side to which the point moves.
+        let zeros = "0".repeat(places);
+        let (all, point) = if exponent < 0 {
+            ([zeros.as_str(), self.whole, self.fraction].concat(), self.whole.len())
         } else {
-            format!("{}{:0<places$}", self.whole, self.fraction)
-        };
-        let point = if exponent < 0 {
-            self.whole.len().max(places).saturating_sub(places)
-        } else {
-            self.whole.len().saturating_add(places)
+            ([self.whole, self.fraction, &zeros].concat(), self.whole.len().saturating_add(places))
         };
         let (whole, fraction) = all.split_at_checked(point)?;
         let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
