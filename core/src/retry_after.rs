@@ -1,5 +1,7 @@
 //! The Retry-After header (RFC 9110, 10.2.3), strictly: delta-seconds or an HTTP date in its three forms (5.6.7).
 
+use core::time::Duration;
+
 use crate::time::Timestamp;
 
 const SECOND_US: u64 = 1_000_000;
@@ -41,7 +43,7 @@ pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     let date = scan(IMF_FIXDATE, bytes)
         .or_else(|| scan(RFC_850, bytes).map(with_full_year))
         .or_else(|| scan(ASCTIME, bytes))?;
-    let micros = u64::try_from(date.seconds()?).unwrap_or(0).saturating_mul(SECOND_US);
+    let micros = u64::try_from(date.seconds()?).unwrap_or(0).wrapping_mul(SECOND_US);
     Some(Timestamp::clamped(micros).max(now))
 }
 
@@ -50,10 +52,11 @@ fn delta_seconds(digits: &[u8], now: Timestamp) -> Option<Timestamp> {
     for byte in digits {
         seconds = seconds.saturating_mul(10).saturating_add(u64::from(digit(*byte)?));
     }
-    Some(Timestamp::clamped(now.as_micros().saturating_add(seconds.saturating_mul(SECOND_US))))
+    Some(now.saturating_add(Duration::from_secs(seconds)))
 }
 
-/// A date and a time of day as the header says them, not yet known to exist.
+/// A date and a time of day as the header says them, not yet known to exist. No number has more than four digits, so that nothing
+/// overflows.
 struct Date {
     /// From Monday, 0.
     weekday: i64,
@@ -79,21 +82,21 @@ impl Date {
         }
         let day = self.days_since_epoch();
         // The epoch was a Thursday.
-        let weekday = day.saturating_add(3).rem_euclid(7);
-        (weekday == self.weekday).then(|| day.saturating_mul(DAY_S).saturating_add(self.time_s))
+        let weekday = day.wrapping_add(3).rem_euclid(7);
+        (weekday == self.weekday).then(|| day.wrapping_mul(DAY_S).wrapping_add(self.time_s))
     }
 
     /// Years are counted from March, so that the leap day is the last of one; 146,097 days are 400 years.
     fn days_since_epoch(&self) -> i64 {
-        let year = self.year.saturating_sub(i64::from(self.month <= 1));
-        let from_march = self.month.saturating_add(10) % 12;
-        let before_month = from_march.saturating_mul(153).saturating_add(2) / 5;
+        let year = self.year.wrapping_sub(i64::from(self.month <= 1));
+        let from_march = self.month.wrapping_add(10) % 12;
+        let before_month = from_march.wrapping_mul(153).wrapping_add(2) / 5;
         let before_year = year
-            .saturating_mul(365)
-            .saturating_add(year.div_euclid(4))
-            .saturating_sub(year.div_euclid(100))
-            .saturating_add(year.div_euclid(400));
-        before_year.saturating_add(before_month).saturating_add(self.day).saturating_sub(719_469)
+            .wrapping_mul(365)
+            .wrapping_add(year.div_euclid(4))
+            .wrapping_sub(year.div_euclid(100))
+            .wrapping_add(year.div_euclid(400));
+        before_year.wrapping_add(before_month).wrapping_add(self.day).wrapping_sub(719_469)
     }
 }
 
@@ -115,7 +118,7 @@ fn scan(form: &[u8], text: &[u8]) -> Option<Date> {
                 continue;
             }
         };
-        *place = place.saturating_mul(100).saturating_add(value);
+        *place = place.wrapping_mul(100).wrapping_add(value);
         rest = after;
     }
     rest.is_empty().then_some(date)
@@ -125,14 +128,14 @@ fn scan(form: &[u8], text: &[u8]) -> Option<Date> {
 fn full_year(date: &Date, now: Timestamp) -> i64 {
     let now_s = i64::try_from(now.as_micros() / SECOND_US).unwrap_or(i64::MAX);
     // Instants end in 2112, so that no year after 2162 can be meant.
-    let mut year = date.year.saturating_add(2100);
+    let mut year = date.year.wrapping_add(2100);
     let is_too_far = |year: i64| {
-        let fifty_years_before = Date { year: year.saturating_sub(50), ..*date };
+        let fifty_years_before = Date { year: year.wrapping_sub(50), ..*date };
         let day = fifty_years_before.days_since_epoch();
-        day.saturating_mul(DAY_S).saturating_add(date.time_s) > now_s
+        day.wrapping_mul(DAY_S).wrapping_add(date.time_s) > now_s
     };
     while year > 1999 && is_too_far(year) {
-        year = year.saturating_sub(100);
+        year = year.wrapping_sub(100);
     }
     year
 }
@@ -143,7 +146,7 @@ fn digit(byte: u8) -> Option<u8> {
 
 fn two_digits(text: &[u8]) -> Option<(i64, &[u8])> {
     let [tens, ones, rest @ ..] = text else { return None };
-    let number = digit(*tens)?.saturating_mul(10).saturating_add(digit(*ones)?);
+    let number = digit(*tens)?.wrapping_mul(10).wrapping_add(digit(*ones)?);
     Some((i64::from(number), rest))
 }
 
@@ -164,7 +167,7 @@ fn time(text: &[u8]) -> Option<(i64, &[u8])> {
     if hours > 23 || minutes > 59 || (seconds > 59 && !is_leap_second) {
         return None;
     }
-    Some((hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)).saturating_add(seconds), rest))
+    Some((hours.wrapping_mul(3600).wrapping_add(minutes.wrapping_mul(60)).wrapping_add(seconds), rest))
 }
 
 /// The place of the name that stands there, of which so many letters are written.
