@@ -143,9 +143,9 @@ pub(crate) fn from_words(words: &[u64; LIMIT_WORDS]) -> LimitSnapshot {
 }
 
 impl LimitSnapshot {
-    /// What it holds at most, in units.
+    /// What it holds at most, in units: below 2^53, as the decoder asks for.
     pub(crate) fn capacity_units(&self) -> i64 {
-        signed(u64::from(self.capacity).saturating_mul(self.units_per_token))
+        signed(u64::from(self.capacity).wrapping_mul(self.units_per_token))
     }
 
     /// How long until it is full.
@@ -158,7 +158,8 @@ impl LimitSnapshot {
         self.level = if elapsed_us >= self.full_in_us() {
             self.capacity_units()
         } else {
-            self.level.saturating_add(signed(elapsed_us.saturating_mul(self.units_per_us)))
+            // Less than is missing, which is below 2^54.
+            self.level.wrapping_add(signed(elapsed_us.wrapping_mul(self.units_per_us)))
         };
     }
 
