@@ -8,13 +8,12 @@ pub(crate) mod text;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::answer::Gate;
 use crate::circuit::Circuit;
 use crate::gather::gather;
 use crate::health::HealthExplanation;
 use crate::limit;
 use crate::live::{BLOCK, LIMIT_WORDS, View};
-use crate::num::{level, wide};
+use crate::num::{bits, level, low32, wide};
 use crate::outlook::Outlook;
 use crate::policy::{CircuitRules, LimitRules, Policy};
 use crate::snapshot::{Mode, Phase, Reason};
@@ -255,7 +254,7 @@ impl Policy {
         let circuit = outlook.circuit_at(t);
         let rejection = outlook.rejection(now);
         let elapsed_us = t.saturating_sub(view.refills_from());
-        let limits = (0_u8..).zip(self.limits.iter().zip(view.limits()));
+        let limits = self.limits.iter().zip(&self.config().limits).zip(view.limits());
         Explanation {
             policy: self.name().to_string(),
             at_us: t,
@@ -268,9 +267,9 @@ impl Policy {
             is_shadow: self.is_shadow,
             circuit: self.circuit.as_ref().map(|rules| explain_circuit(&circuit, rules, view, t)),
             block_until_us: Some(view.head[BLOCK]).filter(|until| *until > t),
-            limits: gather(limits.map(|(i, (rules, [units, ..]))| {
+            limits: gather(limits.map(|((rules, config), [units, ..])| {
                 let units = rules.refilled(level(*units), elapsed_us);
-                explain_limit(self.gate_name(Gate::Limit(i)), rules, units, t.max(view.head[BLOCK]))
+                explain_limit(&config.name, rules, units, t.max(view.head[BLOCK]))
             })),
             carried_limits: wide(
                 view.limits().iter().skip(self.limits.len()).filter(|words| is_carried(words, elapsed_us)).count(),
@@ -337,15 +336,14 @@ fn explain_circuit(circuit: &Circuit, rules: &CircuitRules, view: View<'_>, t: u
     }
 }
 
-fn explain_limit(gate: String, rules: &LimitRules, units: i64, from: u64) -> LimitExplanation {
-    let name = gate.strip_prefix("limit:").map(ToString::to_string).unwrap_or(gate);
+fn explain_limit(name: &str, rules: &LimitRules, units: i64, from: u64) -> LimitExplanation {
     let unit = i64::try_from(rules.units_per_token).unwrap_or(i64::MAX).max(1);
     // A unit is below 2^43, so nothing is cut.
-    let rest = units.rem_euclid(unit).saturating_mul(1000).div_euclid(unit);
+    let rest = units.rem_euclid(unit).wrapping_mul(1000).div_euclid(unit);
     LimitExplanation {
-        name,
+        name: name.to_string(),
         tokens: units.div_euclid(unit),
-        token_thousandths: u32::try_from(rest).unwrap_or(0),
+        token_thousandths: low32(bits(rest)),
         capacity: rules.capacity,
         full_us: from.saturating_add(rules.full_in_us(units)),
     }
