@@ -40,6 +40,9 @@ const work = {
   'acquire + settle of a policy in a store': async () => {
     for (let i = 0; i < CALLS; i += 1) await (await policy.acquire()).settle('success');
   },
+  'the same by execute': async () => {
+    for (let i = 0; i < CALLS; i += 1) await policy.execute(() => i);
+  },
   'the same by the addon': async () => {
     for (let i = 0; i < CALLS; i += 1) {
       succeeded(key.acquire(1, 0, 0, 0));

@@ -75,8 +75,13 @@ export class StoredPolicy extends BasePolicy {
       throw engine.caught(error);
     }
     if (status !== LOCKED) return this.decided(status, nowUs, cost, steadyMs, beganMs);
-    const later = (): Promise<RawDone> => lies.raw.acquireLater(cost, lo, hi, nowUs);
-    return waited(engine, later, (late) => this.decided(late, nowUs, cost, steadyMs, beganMs));
+    return this.askLater(cost, lo, hi, nowUs, steadyMs, beganMs);
+  }
+
+  /** A function of its own, as the next one like it: what a closure may need is put aside whether or not there comes to be one. */
+  private askLater(cost: number, lo: number, hi: number, nowUs: number, steadyMs: number, beganMs: number): Promise<Answer> {
+    const later = (): Promise<RawDone> => this.lies.raw.acquireLater(cost, lo, hi, nowUs);
+    return waited(this.common.engine, later, (status) => this.decided(status, nowUs, cost, steadyMs, beganMs));
   }
 
   private decided(status: number, nowUs: number, cost: number, steadyMs: number, beganMs: number): Answer {
@@ -110,32 +115,56 @@ export class StoredPolicy extends BasePolicy {
 
   /** @internal */
   give(permit: Permit, outcome: Outcome, { durationMs, actualCost }: SettleOptions): Soon<Settled> {
-    const { common, lies } = this;
-    const { engine, ticker } = common;
+    const { engine, ticker } = this.common;
     const { word0, word1, word2, word3 } = permit;
     const nowUs = this.nowUs();
     const durationUs = durationMs === undefined ? sinceUs(permit.startedMs, ticker.steadyMs) : Math.floor(durationMs * 1000);
     const hasDuration = durationUs === durationUs || durationMs !== undefined; // NaN: not known
     const code = (OUTCOMES[outcome] ?? NO_OUTCOME) | (hasDuration ? HAS_DURATION : 0) | (actualCost === undefined ? 0 : HAS_ACTUAL_COST);
-    const given = actualCost ?? 0;
     const beganMs = this.beganMs();
     let status: number;
     engine.raw();
     try {
-      status = lies.raw.settle(word0, word1, word2, word3, code, durationUs, given, nowUs);
+      status = this.lies.raw.settle(word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
     } catch (error) {
       throw engine.caught(error);
     }
-    const read = (known: number): Settled => {
-      if (known >= FAULT) throw this.failed('settle', beganMs, known, [nowUs, undefined, durationUs, actualCost, outcome]);
-      this.tell('settle', beganMs, this.degraded());
-      const heard = common.events.isHeard;
-      if (heard) common.events.tell('settled', this.key, { outcome, durationMs: hasDuration ? durationUs / 1000 : undefined });
-      common.nudge(this.key);
-      return SETTLED[known]!;
-    };
-    if (status !== LOCKED) return read(status);
-    return waited(engine, () => lies.raw.settleLater(word0, word1, word2, word3, code, durationUs, given, nowUs), read);
+    if (status !== LOCKED) return this.given(status, outcome, code, durationUs, actualCost, nowUs, beganMs);
+    return this.giveLater(permit, outcome, code, durationUs, actualCost, nowUs, beganMs);
+  }
+
+  private giveLater(
+    { word0, word1, word2, word3 }: Permit,
+    outcome: Outcome,
+    code: number,
+    durationUs: number,
+    actualCost: number | undefined,
+    nowUs: number,
+    beganMs: number,
+  ): Promise<Settled> {
+    const { raw } = this.lies;
+    const later = (): Promise<RawDone> => raw.settleLater(word0, word1, word2, word3, code, durationUs, actualCost ?? 0, nowUs);
+    return waited(this.common.engine, later, (status) => this.given(status, outcome, code, durationUs, actualCost, nowUs, beganMs));
+  }
+
+  private given(
+    status: number,
+    outcome: Outcome,
+    code: number,
+    durationUs: number,
+    actualCost: number | undefined,
+    nowUs: number,
+    beganMs: number,
+  ): Settled {
+    const { events } = this.common;
+    if (status >= FAULT) throw this.failed('settle', beganMs, status, [nowUs, undefined, durationUs, actualCost, outcome]);
+    this.tell('settle', beganMs, this.degraded());
+    if (events.isHeard) {
+      const durationMs = (code & HAS_DURATION) === 0 ? undefined : durationUs / 1000;
+      events.tell('settled', this.key, { outcome, durationMs });
+    }
+    this.common.nudge(this.key);
+    return SETTLED[status]!;
   }
 
   /** @internal */

@@ -94,8 +94,8 @@ export abstract class BasePolicy extends Telling implements Policy {
     } catch (error) {
       return Promise.reject(error);
     }
-    const call = (permit: Permit): Promise<T> => conduct(this, permit, fn, PLAIN);
-    return admitted instanceof Promise ? admitted.then(call) : call(admitted);
+    if (admitted instanceof Promise) return admitted.then((permit) => conduct(this, permit, fn, PLAIN));
+    return conduct(this, admitted, fn, PLAIN);
   }
 
   async acquire(options?: AcquireOptions): Promise<Permit> {

@@ -72,12 +72,15 @@ function conclude<T>(
   const judge = classify ?? (policy.common.classify as Classify<T> | undefined);
   if (judge !== undefined || seen !== undefined) return concludeBy(judge, policy, permit, ending, usual, seen);
   if (permit.isUsed) return undefined;
-  const tell = (error: unknown): void => policy.tellNotSettled(error);
   try {
     const given = giveBack(permit, () => policy.settlePermit(permit, usual));
-    return given instanceof Promise ? given.then(() => {}, tell) : undefined;
+    if (!(given instanceof Promise)) return undefined;
+    return given.then(
+      () => {},
+      (error: unknown) => policy.tellNotSettled(error),
+    );
   } catch (error) {
-    tell(error);
+    policy.tellNotSettled(error);
     return undefined;
   }
 }

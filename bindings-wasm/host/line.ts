@@ -132,7 +132,11 @@ export function admit(policy: BasePolicy, wait: Wait): Soon<Permit> {
   wait.signal?.throwIfAborted();
   if (wait.waitMs !== 0 && policy.common.hasLine(policy.key)) return stand(policy, wait, undefined);
   const answer = ask(policy, wait);
-  return answer instanceof Promise ? answer.then((later) => answered(policy, wait, later)) : answered(policy, wait, answer);
+  return answer instanceof Promise ? answeredLater(policy, wait, answer) : answered(policy, wait, answer);
+}
+
+async function answeredLater(policy: BasePolicy, wait: Wait, answer: Promise<Answer>): Promise<Permit> {
+  return answered(policy, wait, await answer);
 }
 
 function answered(policy: BasePolicy, wait: Wait, answer: Answer): Soon<Permit> {
@@ -152,9 +156,13 @@ function stand(policy: BasePolicy, wait: Wait, held: Rejection | undefined): Pro
 }
 
 /** Asks the gates. A store may have to wait for its lock: who leaves meanwhile is told at once, and what comes later is given back. */
-function ask(policy: BasePolicy, { cost, holder, signal, deadline }: Wait): Soon<Answer> {
-  const answer = policy.ask(cost, holder);
-  if (!(answer instanceof Promise) || (signal === undefined && deadline === undefined)) return answer;
+function ask(policy: BasePolicy, wait: Wait): Soon<Answer> {
+  const answer = policy.ask(wait.cost, wait.holder);
+  const mayLeave = wait.signal !== undefined || wait.deadline !== undefined;
+  return answer instanceof Promise && mayLeave ? unlessLeft(policy, wait, answer) : answer;
+}
+
+function unlessLeft(policy: BasePolicy, { signal, deadline }: Wait, answer: Promise<Answer>): Promise<Answer> {
   const leave = (): void => policy.watch(answer.then((late) => (late instanceof Permit ? late.cancel() : undefined)));
   return within(policy.common, signal, deadline && limitOf(policy, deadline), () => answer, leave);
 }

@@ -159,14 +159,15 @@ export function giveBack(permit: Permit, give: () => Soon<Settled>): Soon<Settle
     throw new EngineError({ code: 'permit_used', message: 'the permit was already given back by `settle` or `cancel`' });
   }
   permit.isUsed = true;
-  const reopen = (error: unknown): never => {
-    permit.isUsed = false;
-    throw error;
-  };
   try {
     const given = give();
-    return given instanceof Promise ? given.catch(reopen) : given;
+    return given instanceof Promise ? given.catch((error: unknown) => reopen(permit, error)) : given;
   } catch (error) {
-    return reopen(error);
+    return reopen(permit, error);
   }
+}
+
+function reopen(permit: Permit, error: unknown): never {
+  permit.isUsed = false;
+  throw error;
 }
