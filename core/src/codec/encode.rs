@@ -29,20 +29,20 @@ impl Snapshot {
         let annexes = self.annexes();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[VERSION, self.section_count(annexes.len()), 0]);
-        put::<4>(out, u64::from(self.fingerprint));
-        put::<7>(out, self.last_at);
+        put(out, 4, u64::from(self.fingerprint));
+        put(out, 7, self.last_at);
         self.put_circuit(out);
         for limit in &self.limits {
             put_limit(out, limit);
         }
         if self.block_until != 0 {
             put_head(out, kind::BLOCK, 0, 7);
-            put::<7>(out, self.block_until);
+            put(out, 7, self.block_until);
         }
         if let Some(mode) = self.mode {
             put_head(out, kind::MODE, 0, 8);
             out.push(mode_code(mode.mode));
-            put::<7>(out, mode.until_at);
+            put(out, 7, mode.until_at);
         }
         self.put_failures(out);
         if let Some(window) = &self.window {
@@ -57,7 +57,7 @@ impl Snapshot {
         for (kind, words) in annexes {
             put_head(out, kind, 0, words.len().saturating_mul(8));
             for word in words {
-                put::<8>(out, word);
+                put(out, 8, word);
             }
         }
         self.put_carried(out, FIRST_ANNEX..);
@@ -88,7 +88,7 @@ impl Snapshot {
     fn put_circuit(&self, out: &mut Vec<u8>) {
         put_head(out, kind::CIRCUIT, 0, if self.circuit.is_some() { 33 } else { 12 });
         for number in [self.generation, self.refunds_from, self.counts_from, self.next_lease_id] {
-            put::<3>(out, u64::from(number));
+            put(out, 3, u64::from(number));
         }
         if let Some(circuit) = &self.circuit {
             put_phase(out, circuit);
@@ -101,7 +101,7 @@ impl Snapshot {
         }
         put_head(out, kind::FAILURES, 0, self.failures_at.len().saturating_mul(7));
         for at in &self.failures_at {
-            put::<7>(out, *at);
+            put(out, 7, *at);
         }
     }
 
@@ -116,13 +116,13 @@ impl Snapshot {
         out.reserve(len.saturating_add(5));
         put_head(out, kind::LEASES, flags, len);
         for lease in &self.leases {
-            put::<3>(out, u64::from(lease.id));
-            put::<7>(out, lease.expires_at);
+            put(out, 3, u64::from(lease.id));
+            put(out, 7, lease.expires_at);
             if has_holders {
-                put::<8>(out, lease.holder);
+                put(out, 8, lease.holder);
             }
             if has_counts {
-                put::<2>(out, u64::from(lease.count));
+                put(out, 2, u64::from(lease.count));
             }
         }
     }
@@ -135,21 +135,21 @@ fn put_phase(out: &mut Vec<u8>, circuit: &CircuitSnapshot) {
         Phase::HalfOpen => 2,
     };
     out.extend_from_slice(&[phase | (reason_code(circuit.reason) << 4), circuit.growth]);
-    put::<7>(out, circuit.since_at);
+    put(out, 7, circuit.since_at);
     match circuit.phase {
         Phase::Closed => {
-            put::<7>(out, circuit.touched_at);
-            put::<4>(out, u64::from(circuit.consecutive_failures));
+            put(out, 7, circuit.touched_at);
+            put(out, 4, u64::from(circuit.consecutive_failures));
             out.push(0);
         }
         Phase::Open => {
-            put::<6>(out, circuit.open_us);
-            put::<6>(out, circuit.until_at.saturating_sub(circuit.since_at));
+            put(out, 6, circuit.open_us);
+            put(out, 6, circuit.until_at.saturating_sub(circuit.since_at));
         }
         Phase::HalfOpen => {
-            put::<7>(out, circuit.touched_at);
-            put::<2>(out, u64::from(circuit.successes));
-            put::<2>(out, u64::from(circuit.failures));
+            put(out, 7, circuit.touched_at);
+            put(out, 2, u64::from(circuit.successes));
+            put(out, 2, u64::from(circuit.failures));
             out.push(0);
         }
     }
@@ -159,30 +159,30 @@ fn put_limit(out: &mut Vec<u8>, limit: &LimitSnapshot) {
     let per_call = if limit.is_per_call { flag::PER_CALL } else { 0 };
     let starts_empty = if limit.starts_empty { flag::STARTS_EMPTY } else { 0 };
     put_head(out, kind::LIMIT, per_call | starts_empty, 25);
-    put::<4>(out, u64::from(limit.name_hash));
-    put::<7>(out, bits(limit.level));
-    put::<6>(out, limit.units_per_token);
-    put::<4>(out, limit.units_per_us);
-    put::<4>(out, u64::from(limit.capacity));
+    put(out, 4, u64::from(limit.name_hash));
+    put(out, 7, bits(limit.level));
+    put(out, 6, limit.units_per_token);
+    put(out, 4, limit.units_per_us);
+    put(out, 4, u64::from(limit.capacity));
 }
 
 fn put_window(out: &mut Vec<u8>, window: &WindowSnapshot) {
     match window {
         WindowSnapshot::Calls { size, calls } => {
             put_head(out, kind::CALLS, 0, calls.len().div_ceil(4).saturating_add(4));
-            put::<2>(out, u64::from(*size));
-            put::<2>(out, wide(calls.len()));
+            put(out, 2, u64::from(*size));
+            put(out, 2, wide(calls.len()));
             out.extend(calls.chunks(4).map(|four| four.iter().rev().fold(0, |byte, call| (byte << 2) | (call & 3))));
         }
         WindowSnapshot::Time { slot_us, slots, sums } => {
             put_head(out, kind::SLOTS, 0, sums.len().saturating_mul(19).saturating_add(7));
-            put::<6>(out, *slot_us);
+            put(out, 6, *slot_us);
             out.push(low8(u64::from(*slots)));
             for slot in sums {
-                put::<7>(out, slot.index);
-                put::<4>(out, u64::from(slot.calls));
-                put::<4>(out, u64::from(slot.failures));
-                put::<4>(out, u64::from(slot.slow));
+                put(out, 7, slot.index);
+                put(out, 4, u64::from(slot.calls));
+                put(out, 4, u64::from(slot.failures));
+                put(out, 4, u64::from(slot.slow));
             }
         }
     }
@@ -190,10 +190,10 @@ fn put_window(out: &mut Vec<u8>, window: &WindowSnapshot) {
 
 fn put_probes(out: &mut Vec<u8>, probes: &ProbesSnapshot) {
     put_head(out, kind::PROBES, 0, probes.live.len().saturating_mul(10).saturating_add(7));
-    put::<7>(out, probes.first_at);
+    put(out, 7, probes.first_at);
     for probe in &probes.live {
-        put::<3>(out, u64::from(probe.id));
-        put::<7>(out, probe.expires_at);
+        put(out, 3, u64::from(probe.id));
+        put(out, 7, probe.expires_at);
     }
 }
 
@@ -214,10 +214,10 @@ fn put_leb128(out: &mut Vec<u8>, len: usize) {
     out.push(low8(rest));
 }
 
-/// The low `N` bytes of a number, at most 8, the lowest first.
+/// So many low bytes of a number, at most 8, the lowest first.
 #[inline]
-fn put<const N: usize>(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(value.to_le_bytes().get(..N).unwrap_or_default());
+fn put(out: &mut Vec<u8>, len: usize, value: u64) {
+    out.extend_from_slice(value.to_le_bytes().get(..len).unwrap_or_default());
 }
 
 const fn mode_code(mode: Mode) -> u8 {

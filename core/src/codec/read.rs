@@ -81,45 +81,45 @@ fn low7(byte: u8) -> usize {
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl Fields<'_> {
-    /// A number of `N` bytes, at most 8.
+    /// A number of so many bytes, at most 8.
     #[inline]
-    fn number<const N: usize>(&mut self) -> u64 {
+    fn number(&mut self, len: usize) -> u64 {
         let mut wide = [0; 8];
-        if let (Some((bytes, rest)), Some(low)) = (self.0.split_first_chunk::<N>(), wide.first_chunk_mut()) {
+        if let (Some((bytes, rest)), Some(low)) = (self.0.split_at_checked(len), wide.get_mut(..len)) {
             self.0 = rest;
-            *low = *bytes;
+            low.copy_from_slice(bytes);
         }
         u64::from_le_bytes(wide)
     }
 
     #[inline]
     pub(super) fn u8(&mut self) -> u8 {
-        low8(self.number::<1>())
+        low8(self.number(1))
     }
 
     #[inline]
     pub(super) fn u16(&mut self) -> u32 {
-        low32(self.number::<2>())
+        low32(self.number(2))
     }
 
     #[inline]
     pub(super) fn u24(&mut self) -> u32 {
-        low32(self.number::<3>())
+        low32(self.number(3))
     }
 
     #[inline]
     pub(super) fn u32(&mut self) -> u32 {
-        low32(self.number::<4>())
+        low32(self.number(4))
     }
 
     #[inline]
     pub(super) fn u48(&mut self) -> u64 {
-        self.number::<6>()
+        self.number(6)
     }
 
     #[inline]
     pub(super) fn u56(&mut self) -> u64 {
-        self.number::<7>()
+        self.number(7)
     }
 
     /// Signed, in two's complement.
@@ -130,6 +130,6 @@ impl Fields<'_> {
 
     #[inline]
     pub(super) fn u64(&mut self) -> u64 {
-        self.number::<8>()
+        self.number(8)
     }
 }
