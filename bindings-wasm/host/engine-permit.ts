@@ -34,7 +34,7 @@ export class EnginePermit {
 
   /** Whether it holds a lease, which `renew` can extend. */
   get isLeased(): boolean {
-    return isLease(this.word1, this.word3);
+    return isLease(this.word3);
   }
 
   /** 32 hexadecimal digits: how a permit is passed to another process. */

@@ -49,7 +49,7 @@ export class Permit implements Call {
 
   /** Whether it holds a slot or a probe by a lease, which `renew` extends. */
   get isLeased(): boolean {
-    return isLease(this.word1, this.word3);
+    return isLease(this.word3);
   }
 
   /** Itself: a guarded function gets `{ signal, permit }`. */

@@ -105,8 +105,8 @@ export const SETTLED: readonly Settled[] = ['counted', 'stale', 'leaseLost'];
 /** What a command was answered, by its status. */
 export const COMMANDED: readonly Commanded[] = ['done', 'unchanged', 'noGate'];
 
-/** Whether the words of a permit have the id of a lease: 24 bits, from the last byte of one into the other. */
-export const isLease = (word1: number, word3: number): boolean => ((word1 >>> 24) | (word3 & 0xffff)) !== 0;
+/** Whether the words of a permit have the id of a lease: the upper 24 bits of the last one. */
+export const isLease = (word3: number): boolean => word3 >>> 8 !== 0;
 
 /** Where what lies in the slot's words. */
 export const WORD = { permit: 0, fault: 0, by: 4, outcome: 4, gates: 5, retry: 5, changed: 6, events: 7, degraded: 9 } as const;

@@ -26,6 +26,15 @@ const thrown = (run) => {
   return assert.fail('nothing was thrown');
 };
 
+test('every permit of a bulkhead says that it is leased, and no other does', () => {
+  const leased = (gates) => {
+    const state = engine.policy({ name: 'leases', ...gates }).newState(NOW);
+    return Array.from({ length: 600 }, (_, i) => state.acquire({}, NOW + i).permit.isLeased);
+  };
+  assert.deepEqual(new Set(leased({ bulkhead: { max_concurrent: 1000 } })), new Set([true]));
+  assert.deepEqual(new Set(leased({ circuit: { consecutive_failures: 5 } })), new Set([false]));
+});
+
 test('an admitted call is settled, a refusal says who and how long', () => {
   const state = engine.policy(GATES).newState(NOW);
   const first = state.acquire({ holder: 'me' }, NOW);

@@ -52,6 +52,12 @@ impl Permit {
         Self { low: (acquired_at_us << 16) | (cost & 0xFFFF), high: (ids << 16) | (cost >> 16) }
     }
 
+    /// Generation and lease id as [`Permit::of`] takes them, and nothing above.
+    #[inline]
+    pub(crate) const fn ids(&self) -> u64 {
+        self.high >> 16
+    }
+
     /// The two words as they lie in memory, for hosts that keep a permit there and to which every nanosecond counts. They are no
     /// portable form: they never leave the process, and may change with any release.
     ///

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::config::PolicyConfig;
 use crate::health::HealthRules;
 use crate::live::fingerprint;
+use crate::quiet::Straight;
 use crate::recovery::RecoveryRules;
 use crate::retry::RetryRules;
 use crate::schedule::ScheduleRules;
@@ -24,6 +25,8 @@ pub struct Policy {
     /// The first word of its live states, with the fingerprint in it: of circuit, limits, block and bulkhead with their
     /// defaults, and of whatever else the state remembers. Adoption goes by it.
     pub(crate) tag: u64,
+    /// Of circuit, limits and bulkhead once more, for the shortest way.
+    pub(crate) straight: Straight,
     pub(crate) circuit: Option<CircuitRules>,
     pub(crate) limits: Vec<LimitRules>,
     pub(crate) block: Option<BlockRules>,
@@ -95,7 +98,7 @@ pub(crate) enum WindowRules {
 }
 
 /// One limit's rules. A unit is the part of a token that makes the refill of a µs a whole number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LimitRules {
     pub(crate) name_hash: u32,
     /// Tokens.
@@ -123,7 +126,7 @@ pub(crate) struct BlockRules {
     pub(crate) after_block_percent: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BulkheadRules {
     /// 1 to 4,096.
     pub(crate) max_concurrent: u32,

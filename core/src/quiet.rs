@@ -5,6 +5,7 @@
 //! the general step, with nothing written. That both agree is a property in the tests: bytes and answers are equal.
 
 mod refuse;
+mod straight;
 
 use crate::answer::{Events, Settled};
 use crate::bulkhead::{HAS_HOLDER, ID, ID_BITS, Place, holder_at, home, layout};
@@ -15,6 +16,8 @@ use crate::live::{FROM, HEAD, Head, IDS, LAST, LEVELS, LIMIT_WORDS, MARK, Mem, T
 use crate::num::{bits, index, level, low32, wide};
 use crate::permit::Permit;
 use crate::policy::{BulkheadRules, LimitRules, Policy};
+
+pub(crate) use straight::Straight;
 
 impl Policy {
     /// State time, where nothing but refill is due at `now`.
@@ -47,38 +50,6 @@ impl Policy {
         let (levels, table) = split(head, body)?;
         let slot = table.find_slot(head, rules, wish, t)?;
         take_from(&self.limits, levels, wish.cost, elapsed_us)?;
-        Some((table.admit(head, &slot, wish, t), true))
-    }
-
-    /// As [`Policy::acquire_quietly`], in straight lines for one limit and for none; those of more, which are asked in a loop,
-    /// are left to the general step, too, and so is a lease that ends before all is next looked after: it is the first of many.
-    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-    #[inline(always)]
-    pub(crate) fn acquire_straight(&self, words: &mut [u64], wish: &Acquire, now: u64) -> Option<(Permit, bool)> {
-        let (head, body) = words.split_first_chunk_mut::<HEAD>()?;
-        let t = self.quiet_time(head, now).filter(|_| wish.cost != 0)?;
-        let elapsed_us = t.wrapping_sub(head[LEVELS]);
-        let Some(rules) = &self.bulkhead else {
-            match (self.limits.as_slice(), body) {
-                ([], _) => {}
-                ([rules], [units, ..]) => *units = taken(rules, *units, wish.cost, elapsed_us)?,
-                _ => return None,
-            }
-            return Some(self.admit_unleased(head, wish, t));
-        };
-        let (levels, table) = split(head, body)?;
-        if let [limit] = self.limits.as_slice() {
-            // Asked before the slot is looked for: then only its new level is to be remembered meanwhile.
-            let units = levels.first_mut()?;
-            let level = taken(limit, *units, wish.cost, elapsed_us)?;
-            let slot = table.find_slot(head, rules, wish, t).filter(|slot| slot.end >= head[WAKE])?;
-            *units = level;
-            return Some((table.admit(head, &slot, wish, t), true));
-        }
-        if !self.limits.is_empty() {
-            return None;
-        }
-        let slot = table.find_slot(head, rules, wish, t).filter(|slot| slot.end >= head[WAKE])?;
         Some((table.admit(head, &slot, wish, t), true))
     }
 

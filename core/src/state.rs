@@ -6,9 +6,12 @@ mod lent;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::answer::Settled;
 use crate::error::StateError;
+use crate::input::{Acquire, Settle};
 use crate::live::View;
 use crate::load::{load, park, shape, unload, words_for};
+use crate::permit::Permit;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
@@ -181,6 +184,48 @@ impl Live for State {
             self.words = vec![0; words];
         }
         true
+    }
+}
+
+impl State {
+    /// [`Policy::acquire_at_once`] in memory that is a state's own, of which less need be asked.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "bulkhead": {"max_concurrent": 2}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let _ = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN);
+    /// assert!(state.acquire_at_once(&policy, Acquire::new(), 1).is_some());
+    /// assert_eq!(state.acquire_at_once(&policy, Acquire::new(), 1), None, "no slot is free");
+    /// ```
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    pub fn acquire_at_once(&mut self, policy: &Policy, wish: Acquire, now_us: u64) -> Option<(Permit, bool)> {
+        policy.acquire_straight(&mut self.words, &wish, now_us)
+    }
+
+    /// [`Policy::settle_at_once`] in memory that is a state's own, of which less need be asked.
+    ///
+    /// ```
+    /// use stanchion::{Acquire, Policy, Settle, Settled, Timestamp};
+    ///
+    /// let policy = Policy::from_json(r#"{"name": "api", "circuit": {"consecutive_failures": 1}}"#).unwrap();
+    /// let mut state = policy.new_state(Timestamp::MIN);
+    /// let call = policy.acquire(&mut state, Acquire::new(), Timestamp::MIN).answer.into_result().unwrap();
+    /// let settled = state.settle_at_once(&policy, &call.permit, Settle::success(), 1);
+    /// assert_eq!(settled, Some((Settled::Counted, false)));
+    /// ```
+    #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
+    #[inline(always)]
+    pub fn settle_at_once(
+        &mut self,
+        policy: &Policy,
+        permit: &Permit,
+        end: Settle,
+        now_us: u64,
+    ) -> Option<(Settled, bool)> {
+        policy.settle_straight(&mut self.words, permit, &end, now_us)
     }
 }
 

@@ -2,7 +2,7 @@
 //! call is never inlined, as in `cold.rs`.
 
 use stanchion::{
-    Acquire, Command, Events, Live as _, Peek, Policy, Settle, Settled, State, Step, Timestamp, UnknownAnswer,
+    Acquire, Command, Events, Live as _, Peek, Permit, Policy, Settle, Settled, State, Step, Timestamp, UnknownAnswer,
 };
 
 use crate::slot::{permit_of, words_of};
@@ -16,38 +16,50 @@ impl Raw {
     /// A call of its own, because what is not plain would take registers from what is, and each argument costs, too.
     #[inline]
     pub fn acquire_plainly(&mut self, state: u32, now_us: f64) -> Status {
-        let Ok(now) = number::instant(now_us) else { return NOT_PLAIN };
-        let Some(held) = self.states.get_mut(state) else { return NOT_PLAIN };
-        let Some((permit, changed)) = held.policy.acquire_plainly(held.state.words_mut(), Acquire::new(), now) else {
-            return self.refuse_plainly(state, now);
-        };
-        self.slot.stepped(changed, Events::NONE);
-        self.slot.permit = words_of(&permit);
-        0
+        let at_once = number::recent(now_us).and_then(|now| {
+            let Held { policy, state } = self.states.get_mut(state)?;
+            state.acquire_at_once(policy, Acquire::new(), now)
+        });
+        match at_once {
+            Some((permit, changed)) => self.plain(&permit, changed),
+            None => self.acquire_less_plainly(state, now_us),
+        }
     }
 
-    /// The same for a refusal: 2, or [`NOT_PLAIN`].
+    /// The same for a refusal, for more than one limit, for the first of many leases, for a clock that stepped back and for one that
+    /// is not of our years.
     #[cold]
     #[inline]
-    fn refuse_plainly(&mut self, state: u32, now: Timestamp) -> Status {
-        let Some(Held { policy, state }) = self.states.get(state) else { return NOT_PLAIN };
-        let Some((by, gates, wait_us)) = policy.refuse_plainly(state.words(), Acquire::new(), now) else {
-            return NOT_PLAIN;
-        };
-        self.slot.stepped(false, Events::NONE);
-        (self.slot.by, self.slot.gates) = (by.index(), gates.bits());
-        self.slot.retry_after_us = wait_us.map_or(f64::INFINITY, number::exact);
-        2
+    fn acquire_less_plainly(&mut self, state: u32, now_us: f64) -> Status {
+        let Ok(now) = number::instant(now_us) else { return NOT_PLAIN };
+        let Some(Held { policy, state }) = self.states.get_mut(state) else { return NOT_PLAIN };
+        if let Some((by, gates, wait_us)) = policy.refuse_plainly(state.words(), Acquire::new(), now) {
+            self.slot.stepped(false, Events::NONE);
+            (self.slot.by, self.slot.gates) = (by.index(), gates.bits());
+            self.slot.retry_after_us = wait_us.map_or(f64::INFINITY, number::exact);
+            return 2;
+        }
+        match policy.acquire_plainly(state.words_mut(), Acquire::new(), now) {
+            Some((permit, changed)) => self.plain(&permit, changed),
+            None => NOT_PLAIN,
+        }
+    }
+
+    #[inline]
+    fn plain(&mut self, permit: &Permit, changed: bool) -> Status {
+        self.slot.stepped(changed, Events::NONE);
+        self.slot.permit = words_of(permit);
+        0
     }
 
     /// The short way of `settle`, for a success without an actual cost: its status, or [`NOT_PLAIN`] with nothing written, and
     /// `settle` is to be asked. It asks for two words of the permit, and for no duration: where one counts, nothing is plain.
     #[inline]
     pub fn settle_plainly(&mut self, state: u32, permit_1: u32, permit_3: u32, now_us: f64) -> Status {
-        let Ok(now) = number::instant(now_us) else { return NOT_PLAIN };
+        let Some(now) = number::recent(now_us) else { return NOT_PLAIN };
         let Some(Held { policy, state }) = self.states.get_mut(state) else { return NOT_PLAIN };
         let permit = permit_of([0, permit_1, 0, permit_3]);
-        let Some((what, changed)) = policy.settle_plainly(state.words_mut(), &permit, Settle::success(), now) else {
+        let Some((what, changed)) = state.settle_at_once(policy, &permit, Settle::success(), now) else {
             return NOT_PLAIN;
         };
         self.slot.stepped(changed, Events::NONE);
@@ -155,36 +167,46 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
+    use alloc::{format, vec};
 
     use stanchion::Acquire;
 
     use crate::status::{FAULT, NOT_PLAIN, UNKNOWN};
     use crate::{Raw, Slot};
 
+    /// In 2023.
+    const NOW: f64 = 1.7e15;
+
     #[test]
     fn what_the_short_way_leaves_it_leaves_as_it_was() {
         let mut raw = Raw::new();
         raw.policy_new(r#"{"name": "api", "circuit": {"consecutive_failures": 1}}"#);
-        raw.state_new(0, 1e15);
+        raw.state_new(0, NOW);
+        assert_eq!([(9, NOW), (0, 0.5), (0, -NOW)].map(|(state, now)| raw.acquire_plainly(state, now)), [NOT_PLAIN; 3]);
         assert_eq!(
-            [(9, 1e15), (0, 0.5), (0, -1e15)].map(|(state, now)| raw.acquire_plainly(state, now)),
-            [NOT_PLAIN; 3]
-        );
-        assert_eq!(
-            (raw.acquire_plainly(0, 1e15), raw.acquire(0, 1.0, 0, 0, 1e15)),
+            (raw.acquire_plainly(0, NOW), raw.acquire(0, 1.0, 0, 0, NOW)),
             (NOT_PLAIN, 0),
             "the first step of all"
         );
-        assert_eq!(raw.acquire_plainly(0, 1e15), 0);
+        assert_eq!(raw.acquire_plainly(0, NOW), 0);
         let permit @ [_, one, _, three] = raw.slot().permit;
-        assert_eq!(
-            [(9, 1e15), (0, 0.5)].map(|(state, now)| raw.settle_plainly(state, one, three, now)),
-            [NOT_PLAIN; 2]
-        );
-        assert_eq!(raw.settle_plainly(0, one, three, 1e15), 0);
-        assert_eq!(raw.settle(0, permit, 1, 0.0, 0.0, 1e15), 0);
-        assert_eq!(raw.settle_plainly(0, one, three, 1e15), NOT_PLAIN, "it opened");
+        assert_eq!([(9, NOW), (0, 0.5)].map(|(state, now)| raw.settle_plainly(state, one, three, now)), [NOT_PLAIN; 2]);
+        assert_eq!(raw.settle_plainly(0, one, three, NOW), 0);
+        assert_eq!(raw.settle(0, permit, 1, 0.0, 0.0, NOW), 0);
+        assert_eq!(raw.settle_plainly(0, one, three, NOW), NOT_PLAIN, "it opened");
+    }
+
+    #[test]
+    fn the_short_way_is_there_for_more_than_one_limit_and_for_a_clock_of_the_past() {
+        let limit =
+            |name| format!(r#"{{"name": "{name}", "capacity": 9, "refill_tokens": 1, "refill_interval_ms": 10}}"#);
+        for (limits, now) in [(["a", "b"].map(limit).join(","), NOW), (limit("a"), 1e9)] {
+            let mut raw = Raw::new();
+            raw.policy_new(&format!(r#"{{"name": "api", "limits": [{limits}]}}"#));
+            raw.state_new(0, now);
+            raw.acquire(0, 1.0, 0, 0, now);
+            assert_eq!(raw.acquire_plainly(0, now), 0);
+        }
     }
 
     #[test]
@@ -194,25 +216,25 @@ mod tests {
             r#"{"name": "api", "circuit": {"consecutive_failures": 1, "open_ms": 30000},
                 "bulkhead": {"max_concurrent": 1, "lease_ms": 40000}}"#,
         );
-        raw.state_new(0, 1e15);
-        raw.acquire(0, 1.0, 0, 0, 1e15);
-        raw.command(0, r#"{"trip": {}}"#, 1e15);
+        raw.state_new(0, NOW);
+        raw.acquire(0, 1.0, 0, 0, NOW);
+        raw.command(0, r#"{"trip": {}}"#, NOW);
         let mut slot_after = |ask: fn(&mut Raw) -> u32| {
             raw.slot = Slot::EMPTY;
             assert_eq!(ask(&mut raw), 2);
             (raw.slot.to_words(), raw.slot.retry_after_us)
         };
-        let whole = slot_after(|raw| raw.acquire(0, 1.0, 0, 0, 1e15 + 7.0));
+        let whole = slot_after(|raw| raw.acquire(0, 1.0, 0, 0, NOW + 7.0));
         assert_eq!((whole.0[4..6].to_vec(), whole.1.to_bits()), (vec![18, 1 | 1 << 18], 39_999_993_f64.to_bits()));
-        assert_eq!(slot_after(|raw| raw.acquire_plainly(0, 1e15 + 7.0)), whole);
+        assert_eq!(slot_after(|raw| raw.acquire_plainly(0, NOW + 7.0)), whole);
     }
 
     #[test]
     fn an_answer_without_a_status_is_a_fault_that_says_so() {
         let mut raw = Raw::new();
         raw.policy_new(r#"{"name": "api", "circuit": {"consecutive_failures": 5}}"#);
-        raw.state_new(0, 1e15);
-        let status = raw.step(0, 1e15, |policy, state, now| policy.acquire(state, Acquire::new(), now), |_, _| UNKNOWN);
+        raw.state_new(0, NOW);
+        let status = raw.step(0, NOW, |policy, state, now| policy.acquire(state, Acquire::new(), now), |_, _| UNKNOWN);
         assert_eq!((status, raw.fault(0), raw.fault(6)), (FAULT, Some("unknown_answer"), Some("engine")));
     }
 }

@@ -41,8 +41,8 @@ struct Held {
 #[derive(Debug)]
 pub struct Raw {
     slot: Slot,
-    states: Slab<Held>,
-    policies: Slab<Rules>,
+    states: Slab<Held, 32>,
+    policies: Slab<Rules, 0>,
     fault: Option<Fault>,
     text: String,
     bytes: Vec<u8>,
@@ -142,40 +142,55 @@ impl Default for Raw {
     }
 }
 
-/// Things behind handles. A handle is used again only after it was freed.
+/// Things behind handles. A handle is used again only after it was freed. The first `NEAR` lie in the slab itself: in WebAssembly
+/// their address is a constant, and a call waits for one load less before it begins.
 #[derive(Debug)]
-struct Slab<T> {
-    items: Vec<Option<T>>,
+struct Slab<T, const NEAR: usize> {
+    near: [Option<T>; NEAR],
+    far: Vec<Option<T>>,
+    len: usize,
     free: Vec<u32>,
 }
 
-impl<T> Slab<T> {
+impl<T, const NEAR: usize> Slab<T, NEAR> {
     const fn new() -> Self {
-        Self { items: Vec::new(), free: Vec::new() }
+        Self { near: [const { None }; NEAR], far: Vec::new(), len: 0, free: Vec::new() }
+    }
+
+    fn place(&mut self, handle: u32) -> Option<&mut Option<T>> {
+        let at = handle as usize;
+        match self.near.get_mut(at) {
+            None => self.far.get_mut(at.wrapping_sub(NEAR)),
+            near => near,
+        }
     }
 
     fn get(&self, handle: u32) -> Option<&T> {
-        self.items.get(handle as usize).and_then(Option::as_ref)
+        let at = handle as usize;
+        let place = if at < NEAR { self.near.get(at) } else { self.far.get(at.wrapping_sub(NEAR)) };
+        place.and_then(Option::as_ref)
     }
 
     fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
-        self.items.get_mut(handle as usize).and_then(Option::as_mut)
+        self.place(handle).and_then(Option::as_mut)
     }
 
     fn insert(&mut self, item: T) -> u32 {
-        if let Some(handle) = self.free.pop() {
-            if let Some(place) = self.items.get_mut(handle as usize) {
-                *place = Some(item);
-            }
-            return handle;
+        let handle = self.free.pop().unwrap_or_else(|| {
+            let handle = u32::try_from(self.len).unwrap_or(u32::MAX);
+            self.len += 1;
+            handle
+        });
+        match self.place(handle) {
+            Some(place) => *place = Some(item),
+            None => self.far.push(Some(item)),
         }
-        self.items.push(Some(item));
-        u32::try_from(self.items.len() - 1).unwrap_or(u32::MAX)
+        handle
     }
 
     /// Whether there was one.
     fn remove(&mut self, handle: u32) -> bool {
-        let is_there = self.items.get_mut(handle as usize).is_some_and(|place| place.take().is_some());
+        let is_there = self.place(handle).is_some_and(|place| place.take().is_some());
         if is_there {
             self.free.push(handle);
         }
@@ -184,7 +199,7 @@ impl<T> Slab<T> {
 
     /// Removes all that `is_gone` names.
     fn remove_all(&mut self, mut is_gone: impl FnMut(&T) -> bool) {
-        for (place, handle) in self.items.iter_mut().zip(0..) {
+        for (place, handle) in self.near.iter_mut().chain(&mut self.far).zip(0..) {
             if place.as_ref().is_some_and(&mut is_gone) {
                 *place = None;
                 self.free.push(handle);
@@ -199,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_handle_is_given_again_only_after_it_was_freed() {
-        let mut slab = Slab::new();
+        let mut slab = Slab::<char, 2>::new();
         let (a, b) = (slab.insert('a'), slab.insert('b'));
         assert!(slab.remove(a) && !slab.remove(a) && !slab.remove(9));
         assert_eq!((slab.get(a), slab.get(b)), (None, Some(&'b')));

@@ -23,6 +23,7 @@ use crate::num::signed;
 use crate::policy::{
     BlockRules, BulkheadRules, CircuitRules, FailuresInWindow, LimitRules, NEVER_US, Policy, WindowRules,
 };
+use crate::quiet::Straight;
 use crate::time::duration_us;
 #[cfg(feature = "serde")]
 use crate::{
@@ -110,12 +111,16 @@ impl Policy {
     /// The first fault: the field, its value, and what is allowed there.
     pub fn new(mut config: PolicyConfig) -> Result<Self, ConfigError> {
         complete(&mut config)?;
+        let circuit = config.circuit.as_ref().map(circuit_rules);
+        let limits = gather(config.limits.iter().map(limit_rules));
+        let bulkhead = config.bulkhead.as_ref().map(bulkhead_rules);
         let mut policy = Self {
             tag: 0,
-            circuit: config.circuit.as_ref().map(circuit_rules),
-            limits: gather(config.limits.iter().map(limit_rules)),
+            straight: Straight::of(circuit.as_ref(), &limits, bulkhead.as_ref()),
+            circuit,
+            limits,
             block: config.block.as_ref().map(block_rules),
-            bulkhead: config.bulkhead.as_ref().map(bulkhead_rules),
+            bulkhead,
             health: config.health.as_ref().map(HealthConfig::rules),
             retry: config.retry.as_ref().map(RetryConfig::rules),
             schedule: config.schedule.as_ref().map(ScheduleConfig::rules),

@@ -39,8 +39,8 @@ struct Pair {
     permits: Vec<Permit>,
     random: u64,
     now: u64,
-    /// How many acquires went the shortest way.
-    at_once: u32,
+    /// How many acquires and how many settles went the shortest way.
+    at_once: (u32, u32),
 }
 
 impl Pair {
@@ -53,7 +53,7 @@ impl Pair {
         let wish = Acquire::new().cost(u32::try_from(self.pick(4)).unwrap());
         let wish = if self.pick(3) == 0 { wish.holder(Holder::from_raw(self.pick(2) + 1).unwrap()) } else { wish };
         let mut straight = self.short.clone();
-        let at_once = self.policy.acquire_at_once(straight.words_mut(), wish, now.as_micros());
+        let at_once = straight.acquire_at_once(&self.policy, wish, now.as_micros());
         let short = self.policy.acquire(&mut self.short, wish, now);
         let general = self.policy.acquire_with_care(&mut self.general, wish, now.as_micros());
         assert_eq!(short, general);
@@ -61,7 +61,7 @@ impl Pair {
             let answer = Decision::Admitted { permit, would_reject: None };
             assert_eq!(Step { answer, changed, events: Events::NONE }, short);
             assert_eq!(straight.to_bytes(), self.short.to_bytes());
-            self.at_once += 1;
+            self.at_once.0 += 1;
         }
         if let Step { answer: Decision::Admitted { permit, .. }, .. } = short {
             self.permits.push(permit);
@@ -77,7 +77,15 @@ impl Pair {
         }
         let outcome = [Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Ignored][self.pick(4) as usize];
         let end = Settle::new(outcome).took(Duration::from_micros(self.pick(2_000)));
-        let short = self.policy.settle(&mut self.short, Permit::from_words(words), end, now);
+        let mut straight = self.short.clone();
+        let permit = Permit::from_words(words);
+        let at_once = straight.settle_at_once(&self.policy, &permit, end, now.as_micros());
+        let short = self.policy.settle(&mut self.short, permit, end, now);
+        if let Some((answer, changed)) = at_once {
+            assert_eq!(Step { answer, changed, events: Events::NONE }, short);
+            assert_eq!(straight.to_bytes(), self.short.to_bytes());
+            self.at_once.1 += 1;
+        }
         let end = End::Settled(end);
         let general = self.policy.finish(&mut self.general, &Permit::from_words(words), end, now.as_micros());
         assert_eq!(short, general);
@@ -98,19 +106,18 @@ impl Pair {
 /// The short way is only a shortcut: answers, changes and bytes are those of the general step.
 #[test]
 fn the_short_way_agrees_with_the_general_step() {
-    let mut at_once = 0;
+    let mut at_once = (0, 0);
     for (seed, json) in (0..).zip(POLICIES.iter().cycle().take(100)) {
         let policy = Policy::from_json(json).unwrap();
         // Lease ids begin at the instant's low bits: in every other history they begin anew after the last one.
         let start = if seed % 2 == 0 { 1_700_000_000_000_000 } else { (101_328_000 << 24) - 20 };
         let state = policy.new_state(Timestamp::from_micros(start).unwrap());
         let general = state.clone();
-        let mut pair =
-            Pair { policy, short: state, general, permits: Vec::new(), random: seed, now: start, at_once: 0 };
+        let mut pair = Pair { policy, short: state, general, permits: Vec::new(), random: seed, now: start, at_once };
         (0..400).for_each(|_| pair.step());
-        at_once += pair.at_once;
+        at_once = pair.at_once;
     }
-    assert!(at_once > 1_000, "of 40,000 steps only {at_once} went the shortest way");
+    assert!(at_once.0 > 1_000 && at_once.1 > 1_000, "of 40,000 steps only {at_once:?} went the shortest way");
 }
 
 /// Whether a call at `now` goes the short way.

@@ -3,7 +3,7 @@
 use crate::answer::{Gate, GateSet, Settled};
 use crate::error::StateError;
 use crate::input::{Acquire, Settle};
-use crate::live::{HEAD, LAST, SHAPE, TAG, View, tag};
+use crate::live::{HEAD, SHAPE, TAG, View, tag};
 use crate::load::{unload, words_for};
 use crate::num::index;
 use crate::permit::Permit;
@@ -192,8 +192,7 @@ impl Policy {
     #[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
     #[inline(always)]
     pub fn acquire_at_once(&self, words: &mut [u64], wish: Acquire, now_us: u64) -> Option<(Permit, bool)> {
-        let is_plain = self.is_own(words) && is_after(words, now_us);
-        if is_plain { self.acquire_straight(words, &wish, now_us) } else { None }
+        if self.is_own(words) { self.acquire_straight(words, &wish, now_us) } else { None }
     }
 
     /// As [`Policy::settle_plainly`], as [`Policy::acquire_at_once`].
@@ -218,8 +217,7 @@ impl Policy {
         end: Settle,
         now_us: u64,
     ) -> Option<(Settled, bool)> {
-        let is_plain = self.is_own(words) && is_after(words, now_us);
-        if is_plain { self.settle_quietly(words, permit, &end, now_us) } else { None }
+        if self.is_own(words) { self.settle_straight(words, permit, &end, now_us) } else { None }
     }
 
     #[cold]
@@ -257,14 +255,6 @@ impl Policy {
         self.put(&snapshot, bytes, words);
         Ok(StateMut { words })
     }
-}
-
-/// Whether the state last changed at `now_us` or before. An instant is at least 1, so 0 is before any; what is too late to be
-/// one is not before the instant to wake at, which [`Policy::quiet_time`] asks for.
-#[expect(clippy::inline_always, reason = "measured: a call costs as much as what it does")]
-#[inline(always)]
-fn is_after(words: &[u64], now_us: u64) -> bool {
-    words.first_chunk::<HEAD>().is_some_and(|head| head[LAST] <= now_us)
 }
 
 fn has_room(words: &[u64], needed_words: usize) -> Result<(), StateError> {
