@@ -157,6 +157,8 @@ impl<T, const NEAR: usize> Slab<T, NEAR> {
         Self { near: [const { None }; NEAR], far: Vec::new(), len: 0, free: Vec::new() }
     }
 
+    #[expect(clippy::inline_always, reason = "measured: each step would pay for a call")]
+    #[inline(always)]
     fn place(&mut self, handle: u32) -> Option<&mut Option<T>> {
         let at = handle as usize;
         match self.near.get_mut(at) {
@@ -171,6 +173,8 @@ impl<T, const NEAR: usize> Slab<T, NEAR> {
         place.and_then(Option::as_ref)
     }
 
+    #[expect(clippy::inline_always, reason = "measured: each step would pay for a call")]
+    #[inline(always)]
     fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
         self.place(handle).and_then(Option::as_mut)
     }
