@@ -1,8 +1,8 @@
 //! Whether this is still the process that opened a file: a forked child shares the file's lock with its parent.
 //!
 //! The process's number would tell, but asking for it is a system call, a twentieth of what an operation takes. So it is asked once and
-//! kept on a page that the kernel wipes in every child (`MADV_WIPEONFORK`, Linux 4.14). Where there is no such page, it is asked
-//! each time.
+//! kept on a page that the kernel wipes in every child (`MADV_WIPEONFORK`, Linux 4.14). Where there is no such page, or an emulator
+//! only says that there is, it is asked each time.
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "no safe call maps a page that a fork wipes"))]
 
 /// This process's number.
@@ -16,6 +16,7 @@ pub(crate) fn pid() -> u32 {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::ffi::c_void;
     use std::ptr::null_mut;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -44,15 +45,25 @@ mod linux {
     }
 
     fn map() -> Option<&'static AtomicU32> {
-        // SAFETY: a new mapping wherever the kernel likes touches no memory of ours; it is wiped only in a child, where a 0 is as good
-        // an `AtomicU32` as any. Zeroed, aligned to a page, and never unmapped once a reference to it was made.
+        // Emulators of a processor (qemu before 8) take the advice for a hint and do nothing, also where a kernel refuses it: for a
+        // page that is shared.
+        if wiped(MapFlags::SHARED).is_some() {
+            return None;
+        }
+        // SAFETY: zeroed, aligned to a page, and never unmapped. It is wiped only in a child, where a 0 is as good an `AtomicU32` as any.
+        wiped(MapFlags::PRIVATE).map(|page| unsafe { &*page.cast::<AtomicU32>() })
+    }
+
+    /// A page that is said to be wiped in a child.
+    fn wiped(flags: MapFlags) -> Option<*mut c_void> {
+        // SAFETY: a new mapping wherever the kernel likes touches no memory of ours, and nobody has it yet where it is unmapped.
         unsafe {
-            let page = mmap_anonymous(null_mut(), LEN, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE).ok()?;
+            let page = mmap_anonymous(null_mut(), LEN, ProtFlags::READ | ProtFlags::WRITE, flags).ok()?;
             if madvise(page, LEN, Advice::LinuxWipeOnFork).is_err() {
                 let _ = munmap(page, LEN);
                 return None;
             }
-            Some(&*page.cast::<AtomicU32>())
+            Some(page)
         }
     }
 }
